@@ -1,0 +1,1 @@
+//! Partitions of this node: Produce, Fetch, ListOffsets, Metadata and their kin.

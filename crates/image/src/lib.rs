@@ -1,0 +1,1 @@
+//! The metadata image: one persistent value, one replay.

@@ -1,0 +1,1 @@
+//! The metadata quorum's log, epochs, votes and snapshots (KRaft).
