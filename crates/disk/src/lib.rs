@@ -8,9 +8,11 @@
 //!   what `sync_data` has returned for is on stable storage (as far as the medium itself is honest)
 
 mod memory;
+mod open_files;
 mod os;
 
 pub use memory::MemoryDisk;
+pub use open_files::{LazyFile, OpenFiles};
 pub use os::OsDisk;
 
 use std::fmt::Debug;

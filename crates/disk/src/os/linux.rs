@@ -1,0 +1,60 @@
+//! What only Linux has: vectored positional writes, locks that belong to the open file.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+
+/// Parts in one system call; the kernel's own bound.
+const PARTS_MAX: usize = libc::UIO_MAXIOV as usize;
+
+/// Writes all parts one after the other from `position`, in as few calls as possible.
+pub(super) fn write_vectored_at(file: &File, parts: &[IoSlice<'_>], mut position: u64) -> io::Result<()> {
+    let mut parts = parts;
+    while !parts.is_empty() {
+        let count = parts.len().min(PARTS_MAX);
+        let offset = i64::try_from(position).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        // SAFETY: IoSlice is guaranteed to have the layout of iovec, and `count` of them are borrowed here.
+        let written =
+            unsafe { libc::pwritev(file.as_raw_fd(), parts.as_ptr().cast(), count as libc::c_int, offset) };
+        if written < 0 {
+            let error = io::Error::last_os_error();
+            if error.kind() == io::ErrorKind::Interrupted {
+                continue;
+            }
+            return Err(error);
+        }
+        let mut written = written as usize;
+        position += written as u64;
+        while let Some(first) = parts.first().filter(|first| first.len() <= written) {
+            written -= first.len();
+            parts = &parts[1..];
+        }
+        // A part that was written in half is rare (disk full, signal): its rest goes alone.
+        if let Some(first) = parts.first().filter(|_| written > 0) {
+            file.write_all_at(&first[written..], position)?;
+            position += (first.len() - written) as u64;
+            parts = &parts[1..];
+        }
+    }
+    Ok(())
+}
+
+/// Takes an exclusive lock that ends when the file is closed. It belongs to the open file and not to the
+/// process, so two nodes of one process exclude each other; and it excludes Java's `FileLock`, so a running
+/// Apache Kafka does too.
+pub(super) fn lock_exclusive(file: &File) -> io::Result<()> {
+    // SAFETY: flock is plain integers, for which zero is a valid value.
+    let mut request: libc::flock = unsafe { std::mem::zeroed() };
+    request.l_type = libc::F_WRLCK as libc::c_short;
+    request.l_whence = libc::SEEK_SET as libc::c_short;
+    // SAFETY: the descriptor is open and `request` is a valid flock (length 0: the whole file).
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &request) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::EAGAIN | libc::EACCES) => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Err(error),
+    }
+}

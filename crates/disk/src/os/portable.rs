@@ -1,0 +1,28 @@
+//! Stand-ins for what only Linux has, on other Unix systems.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+
+/// Writes all parts one after the other from `position`.
+pub(super) fn write_vectored_at(file: &File, parts: &[IoSlice<'_>], mut position: u64) -> io::Result<()> {
+    for part in parts {
+        file.write_all_at(part, position)?;
+        position += part.len() as u64;
+    }
+    Ok(())
+}
+
+/// Takes an exclusive lock that ends when the file is closed.
+pub(super) fn lock_exclusive(file: &File) -> io::Result<()> {
+    // SAFETY: the descriptor is open; flock takes no memory.
+    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(code) if code == libc::EWOULDBLOCK => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Err(error),
+    }
+}
