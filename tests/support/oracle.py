@@ -1,0 +1,111 @@
+"""The real Apache Kafka 4.3.1, to compare with."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tests.support import jars
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def libs() -> Path:
+    """Jars of broker and tools, of 4.3.1."""
+    return jars.fetch("apache-kafka-4.3.1", jars.BROKER_4_3_1)
+
+
+def java(*arguments: str, stdin: str | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """Runs a main class, or a single source file, on the jars."""
+    command = ["java", "-Xmx512M", "-XX:TieredStopAtLevel=1", "-cp", f"{libs()}/*", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout)
+
+
+class ApacheKafka:
+    """One node, broker and controller, on free ports of the loopback address and a directory of its own."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.directory = directory
+        self.port, self.controller_port = free_port(), free_port()
+        self.bootstrap = f"127.0.0.1:{self.port}"
+        self.log_directory = directory / "data"
+        self.settings = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{self.controller_port}",
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "log.dirs": str(self.log_directory),
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            "log.cleaner.dedupe.buffer.size": "20000000",
+            **(settings or {}),
+        }
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, cluster_id: str = "MkU3OEVBNTcwNTJENDM2Qg") -> "ApacheKafka":
+        self.directory.mkdir(parents=True, exist_ok=True)
+        config = self.directory / "server.properties"
+        config.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
+        if not (self.log_directory / "meta.properties").exists():
+            done = java("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id, "-c", str(config))
+            assert done.returncode == 0, done.stdout + done.stderr
+        self.process = subprocess.Popen(
+            ["java", "-Xmx512M", "-XX:+UseSerialGC", "-cp", f"{libs()}/*", "kafka.Kafka", str(config)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        output: list[str] = []
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            output.append(line)
+            if "Kafka Server started" in line:
+                break
+        else:
+            raise RuntimeError("Apache Kafka did not come up:\n" + "".join(output[-40:]))
+        threading.Thread(target=self._drain, daemon=True).start()
+        return self
+
+    def _drain(self) -> None:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        with contextlib.suppress(ValueError), (self.directory / "server.out").open("a") as out:
+            for line in self.process.stdout:
+                out.write(line)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
+
+@contextlib.contextmanager
+def apache_kafka(settings: Mapping[str, str] | None = None) -> Iterator[ApacheKafka]:
+    """A node in a directory that goes with it."""
+    directory = Path(tempfile.mkdtemp(prefix="apache-kafka-"))
+    kafka = ApacheKafka(directory, settings)
+    try:
+        yield kafka.start()
+    finally:
+        kafka.stop()
+        shutil.rmtree(directory, ignore_errors=True)
