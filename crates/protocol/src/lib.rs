@@ -1,5 +1,14 @@
 //! Kafka's wire: primitives, messages of every API, record batches, compression.
 
+#[rustfmt::skip]
+pub mod generated;
+pub mod batch;
+pub mod batch_builder;
+pub mod batch_validate;
+pub mod compression;
+pub mod control;
+mod crc;
+pub mod record;
 pub mod types;
 pub mod wire;
 

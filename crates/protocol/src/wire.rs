@@ -460,6 +460,46 @@ impl<'a> Reader<'a> {
         self.nullable_array_length(flexible, element_bytes)?.ok_or_else(|| self.null())
     }
 
+    /// An array of elements that `read` reads; each takes at least `element_bytes`.
+    #[inline]
+    pub fn array<T, F>(&mut self, flexible: bool, element_bytes: usize, read: F) -> Result<Vec<T>, DecodeError>
+    where
+        F: FnMut(&mut Self) -> Result<T, DecodeError>,
+    {
+        let count = self.array_length(flexible, element_bytes)?;
+        self.elements(count, read)
+    }
+
+    /// An array that may be null.
+    #[inline]
+    pub fn nullable_array<T, F>(
+        &mut self,
+        flexible: bool,
+        element_bytes: usize,
+        read: F,
+    ) -> Result<Option<Vec<T>>, DecodeError>
+    where
+        F: FnMut(&mut Self) -> Result<T, DecodeError>,
+    {
+        match self.nullable_array_length(flexible, element_bytes)? {
+            None => Ok(None),
+            Some(count) => self.elements(count, read).map(Some),
+        }
+    }
+
+    #[inline]
+    fn elements<T, F>(&mut self, count: usize, mut read: F) -> Result<Vec<T>, DecodeError>
+    where
+        F: FnMut(&mut Self) -> Result<T, DecodeError>,
+    {
+        // The count was held against the bytes that remain, so this is bounded by them.
+        let mut elements = Vec::with_capacity(count);
+        for _ in 0..count {
+            elements.push(read(self)?);
+        }
+        Ok(elements)
+    }
+
     /// The byte in front of a struct that may be null: whether the struct is there.
     #[inline]
     pub fn present(&mut self) -> Result<bool, DecodeError> {
@@ -706,6 +746,36 @@ impl Writer {
             self.u8(0);
         } else {
             self.i32(-1);
+        }
+    }
+
+    /// An array of elements that `write` writes.
+    #[inline]
+    pub fn array<T, F>(&mut self, flexible: bool, elements: &[T], mut write: F) -> Result<(), EncodeError>
+    where
+        F: FnMut(&mut Self, &T) -> Result<(), EncodeError>,
+    {
+        self.array_length(flexible, elements.len())?;
+        elements.iter().try_for_each(|element| write(self, element))
+    }
+
+    /// An array that may be null.
+    #[inline]
+    pub fn nullable_array<T, F>(
+        &mut self,
+        flexible: bool,
+        elements: Option<&[T]>,
+        write: F,
+    ) -> Result<(), EncodeError>
+    where
+        F: FnMut(&mut Self, &T) -> Result<(), EncodeError>,
+    {
+        match elements {
+            Some(elements) => self.array(flexible, elements, write),
+            None => {
+                self.null_length(flexible);
+                Ok(())
+            }
         }
     }
 
