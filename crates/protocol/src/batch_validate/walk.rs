@@ -1,0 +1,186 @@
+//! One pass over the records of a batch: their structure, and what the topic asks of each.
+//!
+//! Nothing is allocated for a record. A compressed section is decompressed through a window that the thread
+//! keeps, so that a batch costs no more memory than the window, however much is in it.
+
+use super::error::{InvalidKind, InvalidRecords, RecordErrors};
+use super::ValidationConfig;
+use crate::batch::{Batch, BatchError, BatchHeader, TimestampType, NO_TIMESTAMP};
+use crate::compression::{Compression, CompressionError, Decompressor, Scratch, CHUNK_BYTES};
+use crate::record::{read_frame, Frame, RecordError, Slice, Source};
+use crate::types::Millis;
+
+/// What a walk found out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Walked {
+    /// The largest timestamp of a record, or -1.
+    pub(super) max_timestamp: Millis,
+    /// Position of the first record with it, or -1.
+    pub(super) index_of_max_timestamp: i32,
+    /// Whether the offsets of the records are 0, 1, …
+    pub(super) offsets_are_dense: bool,
+}
+
+/// Walks over a section that is not compressed.
+pub(super) fn plain(
+    header: &BatchHeader,
+    section: &[u8],
+    config: &ValidationConfig,
+    now: Millis,
+) -> Result<Walked, InvalidRecords> {
+    Walk::new(header, config, now).run(&mut Slice { rest: section })
+}
+
+/// Walks over a section while it is being decompressed.
+pub(super) fn compressed(
+    batch: &Batch<'_>,
+    codec: Compression,
+    config: &ValidationConfig,
+    now: Millis,
+) -> Result<Walked, InvalidRecords> {
+    let limit = config.max_decompressed_batch_bytes;
+    let decompressor = Decompressor::new(codec, batch.records_bytes(), limit).map_err(BatchError::from)?;
+    let mut window = Window::new(decompressor);
+    Walk::new(&batch.header, config, now).run(&mut window)
+}
+
+struct Walk<'c> {
+    header: BatchHeader,
+    config: &'c ValidationConfig,
+    /// Timestamps outside of these are refused.
+    earliest: Millis,
+    latest: Millis,
+    record_bytes_max: usize,
+    errors: RecordErrors,
+    walked: Walked,
+}
+
+impl<'c> Walk<'c> {
+    fn new(header: &BatchHeader, config: &'c ValidationConfig, now: Millis) -> Self {
+        Walk {
+            header: *header,
+            config,
+            earliest: now.saturating_sub(config.timestamp_before_max_ms),
+            latest: now.saturating_add(config.timestamp_after_max_ms),
+            // The bound is there for what decompression may bring; without it max.message.bytes is enough.
+            record_bytes_max: match header.compression() {
+                Ok(Compression::None) => usize::MAX,
+                _ => config.max_decompressed_bytes,
+            },
+            errors: RecordErrors::default(),
+            walked: Walked {
+                max_timestamp: NO_TIMESTAMP,
+                index_of_max_timestamp: -1,
+                offsets_are_dense: true,
+            },
+        }
+    }
+
+    fn run<S: Source>(mut self, source: &mut S) -> Result<Walked, InvalidRecords> {
+        let count = self.header.records_count;
+        for index in 0..count.max(0) as u32 {
+            let frame = read_frame(source, index).map_err(BatchError::from)?;
+            self.check(index, &frame)?;
+        }
+        if !source.peek(1).map_err(BatchError::from)?.is_empty() {
+            return Err(BatchError::from(RecordError::Trailing { count }).into());
+        }
+        self.errors.finish()?;
+        Ok(self.walked)
+    }
+
+    #[inline]
+    fn check(&mut self, index: u32, frame: &Frame) -> Result<(), InvalidRecords> {
+        if frame.size > self.record_bytes_max {
+            let (size, limit) = (frame.size, self.record_bytes_max);
+            let message =
+                format!("record {index} of {size} bytes is over max.decompressed.message.bytes={limit}");
+            return Err(InvalidRecords::new(InvalidKind::Record, message));
+        }
+        self.walked.offsets_are_dense &= frame.offset_delta as u32 == index;
+        let timestamp = self.header.base_timestamp.wrapping_add(frame.timestamp_delta);
+        if timestamp > self.walked.max_timestamp {
+            self.walked.max_timestamp = timestamp;
+            self.walked.index_of_max_timestamp = index as i32;
+        }
+        if self.config.compacted && frame.key_length < 0 {
+            self.errors.no_key(index);
+        } else if self.config.timestamp_type == TimestampType::CreateTime && timestamp != NO_TIMESTAMP {
+            if timestamp < self.earliest || timestamp > self.latest {
+                self.errors.timestamp(index, timestamp, self.earliest, self.latest);
+            }
+        } else if self.header.timestamp_type() == TimestampType::LogAppendTime {
+            self.errors.timestamp_type(index);
+        }
+        Ok(())
+    }
+}
+
+/// The part of a section that has been decompressed and not been walked over.
+struct Window<'a> {
+    decompressor: Decompressor<'a>,
+    buffer: Scratch,
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Window<'a> {
+    /// Room for a chunk behind what `peek` may have to keep.
+    const BYTES: usize = CHUNK_BYTES + 64;
+
+    fn new(decompressor: Decompressor<'a>) -> Self {
+        let mut buffer = Scratch::take();
+        buffer.set_length(Self::BYTES);
+        Window { decompressor, buffer, start: 0, end: 0 }
+    }
+}
+
+impl Source for Window<'_> {
+    #[inline]
+    fn peek(&mut self, wanted: usize) -> Result<&[u8], CompressionError> {
+        if self.end - self.start < wanted {
+            self.fill(wanted)?;
+        }
+        Ok(&self.buffer[self.start..self.end])
+    }
+
+    #[inline]
+    fn skip(&mut self, count: usize) -> Result<bool, CompressionError> {
+        if count <= self.end - self.start {
+            self.start += count;
+            return Ok(true);
+        }
+        self.skip_far(count)
+    }
+}
+
+impl Window<'_> {
+    fn fill(&mut self, wanted: usize) -> Result<(), CompressionError> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        while self.end < wanted {
+            match self.decompressor.read(&mut self.buffer[self.end..])? {
+                0 => break,
+                count => self.end += count,
+            }
+        }
+        Ok(())
+    }
+
+    fn skip_far(&mut self, count: usize) -> Result<bool, CompressionError> {
+        let mut left = count - (self.end - self.start);
+        self.start = 0;
+        self.end = 0;
+        while left > 0 {
+            let produced = self.decompressor.read(&mut self.buffer[..])?;
+            if produced == 0 {
+                return Ok(false);
+            }
+            self.start = produced.min(left);
+            self.end = produced;
+            left -= self.start;
+        }
+        Ok(true)
+    }
+}
