@@ -13,7 +13,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 PRIMITIVES = frozenset(
-    "bool int8 int16 uint16 int32 uint32 int64 float64 string uuid bytes records".split()
+    [
+        "bool",
+        "int8",
+        "int16",
+        "uint16",
+        "int32",
+        "uint32",
+        "int64",
+        "float64",
+        "string",
+        "uuid",
+        "bytes",
+        "records",
+    ]
 )
 
 # Bytes of the values whose size never varies.
@@ -169,7 +182,9 @@ class Message:
     def smallest(self, type_: str, versions: Versions) -> int:
         """The least number of bytes of one value of `type_` in any of `versions`."""
         versions &= self.versions
-        return min(self.smallest_at(type_, version) for version in range(versions.lowest, versions.highest + 1))
+        return min(
+            self.smallest_at(type_, version) for version in range(versions.lowest, versions.highest + 1)
+        )
 
     def smallest_at(self, type_: str, version: int) -> int:
         """The least number of bytes of one value of `type_` in `version`."""

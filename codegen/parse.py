@@ -49,7 +49,8 @@ def parse(text: str) -> Message:
     """Reads one message."""
     lines = [line for line in text.splitlines() if line.strip()]
     name, kind, key = lines[0].split()
-    versions, flexible, listeners, unstable = NONE, NONE, (), False
+    versions, flexible, unstable = NONE, NONE, False
+    listeners: tuple[str, ...] = ()
     fields: list[Node] = []
     shared: list[Node] = []
     for node in nest(iter(lines[1:])):

@@ -39,7 +39,13 @@ def fetch(release: str, directory: Path) -> None:
         if not (directory / f"{artifact}-{release}.jar").exists():
             coordinates = f"org.apache.kafka:{artifact}:{release}"
             subprocess.run(
-                ["mvn", "-q", "dependency:copy", f"-Dartifact={coordinates}", f"-DoutputDirectory={directory}"],
+                [
+                    "mvn",
+                    "-q",
+                    "dependency:copy",
+                    f"-Dartifact={coordinates}",
+                    f"-DoutputDirectory={directory}",
+                ],
                 check=True,
             )
 
@@ -104,8 +110,10 @@ def convert(schema: dict[str, Any]) -> Message | None:
     return message
 
 
-def convert_fields(fields: list[dict[str, Any]], outer: Versions, structs: dict[str, Struct]) -> tuple[Field, ...]:
-    """The fields of one struct; inline structs are added to `structs`. Fields of no live version are left out."""
+def convert_fields(
+    fields: list[dict[str, Any]], outer: Versions, structs: dict[str, Struct]
+) -> tuple[Field, ...]:
+    """The fields of one struct, without those of no live version; inline structs are added to `structs`."""
     converted = (convert_field(item, outer, structs) for item in fields)
     return tuple(item for item in converted if item.versions)
 
@@ -129,7 +137,9 @@ def convert_field(item: dict[str, Any], outer: Versions, structs: dict[str, Stru
         flexible=item.get("flexibleVersions", "") != "none",
     )
     if "fields" in item and versions:
-        structs[field.element] = Struct(field.element, convert_fields(item["fields"], versions, structs), versions)
+        structs[field.element] = Struct(
+            field.element, convert_fields(item["fields"], versions, structs), versions
+        )
     return field
 
 

@@ -2,12 +2,15 @@
 
 #[rustfmt::skip]
 pub mod generated;
+pub mod api;
 pub mod batch;
 pub mod batch_builder;
 pub mod batch_validate;
 pub mod compression;
 pub mod control;
-mod crc;
+pub mod crc;
+pub mod error;
+pub mod header;
 pub mod record;
 pub mod types;
 pub mod wire;

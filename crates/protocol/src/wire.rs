@@ -462,7 +462,12 @@ impl<'a> Reader<'a> {
 
     /// An array of elements that `read` reads; each takes at least `element_bytes`.
     #[inline]
-    pub fn array<T, F>(&mut self, flexible: bool, element_bytes: usize, read: F) -> Result<Vec<T>, DecodeError>
+    pub fn array<T, F>(
+        &mut self,
+        flexible: bool,
+        element_bytes: usize,
+        read: F,
+    ) -> Result<Vec<T>, DecodeError>
     where
         F: FnMut(&mut Self) -> Result<T, DecodeError>,
     {

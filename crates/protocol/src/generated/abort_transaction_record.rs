@@ -23,7 +23,8 @@ impl<'a> AbortTransactionRecord<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "AbortTransactionRecord", version, lowest, highest });
+            let message = "AbortTransactionRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         reader.tagged_fields(|tag, reader| {
@@ -40,7 +41,8 @@ impl<'a> AbortTransactionRecord<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "AbortTransactionRecord", version, lowest, highest });
+            let message = "AbortTransactionRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.uvarint(u32::from(self.reason.is_some()));
         if self.reason.is_some() {

@@ -27,7 +27,8 @@ impl AbortedTxn {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "AbortedTxn", version, lowest, highest });
+            let message = "AbortedTxn";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.producer_id = reader.i64()?;
@@ -41,7 +42,8 @@ impl AbortedTxn {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "AbortedTxn", version, lowest, highest });
+            let message = "AbortedTxn";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i64(self.producer_id);
         writer.i64(self.first_offset);

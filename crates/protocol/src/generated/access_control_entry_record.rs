@@ -38,7 +38,8 @@ impl<'a> AccessControlEntryRecord<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "AccessControlEntryRecord", version, lowest, highest });
+            let message = "AccessControlEntryRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.id = reader.uuid()?;
@@ -57,7 +58,8 @@ impl<'a> AccessControlEntryRecord<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "AccessControlEntryRecord", version, lowest, highest });
+            let message = "AccessControlEntryRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.uuid(self.id);
         writer.i8(self.resource_type);

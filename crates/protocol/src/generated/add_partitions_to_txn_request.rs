@@ -31,7 +31,8 @@ impl<'a> AddPartitionsToTxnRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "AddPartitionsToTxnRequest", version, lowest, highest });
+            let message = "AddPartitionsToTxnRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version >= 3;
@@ -60,7 +61,8 @@ impl<'a> AddPartitionsToTxnRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "AddPartitionsToTxnRequest", version, lowest, highest });
+            let message = "AddPartitionsToTxnRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 3;
         if version >= 4 {

@@ -29,7 +29,8 @@ impl<'a> AddPartitionsToTxnResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "AddPartitionsToTxnResponse", version, lowest, highest });
+            let message = "AddPartitionsToTxnResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version >= 3;
@@ -53,7 +54,8 @@ impl<'a> AddPartitionsToTxnResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "AddPartitionsToTxnResponse", version, lowest, highest });
+            let message = "AddPartitionsToTxnResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 3;
         writer.i32(self.throttle_time_ms);

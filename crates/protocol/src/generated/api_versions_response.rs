@@ -49,7 +49,8 @@ impl<'a> ApiVersionsResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "ApiVersionsResponse", version, lowest, highest });
+            let message = "ApiVersionsResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version >= 3;
@@ -77,7 +78,8 @@ impl<'a> ApiVersionsResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "ApiVersionsResponse", version, lowest, highest });
+            let message = "ApiVersionsResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 3;
         writer.i16(self.error_code);

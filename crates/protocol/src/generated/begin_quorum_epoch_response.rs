@@ -27,7 +27,8 @@ impl<'a> BeginQuorumEpochResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "BeginQuorumEpochResponse", version, lowest, highest });
+            let message = "BeginQuorumEpochResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version == 1;
@@ -49,7 +50,8 @@ impl<'a> BeginQuorumEpochResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "BeginQuorumEpochResponse", version, lowest, highest });
+            let message = "BeginQuorumEpochResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version == 1;
         writer.i16(self.error_code);

@@ -34,7 +34,8 @@ impl BrokerRegistrationChangeRecord {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "BrokerRegistrationChangeRecord", version, lowest, highest });
+            let message = "BrokerRegistrationChangeRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.broker_id = reader.i32()?;
@@ -56,7 +57,8 @@ impl BrokerRegistrationChangeRecord {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "BrokerRegistrationChangeRecord", version, lowest, highest });
+            let message = "BrokerRegistrationChangeRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.broker_id);
         writer.i64(self.broker_epoch);

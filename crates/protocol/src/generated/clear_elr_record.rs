@@ -23,7 +23,8 @@ impl<'a> ClearElrRecord<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "ClearElrRecord", version, lowest, highest });
+            let message = "ClearElrRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.topic_name = reader.string(true)?;
@@ -35,7 +36,8 @@ impl<'a> ClearElrRecord<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "ClearElrRecord", version, lowest, highest });
+            let message = "ClearElrRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.string(true, self.topic_name)?;
         writer.uvarint(0);

@@ -29,7 +29,8 @@ impl<'a> ClientQuotaRecord<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "ClientQuotaRecord", version, lowest, highest });
+            let message = "ClientQuotaRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.entity = reader.array(true, 3, |reader| EntityData::decode(reader, version))?;
@@ -44,7 +45,8 @@ impl<'a> ClientQuotaRecord<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "ClientQuotaRecord", version, lowest, highest });
+            let message = "ClientQuotaRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.array(true, &self.entity, |writer, item| item.encode(writer, version))?;
         writer.string(true, self.key)?;

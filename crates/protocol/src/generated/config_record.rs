@@ -40,7 +40,8 @@ impl<'a> ConfigRecord<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "ConfigRecord", version, lowest, highest });
+            let message = "ConfigRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.resource_type = reader.i8()?;
@@ -55,7 +56,8 @@ impl<'a> ConfigRecord<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "ConfigRecord", version, lowest, highest });
+            let message = "ConfigRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i8(self.resource_type);
         writer.string(true, self.resource_name)?;

@@ -59,7 +59,8 @@ impl<'a> ConsumerGroupHeartbeatRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "ConsumerGroupHeartbeatRequest", version, lowest, highest });
+            let message = "ConsumerGroupHeartbeatRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.group_id = reader.string(true)?;
@@ -82,7 +83,8 @@ impl<'a> ConsumerGroupHeartbeatRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "ConsumerGroupHeartbeatRequest", version, lowest, highest });
+            let message = "ConsumerGroupHeartbeatRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.string(true, self.group_id)?;
         writer.string(true, self.member_id)?;

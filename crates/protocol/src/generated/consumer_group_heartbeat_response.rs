@@ -36,7 +36,8 @@ impl<'a> ConsumerGroupHeartbeatResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "ConsumerGroupHeartbeatResponse", version, lowest, highest });
+            let message = "ConsumerGroupHeartbeatResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.throttle_time_ms = reader.i32()?;
@@ -54,7 +55,8 @@ impl<'a> ConsumerGroupHeartbeatResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "ConsumerGroupHeartbeatResponse", version, lowest, highest });
+            let message = "ConsumerGroupHeartbeatResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.throttle_time_ms);
         writer.i16(self.error_code);

@@ -35,7 +35,8 @@ impl<'a> DelegationTokenRecord<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "DelegationTokenRecord", version, lowest, highest });
+            let message = "DelegationTokenRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.owner = reader.string(true)?;
@@ -53,7 +54,8 @@ impl<'a> DelegationTokenRecord<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "DelegationTokenRecord", version, lowest, highest });
+            let message = "DelegationTokenRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.string(true, self.owner)?;
         writer.string(true, self.requester)?;

@@ -23,7 +23,8 @@ impl<'a> DescribeProducersRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "DescribeProducersRequest", version, lowest, highest });
+            let message = "DescribeProducersRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.topics = reader.array(true, 3, |reader| TopicRequest::decode(reader, version))?;
@@ -35,7 +36,8 @@ impl<'a> DescribeProducersRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "DescribeProducersRequest", version, lowest, highest });
+            let message = "DescribeProducersRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.array(true, &self.topics, |writer, item| item.encode(writer, version))?;
         writer.uvarint(0);

@@ -25,7 +25,8 @@ impl<'a> DescribeProducersResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "DescribeProducersResponse", version, lowest, highest });
+            let message = "DescribeProducersResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.throttle_time_ms = reader.i32()?;
@@ -38,7 +39,8 @@ impl<'a> DescribeProducersResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "DescribeProducersResponse", version, lowest, highest });
+            let message = "DescribeProducersResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.throttle_time_ms);
         writer.array(true, &self.topics, |writer, item| item.encode(writer, version))?;

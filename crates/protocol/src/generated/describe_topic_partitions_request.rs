@@ -37,7 +37,8 @@ impl<'a> DescribeTopicPartitionsRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "DescribeTopicPartitionsRequest", version, lowest, highest });
+            let message = "DescribeTopicPartitionsRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.topics = reader.array(true, 2, |reader| TopicRequest::decode(reader, version))?;
@@ -51,7 +52,8 @@ impl<'a> DescribeTopicPartitionsRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "DescribeTopicPartitionsRequest", version, lowest, highest });
+            let message = "DescribeTopicPartitionsRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.array(true, &self.topics, |writer, item| item.encode(writer, version))?;
         writer.i32(self.response_partition_limit);

@@ -28,7 +28,8 @@ impl<'a> DescribeTopicPartitionsResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "DescribeTopicPartitionsResponse", version, lowest, highest });
+            let message = "DescribeTopicPartitionsResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.throttle_time_ms = reader.i32()?;
@@ -42,7 +43,8 @@ impl<'a> DescribeTopicPartitionsResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "DescribeTopicPartitionsResponse", version, lowest, highest });
+            let message = "DescribeTopicPartitionsResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.throttle_time_ms);
         writer.array(true, &self.topics, |writer, item| item.encode(writer, version))?;

@@ -28,7 +28,8 @@ impl<'a> EndQuorumEpochRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "EndQuorumEpochRequest", version, lowest, highest });
+            let message = "EndQuorumEpochRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version == 1;
@@ -47,7 +48,8 @@ impl<'a> EndQuorumEpochRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "EndQuorumEpochRequest", version, lowest, highest });
+            let message = "EndQuorumEpochRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version == 1;
         writer.nullable_string(flexible, self.cluster_id)?;

@@ -20,7 +20,8 @@ impl EndTransactionRecord {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "EndTransactionRecord", version, lowest, highest });
+            let message = "EndTransactionRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let value = Self::default();
         reader.skip_tagged_fields()?;
@@ -31,7 +32,8 @@ impl EndTransactionRecord {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "EndTransactionRecord", version, lowest, highest });
+            let message = "EndTransactionRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.uvarint(0);
         Ok(())

@@ -21,7 +21,8 @@ impl EndTxnMarker {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "EndTxnMarker", version, lowest, highest });
+            let message = "EndTxnMarker";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.coordinator_epoch = reader.i32()?;
@@ -32,7 +33,8 @@ impl EndTxnMarker {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "EndTxnMarker", version, lowest, highest });
+            let message = "EndTxnMarker";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.coordinator_epoch);
         Ok(())

@@ -65,7 +65,8 @@ impl<'a> FetchRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "FetchRequest", version, lowest, highest });
+            let message = "FetchRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version >= 12;
@@ -106,7 +107,8 @@ impl<'a> FetchRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "FetchRequest", version, lowest, highest });
+            let message = "FetchRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 12;
         if version <= 14 {

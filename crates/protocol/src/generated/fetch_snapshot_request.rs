@@ -41,7 +41,8 @@ impl<'a> FetchSnapshotRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "FetchSnapshotRequest", version, lowest, highest });
+            let message = "FetchSnapshotRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.replica_id = reader.i32()?;
@@ -61,7 +62,8 @@ impl<'a> FetchSnapshotRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "FetchSnapshotRequest", version, lowest, highest });
+            let message = "FetchSnapshotRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.replica_id);
         writer.i32(self.max_bytes);

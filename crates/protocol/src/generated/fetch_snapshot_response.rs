@@ -29,7 +29,8 @@ impl<'a> FetchSnapshotResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "FetchSnapshotResponse", version, lowest, highest });
+            let message = "FetchSnapshotResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.throttle_time_ms = reader.i32()?;
@@ -49,7 +50,8 @@ impl<'a> FetchSnapshotResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "FetchSnapshotResponse", version, lowest, highest });
+            let message = "FetchSnapshotResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.throttle_time_ms);
         writer.i16(self.error_code);

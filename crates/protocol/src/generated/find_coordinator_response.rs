@@ -49,7 +49,8 @@ impl<'a> FindCoordinatorResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "FindCoordinatorResponse", version, lowest, highest });
+            let message = "FindCoordinatorResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version >= 3;
@@ -84,7 +85,8 @@ impl<'a> FindCoordinatorResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "FindCoordinatorResponse", version, lowest, highest });
+            let message = "FindCoordinatorResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 3;
         if version >= 1 {

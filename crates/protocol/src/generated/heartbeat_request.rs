@@ -29,7 +29,8 @@ impl<'a> HeartbeatRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "HeartbeatRequest", version, lowest, highest });
+            let message = "HeartbeatRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version == 4;
@@ -49,7 +50,8 @@ impl<'a> HeartbeatRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "HeartbeatRequest", version, lowest, highest });
+            let message = "HeartbeatRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version == 4;
         writer.string(flexible, self.group_id)?;

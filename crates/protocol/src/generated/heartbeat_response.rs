@@ -25,7 +25,8 @@ impl HeartbeatResponse {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "HeartbeatResponse", version, lowest, highest });
+            let message = "HeartbeatResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version == 4;
@@ -43,7 +44,8 @@ impl HeartbeatResponse {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "HeartbeatResponse", version, lowest, highest });
+            let message = "HeartbeatResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version == 4;
         if version >= 1 {

@@ -46,7 +46,8 @@ impl<'a> InitProducerIdRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "InitProducerIdRequest", version, lowest, highest });
+            let message = "InitProducerIdRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version >= 2;
@@ -74,7 +75,8 @@ impl<'a> InitProducerIdRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "InitProducerIdRequest", version, lowest, highest });
+            let message = "InitProducerIdRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 2;
         writer.nullable_string(flexible, self.transactional_id)?;

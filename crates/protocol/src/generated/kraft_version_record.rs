@@ -23,7 +23,8 @@ impl KRaftVersionRecord {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "KRaftVersionRecord", version, lowest, highest });
+            let message = "KRaftVersionRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.version = reader.i16()?;
@@ -36,7 +37,8 @@ impl KRaftVersionRecord {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "KRaftVersionRecord", version, lowest, highest });
+            let message = "KRaftVersionRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i16(self.version);
         writer.i16(self.kraft_version);

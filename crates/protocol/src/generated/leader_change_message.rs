@@ -28,7 +28,8 @@ impl LeaderChangeMessage {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "LeaderChangeMessage", version, lowest, highest });
+            let message = "LeaderChangeMessage";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.version = reader.i16()?;
@@ -43,7 +44,8 @@ impl LeaderChangeMessage {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "LeaderChangeMessage", version, lowest, highest });
+            let message = "LeaderChangeMessage";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i16(self.version);
         writer.i32(self.leader_id);

@@ -29,7 +29,8 @@ impl<'a> ListOffsetsRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "ListOffsetsRequest", version, lowest, highest });
+            let message = "ListOffsetsRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version >= 6;
@@ -51,7 +52,8 @@ impl<'a> ListOffsetsRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "ListOffsetsRequest", version, lowest, highest });
+            let message = "ListOffsetsRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 6;
         writer.i32(self.replica_id);

@@ -41,7 +41,8 @@ impl<'a> MetadataRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "MetadataRequest", version, lowest, highest });
+            let message = "MetadataRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version >= 9;
@@ -65,7 +66,8 @@ impl<'a> MetadataRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "MetadataRequest", version, lowest, highest });
+            let message = "MetadataRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 9;
         if !(version >= 1) && self.topics.is_none() {

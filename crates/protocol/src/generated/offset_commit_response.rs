@@ -26,7 +26,8 @@ impl<'a> OffsetCommitResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "OffsetCommitResponse", version, lowest, highest });
+            let message = "OffsetCommitResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version >= 8;
@@ -44,7 +45,8 @@ impl<'a> OffsetCommitResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "OffsetCommitResponse", version, lowest, highest });
+            let message = "OffsetCommitResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 8;
         if version >= 3 {

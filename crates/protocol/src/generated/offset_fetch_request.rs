@@ -41,7 +41,8 @@ impl<'a> OffsetFetchRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "OffsetFetchRequest", version, lowest, highest });
+            let message = "OffsetFetchRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version >= 6;
@@ -67,7 +68,8 @@ impl<'a> OffsetFetchRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "OffsetFetchRequest", version, lowest, highest });
+            let message = "OffsetFetchRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 6;
         if version <= 7 {

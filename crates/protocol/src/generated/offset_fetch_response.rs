@@ -30,7 +30,8 @@ impl<'a> OffsetFetchResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "OffsetFetchResponse", version, lowest, highest });
+            let message = "OffsetFetchResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version >= 6;
@@ -56,7 +57,8 @@ impl<'a> OffsetFetchResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "OffsetFetchResponse", version, lowest, highest });
+            let message = "OffsetFetchResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 6;
         if version >= 3 {

@@ -34,7 +34,8 @@ impl<'a> OffsetForLeaderEpochRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "OffsetForLeaderEpochRequest", version, lowest, highest });
+            let message = "OffsetForLeaderEpochRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version == 4;
@@ -52,7 +53,8 @@ impl<'a> OffsetForLeaderEpochRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "OffsetForLeaderEpochRequest", version, lowest, highest });
+            let message = "OffsetForLeaderEpochRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version == 4;
         if version >= 3 {

@@ -25,7 +25,8 @@ impl<'a> OffsetForLeaderEpochResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "OffsetForLeaderEpochResponse", version, lowest, highest });
+            let message = "OffsetForLeaderEpochResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version == 4;
@@ -41,7 +42,8 @@ impl<'a> OffsetForLeaderEpochResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "OffsetForLeaderEpochResponse", version, lowest, highest });
+            let message = "OffsetForLeaderEpochResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version == 4;
         writer.i32(self.throttle_time_ms);

@@ -62,7 +62,8 @@ impl PartitionChangeRecord {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "PartitionChangeRecord", version, lowest, highest });
+            let message = "PartitionChangeRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.partition_id = reader.i32()?;
@@ -89,7 +90,8 @@ impl PartitionChangeRecord {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "PartitionChangeRecord", version, lowest, highest });
+            let message = "PartitionChangeRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.partition_id);
         writer.uuid(self.topic_id);

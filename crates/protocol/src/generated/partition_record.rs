@@ -68,7 +68,8 @@ impl PartitionRecord {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "PartitionRecord", version, lowest, highest });
+            let message = "PartitionRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.partition_id = reader.i32()?;
@@ -99,7 +100,8 @@ impl PartitionRecord {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "PartitionRecord", version, lowest, highest });
+            let message = "PartitionRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.partition_id);
         writer.uuid(self.topic_id);

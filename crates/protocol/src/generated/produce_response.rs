@@ -28,7 +28,8 @@ impl<'a> ProduceResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "ProduceResponse", version, lowest, highest });
+            let message = "ProduceResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version >= 9;
@@ -50,7 +51,8 @@ impl<'a> ProduceResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "ProduceResponse", version, lowest, highest });
+            let message = "ProduceResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 9;
         writer.array(flexible, &self.responses, |writer, item| item.encode(writer, version))?;

@@ -23,7 +23,8 @@ impl ProducerSnapshot {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "ProducerSnapshot", version, lowest, highest });
+            let message = "ProducerSnapshot";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.crc = reader.u32()?;
@@ -35,7 +36,8 @@ impl ProducerSnapshot {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "ProducerSnapshot", version, lowest, highest });
+            let message = "ProducerSnapshot";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.u32(self.crc);
         writer.array(false, &self.producer_entries, |writer, item| item.encode(writer, version))?;

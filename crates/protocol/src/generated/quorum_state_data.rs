@@ -48,7 +48,8 @@ impl<'a> QuorumStateData<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "QuorumStateData", version, lowest, highest });
+            let message = "QuorumStateData";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         if version == 0 {
@@ -74,7 +75,8 @@ impl<'a> QuorumStateData<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "QuorumStateData", version, lowest, highest });
+            let message = "QuorumStateData";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         if version == 0 {
             writer.string(true, self.cluster_id)?;

@@ -62,7 +62,8 @@ impl<'a> RegisterBrokerRecord<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "RegisterBrokerRecord", version, lowest, highest });
+            let message = "RegisterBrokerRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.broker_id = reader.i32()?;
@@ -93,7 +94,8 @@ impl<'a> RegisterBrokerRecord<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "RegisterBrokerRecord", version, lowest, highest });
+            let message = "RegisterBrokerRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.broker_id);
         if version >= 2 {

@@ -32,7 +32,8 @@ impl<'a> RegisterControllerRecord<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "RegisterControllerRecord", version, lowest, highest });
+            let message = "RegisterControllerRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.controller_id = reader.i32()?;
@@ -48,7 +49,8 @@ impl<'a> RegisterControllerRecord<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "RegisterControllerRecord", version, lowest, highest });
+            let message = "RegisterControllerRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.controller_id);
         writer.uuid(self.incarnation_id);

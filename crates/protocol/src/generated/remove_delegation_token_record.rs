@@ -23,7 +23,8 @@ impl<'a> RemoveDelegationTokenRecord<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "RemoveDelegationTokenRecord", version, lowest, highest });
+            let message = "RemoveDelegationTokenRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.token_id = reader.string(true)?;
@@ -35,7 +36,8 @@ impl<'a> RemoveDelegationTokenRecord<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "RemoveDelegationTokenRecord", version, lowest, highest });
+            let message = "RemoveDelegationTokenRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.string(true, self.token_id)?;
         writer.uvarint(0);

@@ -24,7 +24,8 @@ impl RemoveTopicRecord {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "RemoveTopicRecord", version, lowest, highest });
+            let message = "RemoveTopicRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.topic_id = reader.uuid()?;
@@ -36,7 +37,8 @@ impl RemoveTopicRecord {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "RemoveTopicRecord", version, lowest, highest });
+            let message = "RemoveTopicRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.uuid(self.topic_id);
         writer.uvarint(0);

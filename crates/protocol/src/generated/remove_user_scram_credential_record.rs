@@ -25,7 +25,8 @@ impl<'a> RemoveUserScramCredentialRecord<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "RemoveUserScramCredentialRecord", version, lowest, highest });
+            let message = "RemoveUserScramCredentialRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.name = reader.string(true)?;
@@ -38,7 +39,8 @@ impl<'a> RemoveUserScramCredentialRecord<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "RemoveUserScramCredentialRecord", version, lowest, highest });
+            let message = "RemoveUserScramCredentialRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.string(true, self.name)?;
         writer.i8(self.mechanism);

@@ -38,7 +38,8 @@ impl<'a> RequestHeader<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "RequestHeader", version, lowest, highest });
+            let message = "RequestHeader";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version == 2;
@@ -56,7 +57,8 @@ impl<'a> RequestHeader<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "RequestHeader", version, lowest, highest });
+            let message = "RequestHeader";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version == 2;
         writer.i16(self.request_api_key);

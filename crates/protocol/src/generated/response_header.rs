@@ -21,7 +21,8 @@ impl ResponseHeader {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "ResponseHeader", version, lowest, highest });
+            let message = "ResponseHeader";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         let flexible = version == 1;
@@ -36,7 +37,8 @@ impl ResponseHeader {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "ResponseHeader", version, lowest, highest });
+            let message = "ResponseHeader";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version == 1;
         writer.i32(self.correlation_id);

@@ -65,7 +65,8 @@ impl<'a> ShareFetchRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "ShareFetchRequest", version, lowest, highest });
+            let message = "ShareFetchRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.group_id = reader.nullable_string(true)?;
@@ -92,7 +93,8 @@ impl<'a> ShareFetchRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "ShareFetchRequest", version, lowest, highest });
+            let message = "ShareFetchRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.nullable_string(true, self.group_id)?;
         writer.nullable_string(true, self.member_id)?;

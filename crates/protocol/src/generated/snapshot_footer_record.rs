@@ -21,7 +21,8 @@ impl SnapshotFooterRecord {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "SnapshotFooterRecord", version, lowest, highest });
+            let message = "SnapshotFooterRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.version = reader.i16()?;
@@ -33,7 +34,8 @@ impl SnapshotFooterRecord {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "SnapshotFooterRecord", version, lowest, highest });
+            let message = "SnapshotFooterRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i16(self.version);
         writer.uvarint(0);

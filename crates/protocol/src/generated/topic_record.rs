@@ -26,7 +26,8 @@ impl<'a> TopicRecord<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "TopicRecord", version, lowest, highest });
+            let message = "TopicRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.name = reader.string(true)?;
@@ -39,7 +40,8 @@ impl<'a> TopicRecord<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "TopicRecord", version, lowest, highest });
+            let message = "TopicRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.string(true, self.name)?;
         writer.uuid(self.topic_id);

@@ -25,7 +25,8 @@ impl UnregisterBrokerRecord {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "UnregisterBrokerRecord", version, lowest, highest });
+            let message = "UnregisterBrokerRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.broker_id = reader.i32()?;
@@ -38,7 +39,8 @@ impl UnregisterBrokerRecord {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "UnregisterBrokerRecord", version, lowest, highest });
+            let message = "UnregisterBrokerRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.broker_id);
         writer.i64(self.broker_epoch);

@@ -23,7 +23,8 @@ impl UnregisterControllerRecord {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "UnregisterControllerRecord", version, lowest, highest });
+            let message = "UnregisterControllerRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.controller_id = reader.i32()?;
@@ -35,7 +36,8 @@ impl UnregisterControllerRecord {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "UnregisterControllerRecord", version, lowest, highest });
+            let message = "UnregisterControllerRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i32(self.controller_id);
         writer.uvarint(0);

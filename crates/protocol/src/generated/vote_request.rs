@@ -38,7 +38,8 @@ impl<'a> VoteRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "VoteRequest", version, lowest, highest });
+            let message = "VoteRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.cluster_id = reader.nullable_string(true)?;
@@ -54,7 +55,8 @@ impl<'a> VoteRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "VoteRequest", version, lowest, highest });
+            let message = "VoteRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.nullable_string(true, self.cluster_id)?;
         if version >= 1 {

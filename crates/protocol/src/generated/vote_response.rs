@@ -27,7 +27,8 @@ impl<'a> VoteResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "VoteResponse", version, lowest, highest });
+            let message = "VoteResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.error_code = reader.i16()?;
@@ -46,7 +47,8 @@ impl<'a> VoteResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "VoteResponse", version, lowest, highest });
+            let message = "VoteResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i16(self.error_code);
         writer.array(true, &self.topics, |writer, item| item.encode(writer, version))?;

@@ -24,7 +24,8 @@ impl<'a> VotersRecord<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "VotersRecord", version, lowest, highest });
+            let message = "VotersRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.version = reader.i16()?;
@@ -37,7 +38,8 @@ impl<'a> VotersRecord<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "VotersRecord", version, lowest, highest });
+            let message = "VotersRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i16(self.version);
         writer.array(true, &self.voters, |writer, item| item.encode(writer, version))?;

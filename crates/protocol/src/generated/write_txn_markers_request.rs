@@ -23,7 +23,8 @@ impl<'a> WriteTxnMarkersRequest<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "WriteTxnMarkersRequest", version, lowest, highest });
+            let message = "WriteTxnMarkersRequest";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.markers = reader.array(true, 17, |reader| WritableTxnMarker::decode(reader, version))?;
@@ -35,7 +36,8 @@ impl<'a> WriteTxnMarkersRequest<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "WriteTxnMarkersRequest", version, lowest, highest });
+            let message = "WriteTxnMarkersRequest";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.array(true, &self.markers, |writer, item| item.encode(writer, version))?;
         writer.uvarint(0);

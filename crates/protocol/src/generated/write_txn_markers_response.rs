@@ -23,7 +23,8 @@ impl<'a> WriteTxnMarkersResponse<'a> {
     pub fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "WriteTxnMarkersResponse", version, lowest, highest });
+            let message = "WriteTxnMarkersResponse";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.markers = reader.array(true, 10, |reader| WritableTxnMarkerResult::decode(reader, version))?;
@@ -35,7 +36,8 @@ impl<'a> WriteTxnMarkersResponse<'a> {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "WriteTxnMarkersResponse", version, lowest, highest });
+            let message = "WriteTxnMarkersResponse";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.array(true, &self.markers, |writer, item| item.encode(writer, version))?;
         writer.uvarint(0);

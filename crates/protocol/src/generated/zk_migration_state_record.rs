@@ -23,7 +23,8 @@ impl ZkMigrationStateRecord {
     pub fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(DecodeError::Version { message: "ZkMigrationStateRecord", version, lowest, highest });
+            let message = "ZkMigrationStateRecord";
+            return Err(DecodeError::Version { message, version, lowest, highest });
         }
         let mut value = Self::default();
         value.zk_migration_state = reader.i8()?;
@@ -35,7 +36,8 @@ impl ZkMigrationStateRecord {
     pub fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         if !(Self::LOWEST..=Self::HIGHEST).contains(&version) {
             let (lowest, highest) = (Self::LOWEST, Self::HIGHEST);
-            return Err(EncodeError::Version { message: "ZkMigrationStateRecord", version, lowest, highest });
+            let message = "ZkMigrationStateRecord";
+            return Err(EncodeError::Version { message, version, lowest, highest });
         }
         writer.i8(self.zk_migration_state);
         writer.uvarint(0);
