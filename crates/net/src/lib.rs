@@ -1,1 +1,38 @@
 //! Sockets: listeners, reactors, connections, framing.
+//!
+//! One thread accepts ([`acceptor`]), a few threads serve ([`reactor`]), each with its own connections. What a
+//! connection does with bytes is a state machine without sockets ([`connection`]); what a request means is
+//! the node's business behind [`Service`].
+//!
+//! Always true:
+//!   a connection has at most one request in hand, so responses keep the order of requests
+//!   memory is taken as bytes arrive, never because a length claims that they will
+//!   before its header is known to be valid, a frame holds at most 64 KiB
+//!   nothing is read from a connection that has not taken its last response
+
+mod acceptor;
+mod clock;
+pub mod connection;
+mod connection_limits;
+mod header;
+mod input;
+mod listener;
+mod mailbox;
+mod metrics;
+mod network;
+mod output;
+mod reactor;
+mod request_memory;
+mod service;
+mod session;
+mod settings;
+mod slab;
+mod timers;
+mod transport;
+
+pub use clock::{Clock, Now, SystemClock};
+pub use listener::{BindError, BoundListener};
+pub use metrics::{NetworkMetrics, ReactorMetrics};
+pub use network::Network;
+pub use service::{Chunk, ConnectionId, Mailbox, Millis, Outcome, Peer, Request, Service, Ticket};
+pub use settings::{ListenerSettings, NetworkSettings};
