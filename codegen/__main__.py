@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from codegen import python, read_jars, rust, rust_facts
+from codegen import native, python, read_jars, rust, rust_facts, rust_tables
 from codegen.facts import load_apis, load_errors
 from codegen.parse import load
 
@@ -22,11 +22,16 @@ def generate(schemas: Path) -> dict[str, str]:
     files: dict[str, str] = {}
 
     structs = "crates/protocol/src/generated"
-    native = rust.wanted(messages)
-    modules = [message.module for message in native] + ["metadata_record", "apis", "errors"]
-    for message in native:
+    handled = native.wanted(messages)
+    modules = [message.module for message in handled]
+    modules += ["apis", "errors", "metadata_record", "recode", "schemas"]
+    for message in handled:
         files[f"{structs}/{message.module}.rs"] = rust.message_file(message)
     files[f"{structs}/metadata_record.rs"] = rust.metadata_record_file(messages)
+    files[f"{structs}/recode.rs"] = rust.recode_file(handled)
+    for message in messages:
+        files[f"{structs}/schemas/{message.module}.rs"] = rust_tables.schema_file(message)
+    files[f"{structs}/schemas/mod.rs"] = rust_tables.index_file(messages, apis)
     files[f"{structs}/apis.rs"] = rust_facts.api_file(apis)
     files[f"{structs}/errors.rs"] = rust_facts.error_file(errors)
     files[f"{structs}/mod.rs"] = rust.module_file(sorted(modules))

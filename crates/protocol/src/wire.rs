@@ -149,6 +149,20 @@ pub enum EncodeError {
         /// The version asked for.
         version: i16,
     },
+    /// A number that does not fit into its field.
+    #[error("{field} is {value}, which does not fit")]
+    Range {
+        /// `Message.field`.
+        field: &'static str,
+        /// The number.
+        value: i64,
+    },
+    /// A value of another type than its field.
+    #[error("{field} has a value of the wrong type")]
+    Type {
+        /// `Message.field`.
+        field: &'static str,
+    },
     /// A string of more than [`STRING_BYTES_MAX`] bytes.
     #[error("string of {length} bytes is over {STRING_BYTES_MAX}")]
     StringTooLong {

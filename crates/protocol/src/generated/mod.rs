@@ -2,7 +2,7 @@
 
 //! Messages of Apache Kafka 4.4.0, one module each.
 
-#![allow(clippy::nonminimal_bool, clippy::field_reassign_with_default, clippy::neg_cmp_op_on_partial_ord)]
+#![allow(clippy::nonminimal_bool, clippy::field_reassign_with_default)]
 
 pub mod abort_transaction_record;
 pub mod aborted_txn;
@@ -66,6 +66,7 @@ pub mod produce_response;
 pub mod producer_ids_record;
 pub mod producer_snapshot;
 pub mod quorum_state_data;
+pub mod recode;
 pub mod register_broker_record;
 pub mod register_controller_record;
 pub mod remove_access_control_entry_record;
@@ -74,6 +75,7 @@ pub mod remove_topic_record;
 pub mod remove_user_scram_credential_record;
 pub mod request_header;
 pub mod response_header;
+pub mod schemas;
 pub mod share_acknowledge_request;
 pub mod share_acknowledge_response;
 pub mod share_fetch_request;
