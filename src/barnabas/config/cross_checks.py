@@ -1,0 +1,77 @@
+"""What broker configs must be to one another, and what a node of today refuses to be.
+
+Kafka checks the same relations when a broker starts; the refusals at the end are of barnabas and go when
+what they wait for has come.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+from .errors import InvalidValue
+from .values import Value
+
+_GROUP_KINDS = ("consumer", "share", "streams")
+_GROUP_BOUNDED = ("session.timeout.ms", "heartbeat.interval.ms", "assignment.interval.ms")
+_SHARE_BOUNDED = ("delivery.count.limit", "record.lock.duration.ms", "partition.max.record.locks")
+
+
+def check_together(settings: Mapping[str, Value]) -> None:
+    """Raises InvalidValue for the first config that doesn't fit the others."""
+    _check_node(settings)
+    _check_times(settings)
+    _check_groups(settings)
+
+
+def _check_node(settings: Mapping[str, Value]) -> None:
+    if settings["broker.id"] not in (-1, settings["node.id"]):
+        raise InvalidValue("broker.id", settings["broker.id"], f"must equal node.id={settings['node.id']}")
+    roles = cast("tuple[str, ...]", settings["process.roles"])
+    if set(roles) != {"broker", "controller"}:
+        raise InvalidValue(
+            "process.roles",
+            ",".join(roles),
+            "a node is broker and controller at once for now: broker,controller",
+        )
+    voters = cast("tuple[str, ...]", settings["controller.quorum.voters"])
+    if voters and [voter.partition("@")[0] for voter in voters] != [str(settings["node.id"])]:
+        raise InvalidValue(
+            "controller.quorum.voters", ",".join(voters), "the quorum is this node alone for now"
+        )
+
+
+def _check_times(settings: Mapping[str, Value]) -> None:
+    for name in ("log.retention.ms", "log.retention.minutes", "log.retention.hours"):
+        value = settings[name]
+        if isinstance(value, int) and value != -1 and value < 1:
+            raise InvalidValue(name, value, "must be -1 for no limit, or at least 1")
+    _at_least(settings, "log.roll.ms", 1)
+    _at_least(settings, "log.roll.jitter.ms", 0)
+    _not_above(settings, "replica.fetch.wait.max.ms", "replica.lag.time.max.ms")
+    _not_above(settings, "replica.fetch.wait.max.ms", "replica.socket.timeout.ms")
+    _below(settings, "broker.heartbeat.interval.ms", "broker.session.timeout.ms")
+    _not_above(settings, "group.min.session.timeout.ms", "group.max.session.timeout.ms")
+
+
+def _check_groups(settings: Mapping[str, Value]) -> None:
+    for kind in _GROUP_KINDS:
+        for name in _GROUP_BOUNDED + (_SHARE_BOUNDED if kind == "share" else ()):
+            _not_above(settings, f"group.{kind}.min.{name}", f"group.{kind}.max.{name}")
+            _not_above(settings, f"group.{kind}.min.{name}", f"group.{kind}.{name}")
+            _not_above(settings, f"group.{kind}.{name}", f"group.{kind}.max.{name}")
+        _below(settings, f"group.{kind}.heartbeat.interval.ms", f"group.{kind}.session.timeout.ms")
+
+
+def _at_least(settings: Mapping[str, Value], name: str, low: int) -> None:
+    value = settings[name]
+    if isinstance(value, int) and value < low:
+        raise InvalidValue(name, value, f"must be at least {low}")
+
+
+def _not_above(settings: Mapping[str, Value], name: str, other: str) -> None:
+    if cast(int, settings[name]) > cast(int, settings[other]):
+        raise InvalidValue(name, settings[name], f"must not be above {other}={settings[other]}")
+
+
+def _below(settings: Mapping[str, Value], name: str, other: str) -> None:
+    if cast(int, settings[name]) >= cast(int, settings[other]):
+        raise InvalidValue(name, settings[name], f"must be below {other}={settings[other]}")

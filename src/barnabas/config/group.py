@@ -1,0 +1,61 @@
+"""Group configs.
+
+The columns are described in `definition`.
+"""
+
+TABLE = """
+consumer.assignment.interval.ms | int | 1000 | 0.. | groups
+    Shortest time between two assignments of this consumer group.
+consumer.assignor.offload.enable | boolean | true | - | groups | internal
+    Whether this consumer group's assignment is computed off the coordinator's thread.
+consumer.heartbeat.interval.ms | int | 5000 | 1.. | groups
+    How often this consumer group's members report.
+consumer.session.timeout.ms | int | 45000 | 1.. | groups
+    How long a member of this consumer group may stay silent before it is removed.
+errors.deadletterqueue.copy.record.enable | boolean | false | - | share
+    Whether key and value of a failed record go to the dead letter topic with it.
+errors.deadletterqueue.topic.name | string | '' | - | share
+    Topic that receives the records which this share group gives up; empty for none.
+share.assignment.interval.ms | int | 1000 | 0.. | share
+    Shortest time between two assignments of this share group.
+share.assignor.offload.enable | boolean | true | - | share | internal
+    Whether this share group's assignment is computed off the coordinator's thread.
+share.auto.offset.reset | string | latest | offset reset | share
+    Where this share group begins: earliest, latest, or by_duration: and an ISO 8601 duration.
+share.delivery.count.limit | int | 5 | 2.. | share
+    How often a record is delivered in this share group before it counts as failed.
+share.heartbeat.interval.ms | int | 5000 | 1.. | share
+    How often this share group's members report.
+share.isolation.level | string | read_uncommitted | one of read_committed read_uncommitted | share
+    Whether this share group sees records of transactions that have not been committed.
+share.partition.max.record.locks | int | 2000 | 100.. | share
+    Most records of one partition in delivery at once in this share group.
+share.record.lock.duration.ms | int | 30000 | 1000.. | share
+    How long a delivered record belongs to its consumer before others may have it.
+share.renew.acknowledge.enable | boolean | true | - | share
+    Whether a consumer may renew its hold on a record.
+share.session.timeout.ms | int | 45000 | 1.. | share
+    How long a member of this share group may stay silent before it is removed.
+streams.acceptable.recovery.lag | long | 10000 | 0.. | streams | internal
+    Lag below which a copy of a task counts as caught up.
+streams.assignment.interval.ms | int | 1000 | 0.. | streams
+    Shortest time between two assignments of this streams group.
+streams.assignor.name | string | null | - | streams
+    Assignor of this streams group; when unset, the broker's first.
+streams.assignor.offload.enable | boolean | true | - | streams | internal
+    Whether this streams group's assignment is computed off the coordinator's thread.
+streams.heartbeat.interval.ms | int | 5000 | 1.. | streams
+    How often this streams group's members report.
+streams.initial.rebalance.delay.ms | int | 3000 | 0.. | streams
+    How long the first assignment of this group waits for more members.
+streams.num.standby.replicas | int | 0 | 0.. | streams
+    Standby copies of each stateful task of this group.
+streams.num.warmup.replicas | int | 2 | 0.. | streams | internal
+    Most extra copies of tasks that warm up at once in this group.
+streams.rack.aware.assignment.tags | list | '' | list | streams
+    Client tags over which this group's standby copies are spread.
+streams.session.timeout.ms | int | 45000 | 1.. | streams
+    How long a member of this streams group may stay silent before it is removed.
+streams.task.offset.interval.ms | int | 60000 | 1.. | streams | internal
+    How often this group's members report the offsets of their tasks.
+"""
