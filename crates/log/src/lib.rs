@@ -1,1 +1,44 @@
 //! One partition's log in Kafka's own files, and the directories that hold logs.
+//!
+//! [`Log`] is the log of one partition; it reads no clock and starts no thread. Of its modules each holds one
+//! thing that it does (`append`, `read`, `truncate`, `flush`, `retention`, `recovery`) or one kind of file
+//! (`segment`, `offset_index`, `time_index`, `transaction_index`, `producer_snapshot`, `checkpoints`).
+
+mod append;
+mod batch_scan;
+pub mod checkpoints;
+mod config;
+mod entry_file;
+mod error;
+mod flush;
+mod leader_epochs;
+mod log;
+mod log_files;
+mod offset_index;
+mod offsets;
+mod place;
+mod producer_snapshot;
+mod producer_state;
+mod read;
+mod recovery;
+mod retention;
+mod segment;
+mod time_index;
+mod transaction_index;
+mod truncate;
+
+pub use crate::log::{Log, LogPosition};
+pub use append::{AppendBatch, AppendInfo};
+pub use config::{CompressionType, ConfigError, LogConfig, MessageTimestampType};
+pub use error::{AppendError, LogError};
+pub use flush::Flush;
+pub use leader_epochs::{EpochEntry, LeaderEpochs};
+pub use offsets::TimestampedOffset;
+pub use producer_state::{
+    ActiveProducer, AppendOrigin, Checked, CompletedTxn, EndTxnMarker, ProducerBatch, ProducerEntry,
+    ProducerError, ProducerState, BATCHES_RETAINED,
+};
+pub use read::{BatchFacts, ReadResult};
+pub use recovery::{OpenOptions, Recovery, RecoveryProgress};
+pub use retention::FileDeletion;
+pub use transaction_index::AbortedTxn;

@@ -1,0 +1,222 @@
+//! The log of one partition: its parts and what can be said of it without touching a file.
+//!
+//! What it does is in the modules named after it: `append`, `read`, `offsets`, `truncate`, `flush`,
+//! `retention`, `recovery`.
+//!
+//! Always true:
+//!   log_start_offset <= high_watermark <= log_end_offset, recovery_point <= log_end_offset
+//!   there is at least one segment; base offsets grow; the last segment is the one that is written to
+//!   producers and leader epochs are those of everything below log_end_offset
+
+use std::path::Path;
+use std::sync::Arc;
+
+use barnabas_protocol::batch::BatchHeader;
+use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, TopicId};
+
+use crate::config::LogConfig;
+use crate::leader_epochs::LeaderEpochs;
+use crate::place::Place;
+use crate::producer_state::{
+    ActiveProducer, AppendOrigin, Checked, EndTxnMarker, ProducerError, ProducerState,
+};
+use crate::retention::FileDeletion;
+use crate::segment::Segment;
+
+/// The log of one partition.
+#[derive(Debug)]
+pub struct Log {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: PartitionIndex,
+    pub(crate) topic_id: TopicId,
+    pub(crate) place: Place,
+    pub(crate) config: Arc<LogConfig>,
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) log_start_offset: Offset,
+    pub(crate) log_end_offset: Offset,
+    pub(crate) high_watermark: Offset,
+    pub(crate) recovery_point: Offset,
+    pub(crate) epochs: LeaderEpochs,
+    pub(crate) producers: ProducerState,
+    pub(crate) producer_id_expiration_ms: Millis,
+    /// Offsets of the producer snapshots on disk, ascending.
+    pub(crate) snapshots: Vec<Offset>,
+    /// Files that were written without a sync since the last flush.
+    pub(crate) unsynced: Unsynced,
+    pub(crate) last_flush: Millis,
+    pub(crate) deletions: Vec<FileDeletion>,
+    /// Counts truncations, so that a flush that ran meanwhile is not believed.
+    pub(crate) truncations: u64,
+}
+
+/// Small files that wait for the next flush.
+#[derive(Debug, Default)]
+pub(crate) struct Unsynced {
+    pub(crate) leader_epochs: bool,
+    pub(crate) snapshots: Vec<Offset>,
+    /// A file was created or renamed.
+    pub(crate) directory: bool,
+}
+
+/// Where an offset is: in which segment, and where in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogPosition {
+    /// The offset.
+    pub offset: Offset,
+    /// First offset of the segment.
+    pub segment_base_offset: Offset,
+    /// Bytes from the beginning of the segment.
+    pub position: u64,
+}
+
+impl Log {
+    /// Name of the topic.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Number of the partition.
+    pub fn partition(&self) -> PartitionIndex {
+        self.partition
+    }
+
+    /// Id of the topic; zero when it has none on disk.
+    pub fn topic_id(&self) -> TopicId {
+        self.topic_id
+    }
+
+    /// Directory of the log.
+    pub fn dir(&self) -> &Path {
+        &self.place.dir
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &Arc<LogConfig> {
+        &self.config
+    }
+
+    /// Replaces the configuration, from the next append on.
+    pub fn update_config(&mut self, config: Arc<LogConfig>) {
+        self.config = config;
+    }
+
+    /// First offset that may be read.
+    pub fn log_start_offset(&self) -> Offset {
+        self.log_start_offset
+    }
+
+    /// Offset of the next append.
+    pub fn log_end_offset(&self) -> Offset {
+        self.log_end_offset
+    }
+
+    /// Where the next append goes.
+    pub fn log_end_position(&self) -> LogPosition {
+        let active = self.active();
+        LogPosition {
+            offset: self.log_end_offset,
+            segment_base_offset: active.base_offset,
+            position: active.size,
+        }
+    }
+
+    /// First offset that is in files of this node (the same as the log start offset without tiered storage).
+    pub fn local_log_start_offset(&self) -> Offset {
+        self.log_start_offset.max(self.segments[0].base_offset)
+    }
+
+    /// Everything below was synced.
+    pub fn recovery_point(&self) -> Offset {
+        self.recovery_point
+    }
+
+    /// Everything below is on all in-sync replicas. Kept here for readers, checkpoints and retention; the
+    /// partition's leader or follower moves it.
+    pub fn high_watermark(&self) -> Offset {
+        self.high_watermark
+    }
+
+    /// Moves the high watermark, to the log's start or end where it lies outside. Returns what it is now.
+    pub fn update_high_watermark(&mut self, high_watermark: Offset) -> Offset {
+        self.high_watermark = high_watermark.clamp(self.log_start_offset, self.log_end_offset);
+        self.producers.forget_replicated_below(self.high_watermark);
+        self.high_watermark
+    }
+
+    /// Everything below is decided: the high watermark, or the first offset of an open transaction below it.
+    pub fn last_stable_offset(&self) -> Offset {
+        match self.producers.first_unstable_offset() {
+            Some(offset) => offset.clamp(self.log_start_offset, self.high_watermark),
+            None => self.high_watermark,
+        }
+    }
+
+    /// Bytes of all segments.
+    pub fn size(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.size).sum()
+    }
+
+    /// Number of segments, and base offset of the one that is written to.
+    pub fn segments(&self) -> (usize, Offset) {
+        (self.segments.len(), self.active().base_offset)
+    }
+
+    /// Compares a data batch with what its producer wrote before; to be called before the append.
+    pub fn check_producer(
+        &self,
+        header: &BatchHeader,
+        origin: AppendOrigin,
+    ) -> Result<Checked, ProducerError> {
+        self.producers.check(header, origin)
+    }
+
+    /// Compares a transaction marker with what is known of its producer; to be called before the append.
+    pub fn check_end_txn(
+        &self,
+        header: &BatchHeader,
+        marker: &EndTxnMarker,
+        transaction_version: i16,
+    ) -> Result<(), ProducerError> {
+        self.producers.check_end_txn(header, marker, transaction_version)
+    }
+
+    /// What is known of the producers.
+    pub fn producers(&self) -> &ProducerState {
+        &self.producers
+    }
+
+    /// Producers as DescribeProducers shows them, by id.
+    pub fn active_producers(&self) -> Vec<ActiveProducer> {
+        self.producers.active_producers().collect()
+    }
+
+    /// Forgets producers that have been silent for `producer.id.expiration.ms`. Returns how many.
+    pub fn remove_expired_producers(&mut self, now: Millis) -> usize {
+        self.producers.remove_expired(now, self.producer_id_expiration_ms)
+    }
+
+    /// The leader epochs of the log.
+    pub fn leader_epochs(&self) -> &LeaderEpochs {
+        &self.epochs
+    }
+
+    /// OffsetForLeaderEpoch: the largest epoch of the log that is at most `epoch`, and where it ends.
+    pub fn end_offset_for(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        self.epochs.end_offset_for(epoch, self.log_end_offset)
+    }
+
+    /// The epoch that wrote `offset`.
+    pub fn epoch_for_offset(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.epochs.epoch_for_offset(offset)
+    }
+
+    /// The segment that is written to.
+    pub(crate) fn active(&self) -> &Segment {
+        &self.segments[self.segments.len() - 1]
+    }
+
+    /// Index of the segment that `offset` lies in: the last one that begins at or before it.
+    pub(crate) fn segment_index(&self, offset: Offset) -> Option<usize> {
+        self.segments.partition_point(|segment| segment.base_offset <= offset).checked_sub(1)
+    }
+}

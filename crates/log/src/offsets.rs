@@ -1,0 +1,104 @@
+//! Finding offsets by time, for ListOffsets.
+
+use barnabas_protocol::batch::Batch;
+use barnabas_protocol::{LeaderEpoch, Millis, Offset};
+
+use crate::batch_scan::ScanError;
+use crate::error::LogError;
+use crate::log::Log;
+use crate::segment::Segment;
+
+/// An offset found by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimestampedOffset {
+    /// Timestamp of the record.
+    pub timestamp: Millis,
+    /// Its offset.
+    pub offset: Offset,
+    /// Epoch of the leader that wrote it, -1 if unknown.
+    pub leader_epoch: LeaderEpoch,
+}
+
+impl Log {
+    /// The first record whose timestamp is at least `timestamp`.
+    pub fn offset_for_timestamp(&self, timestamp: Millis) -> Result<Option<TimestampedOffset>, LogError> {
+        for segment in &self.segments {
+            if segment.max_timestamp(&self.place)?.timestamp < timestamp {
+                continue;
+            }
+            let from = segment.time_index.offset_before(&self.place, timestamp)?.max(self.log_start_offset);
+            let position = segment.offset_index.position_before(&self.place, from)?;
+            let wanted = |found: &TimestampedOffset| {
+                found.timestamp >= timestamp && found.offset >= self.log_start_offset
+            };
+            if let Some(found) = self.first_record(segment, position, timestamp, wanted)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first of the records with the largest timestamp.
+    pub fn max_timestamp(&self) -> Result<Option<TimestampedOffset>, LogError> {
+        let mut latest: Option<(&Segment, Millis, Offset)> = None;
+        for segment in &self.segments {
+            let max = segment.max_timestamp(&self.place)?;
+            if latest.is_none_or(|(_, timestamp, _)| max.timestamp > timestamp) {
+                latest = Some((segment, max.timestamp, max.offset));
+            }
+        }
+        let Some((segment, timestamp, offset)) = latest.filter(|(_, timestamp, _)| *timestamp >= 0) else {
+            return Ok(None);
+        };
+        let position = segment.offset_index.position_before(&self.place, offset)?;
+        self.first_record(segment, position, timestamp, |found| found.timestamp == timestamp)
+    }
+
+    /// The first record from `position` on that is `wanted`; batches below `timestamp` are passed over.
+    fn first_record(
+        &self,
+        segment: &Segment,
+        position: u64,
+        timestamp: Millis,
+        wanted: impl Fn(&TimestampedOffset) -> bool,
+    ) -> Result<Option<TimestampedOffset>, LogError> {
+        let mut scan = segment.scan(&self.place, position)?;
+        loop {
+            let position = scan.position();
+            let next =
+                scan.next_header().map_err(|error| segment.scan_error(&self.place, position, error))?;
+            let Some((position, header)) = next else { return Ok(None) };
+            if header.max_timestamp < timestamp {
+                continue;
+            }
+            let mut bytes = vec![0; header.size()];
+            let file = segment.file(&self.place)?;
+            let read = file.read_exact_at(&mut bytes, position).map_err(ScanError::Io);
+            let found = read.and_then(|()| self.record_in(&bytes, &wanted));
+            if let Some(found) = found.map_err(|error| segment.scan_error(&self.place, position, error))? {
+                return Ok(Some(found));
+            }
+        }
+    }
+
+    fn record_in(
+        &self,
+        bytes: &[u8],
+        wanted: &impl Fn(&TimestampedOffset) -> bool,
+    ) -> Result<Option<TimestampedOffset>, ScanError> {
+        let batch = Batch::parse(bytes)?;
+        let records = batch.records(self.config.max_decompressed_message_bytes)?;
+        for record in &records {
+            let record = record.map_err(barnabas_protocol::batch::BatchError::from)?;
+            let found = TimestampedOffset {
+                timestamp: record.timestamp,
+                offset: record.offset,
+                leader_epoch: batch.header.partition_leader_epoch,
+            };
+            if wanted(&found) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,400 @@
+//! Opening a log: what a crash has left is put in order, and what was not synced is checked.
+//!
+//! After a clean stop nothing is read but the tail behind the last index entry and the newest producer
+//! snapshot. Otherwise every batch from the recovery point's segment on is verified; the log ends at the first
+//! that is torn, has a wrong checksum or an offset out of order, and indexes, aborted transactions and
+//! producers are noted anew.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use barnabas_disk::OpenFiles;
+use barnabas_protocol::{Millis, Offset, PartitionIndex, TopicId};
+
+use crate::append::{end_txn_marker, note_producer};
+use crate::checkpoints::{self, LEADER_EPOCHS, PARTITION_METADATA};
+use crate::config::LogConfig;
+use crate::error::{At, LogError};
+use crate::leader_epochs::LeaderEpochs;
+use crate::log::{Log, Unsynced};
+use crate::log_files::LogFiles;
+use crate::place::{Place, SNAPSHOT};
+use crate::producer_snapshot;
+use crate::producer_state::ProducerState;
+use crate::segment::{Segment, Written};
+use crate::transaction_index;
+
+/// What is known of a log before its files are opened.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Everything below was synced (`recovery-point-offset-checkpoint`); checking begins here.
+    pub recovery_point: Offset,
+    /// Where readers begin (`log-start-offset-checkpoint`).
+    pub log_start_offset: Offset,
+    /// High watermark when the node stopped (`replication-offset-checkpoint`).
+    pub high_watermark: Offset,
+    /// Whether the node stopped as it should, so that files need no checking.
+    pub clean_shutdown: bool,
+    /// `producer.id.expiration.ms`.
+    pub producer_id_expiration_ms: Millis,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            recovery_point: 0,
+            log_start_offset: 0,
+            high_watermark: 0,
+            clean_shutdown: false,
+            producer_id_expiration_ms: 24 * 60 * 60 * 1000,
+        }
+    }
+}
+
+/// What opening a log found and did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Segments that were read through.
+    pub segments: usize,
+    /// Bytes that were read through.
+    pub bytes: u64,
+    /// Bytes cut off the end: torn, or no batch.
+    pub truncated_bytes: u64,
+}
+
+/// How far the recovery of one log has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveryProgress {
+    /// Segments read through so far.
+    pub segments_done: usize,
+    /// Segments to read through.
+    pub segments_total: usize,
+}
+
+impl Log {
+    /// Opens the log in `dir`, creating it when absent. `topic_id` zero takes whatever id is there.
+    /// `progress` is told after each segment that had to be checked.
+    #[allow(clippy::too_many_arguments, reason = "these are the facts that make a log; each is given once")]
+    pub fn open(
+        files: Arc<OpenFiles>,
+        dir: &Path,
+        topic: &str,
+        partition: PartitionIndex,
+        topic_id: TopicId,
+        config: Arc<LogConfig>,
+        options: OpenOptions,
+        now: Millis,
+        progress: &mut dyn FnMut(RecoveryProgress),
+    ) -> Result<(Log, Recovery), LogError> {
+        let place = Place { files, dir: dir.into() };
+        place.disk().create_dir_all(dir).at("create", dir)?;
+        let topic_id = settle_topic_id(&place, topic_id)?;
+        let found = LogFiles::put_in_order(&place)?;
+        let mut log = Log {
+            topic: topic.into(),
+            partition,
+            topic_id,
+            segments: Vec::with_capacity(found.segments.len().max(1)),
+            log_start_offset: 0,
+            log_end_offset: 0,
+            high_watermark: 0,
+            recovery_point: 0,
+            epochs: read_epochs(&place)?,
+            producers: ProducerState::default(),
+            producer_id_expiration_ms: options.producer_id_expiration_ms,
+            snapshots: found.snapshots.clone(),
+            unsynced: Unsynced { directory: found.segments.is_empty(), ..Unsynced::default() },
+            last_flush: now,
+            deletions: Vec::new(),
+            truncations: 0,
+            config,
+            place,
+        };
+        let mut recovery = Recovery::default();
+        log.load_segments(&found, &options, now, progress, &mut recovery)?;
+        log.settle(&options, now)?;
+        Ok((log, recovery))
+    }
+
+    fn load_segments(
+        &mut self,
+        found: &LogFiles,
+        options: &OpenOptions,
+        now: Millis,
+        progress: &mut dyn FnMut(RecoveryProgress),
+        recovery: &mut Recovery,
+    ) -> Result<(), LogError> {
+        for segment in &found.segments {
+            let size = self.place.disk().file_len(&self.place.path(segment.base_offset, crate::place::LOG));
+            let size = size.at("look at", &self.place.path(segment.base_offset, crate::place::LOG))?;
+            self.segments.push(Segment::existing(segment.base_offset, size, now));
+        }
+        if self.segments.is_empty() {
+            let (offset, preallocate) = (options.log_start_offset.max(0), self.config.preallocate);
+            let preallocate = preallocate.then_some(self.config.segment_bytes);
+            self.segments.push(Segment::create(&self.place, offset, preallocate, now)?);
+            self.log_end_offset = offset;
+            return Ok(());
+        }
+        self.log_start_offset = options.log_start_offset.max(self.segments[0].base_offset);
+        let checked_from = match options.clean_shutdown {
+            true => self.segments.len(),
+            false => self.segment_index(options.recovery_point).unwrap_or(0),
+        };
+        for (index, segment) in found.segments[..checked_from].iter().enumerate() {
+            if !segment.indexed && self.segments[index].size > 0 {
+                self.reindex(index)?;
+            }
+        }
+        if options.clean_shutdown {
+            match self.active().read_next_offset(&self.place) {
+                Ok(offset) => {
+                    self.log_end_offset = offset;
+                    return Ok(());
+                }
+                Err(error @ LogError::Corrupt { .. }) => {
+                    log::warn!("{error}; checking the segment although the last stop was clean");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let from = checked_from.min(self.segments.len() - 1);
+        self.recover_from(from, now, progress, recovery)
+    }
+
+    /// Brings offsets, epochs and producers into line with what the segments hold.
+    fn settle(&mut self, options: &OpenOptions, now: Millis) -> Result<(), LogError> {
+        if options.log_start_offset > self.log_end_offset {
+            log::warn!(
+                "{}: records end at {}, before the log start offset {}; starting anew there",
+                self.place.dir.display(),
+                self.log_end_offset,
+                options.log_start_offset
+            );
+            return self.truncate_fully_and_start_at(options.log_start_offset, now);
+        }
+        self.log_start_offset = options.log_start_offset.max(self.segments[0].base_offset);
+        let ended = self.epochs.truncate_from_end(self.log_end_offset);
+        if self.epochs.truncate_from_start(self.log_start_offset) || ended {
+            self.write_leader_epochs()?;
+        }
+        self.recovery_point = match options.clean_shutdown {
+            true => self.log_end_offset,
+            false => options.recovery_point.clamp(self.log_start_offset, self.log_end_offset),
+        };
+        self.remove_stray_snapshots()?;
+        self.rebuild_producers(now)?;
+        self.update_high_watermark(options.high_watermark);
+        Ok(())
+    }
+
+    /// Verifies the segments from `from` on; the log ends at the first batch that is not right.
+    fn recover_from(
+        &mut self,
+        from: usize,
+        now: Millis,
+        progress: &mut dyn FnMut(RecoveryProgress),
+        recovery: &mut Recovery,
+    ) -> Result<(), LogError> {
+        self.log_end_offset = self.segments[from].base_offset;
+        self.rebuild_producers(now)?;
+        let segments_total = self.segments.len() - from;
+        for index in from..self.segments.len() {
+            self.take_snapshot(self.segments[index].base_offset)?;
+            let length = self.segments[index].size;
+            let truncated = self.recover_segment(index, now)?;
+            recovery.segments += 1;
+            recovery.bytes += length;
+            progress(RecoveryProgress { segments_done: index - from + 1, segments_total });
+            if truncated > 0 {
+                recovery.truncated_bytes += truncated;
+                while self.segments.len() > index + 1 {
+                    recovery.truncated_bytes += self.active().size;
+                    self.remove_last_segment()?;
+                }
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one segment through, notes its batches anew and cuts off what is not right. Returns how many
+    /// bytes that were.
+    fn recover_segment(&mut self, index: usize, now: Millis) -> Result<u64, LogError> {
+        let interval = self.config.index_interval_bytes;
+        let place = &self.place;
+        let segment = &mut self.segments[index];
+        let base_offset = segment.base_offset;
+        let length = segment.size;
+        let mut scan = segment.scan(place, 0)?;
+        segment.reset(place)?;
+        transaction_index::reset(place, base_offset)?;
+        self.log_end_offset = self.log_end_offset.max(base_offset);
+        let reason = loop {
+            let position = scan.position();
+            let batch = match scan.next_batch() {
+                Ok(Some((_, batch))) => batch,
+                Ok(None) => break None,
+                Err(crate::batch_scan::ScanError::Batch(error)) => break Some(error.to_string()),
+                Err(error) => return Err(segment.scan_error(place, position, error)),
+            };
+            let header = batch.header;
+            if !batch.crc_is_valid() {
+                break Some("its checksum is wrong".to_string());
+            }
+            let grows = header.base_offset >= self.log_end_offset && header.last_offset_delta >= 0;
+            if !grows || !segment.can_hold(header.last_offset()) {
+                break Some(format!("offset {} follows {}", header.base_offset, self.log_end_offset - 1));
+            }
+            segment.note(place, &Written::from(&header), interval)?;
+            if self.epochs.latest().is_none_or(|latest| header.partition_leader_epoch > latest.epoch) {
+                self.epochs.assign(header.partition_leader_epoch, header.base_offset);
+            }
+            let marker = end_txn_marker(&header, batch.records_bytes());
+            if let Some(aborted) = note_producer(&mut self.producers, &header, marker.as_ref()) {
+                transaction_index::append(place, base_offset, aborted)?;
+            }
+            self.log_end_offset = header.next_offset();
+        };
+        if let Some(reason) = reason {
+            let (path, size) = (segment.path(place), segment.size);
+            log::warn!("{}: no batch at byte {size} ({reason}); cutting the log there", path.display());
+            segment.cut(place, size, now)?;
+            segment.file(place)?.sync_data().at("sync", &path)?;
+        }
+        segment.complete(place, false)?;
+        Ok(length - segment.size)
+    }
+
+    /// Writes the indexes of a segment anew from its batches.
+    fn reindex(&mut self, index: usize) -> Result<(), LogError> {
+        let interval = self.config.index_interval_bytes;
+        let (place, segment) = (&self.place, &mut self.segments[index]);
+        log::warn!("{}: writing its missing indexes", segment.path(place).display());
+        let mut scan = segment.scan(place, 0)?;
+        segment.reset(place)?;
+        loop {
+            let position = scan.position();
+            match scan.next_header().map_err(|error| segment.scan_error(place, position, error))? {
+                Some((_, header)) => segment.note(place, &Written::from(&header), interval)?,
+                None => return segment.complete(place, false),
+            }
+        }
+    }
+
+    /// Makes the producers those of everything below the log's end: the newest snapshot, and the batches
+    /// behind it.
+    pub(crate) fn rebuild_producers(&mut self, now: Millis) -> Result<(), LogError> {
+        let (start, end) = (self.log_start_offset, self.log_end_offset);
+        let (keep, outside): (Vec<_>, Vec<_>) =
+            self.snapshots.drain(..).partition(|offset| *offset <= end && *offset > start);
+        self.snapshots = keep;
+        for offset in outside {
+            self.place.remove(&self.place.path(offset, SNAPSHOT))?;
+        }
+        self.producers.clear();
+        let from = self.load_snapshot(now)?.unwrap_or(start);
+        if from < end {
+            self.replay_producers(from, end)?;
+        }
+        self.take_snapshot(end)
+    }
+
+    /// Takes over the newest snapshot that is intact; damaged ones are removed. Returns its offset.
+    fn load_snapshot(&mut self, now: Millis) -> Result<Option<Offset>, LogError> {
+        while let Some(offset) = self.snapshots.last().copied() {
+            let path = self.place.path(offset, SNAPSHOT);
+            let bytes = self.place.disk().read(&path).at("read", &path)?;
+            match producer_snapshot::decode(&bytes) {
+                Ok(producers) => {
+                    for (producer_id, entry) in producers {
+                        self.producers.restore(producer_id, entry, now, self.producer_id_expiration_ms);
+                    }
+                    return Ok(Some(offset));
+                }
+                Err(error) => {
+                    log::warn!("{}: {error}; using an older snapshot", path.display());
+                    self.place.remove(&path)?;
+                    self.snapshots.pop();
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Notes the producers of the batches in `from..to`. On the way the last two segments get the snapshots
+    /// that they would have got when they were begun.
+    fn replay_producers(&mut self, from: Offset, to: Offset) -> Result<(), LogError> {
+        let first = self.segment_index(from).unwrap_or(0);
+        let last = self.segment_index(to).unwrap_or(0);
+        for index in first..=last {
+            let base_offset = self.segments[index].base_offset;
+            if index + 1 >= last && base_offset > from {
+                self.take_snapshot(base_offset)?;
+            }
+            let (place, segment) = (&self.place, &self.segments[index]);
+            let Some((position, _)) = segment.find(place, from)? else { continue };
+            let mut scan = segment.scan(place, position)?;
+            loop {
+                let position = scan.position();
+                let next = scan.next_header().map_err(|error| segment.scan_error(place, position, error))?;
+                let Some((position, header)) = next.filter(|(_, header)| header.base_offset < to) else {
+                    break;
+                };
+                if !header.has_producer_id() {
+                    continue;
+                }
+                let marker = match header.is_control() {
+                    true => {
+                        let mut bytes = vec![0; header.size()];
+                        let read = segment.file(place)?.read_exact_at(&mut bytes, position);
+                        read.at("read", &segment.path(place))?;
+                        end_txn_marker(&header, &bytes[barnabas_protocol::batch::HEADER_SIZE..])
+                    }
+                    false => None,
+                };
+                note_producer(&mut self.producers, &header, marker.as_ref());
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes snapshots that belong to no segment, except the newest if it is newer than all segments: the
+    /// one that a clean stop has taken.
+    fn remove_stray_snapshots(&mut self) -> Result<(), LogError> {
+        let newest = self.snapshots.last().copied();
+        let active = self.active().base_offset;
+        let belongs = |offset: &Offset| {
+            self.segments.binary_search_by_key(offset, |segment| segment.base_offset).is_ok()
+                || (Some(*offset) == newest && *offset > active)
+        };
+        let (keep, stray): (Vec<_>, Vec<_>) = self.snapshots.iter().copied().partition(belongs);
+        self.snapshots = keep;
+        stray.iter().try_for_each(|offset| self.place.remove(&self.place.path(*offset, SNAPSHOT)))
+    }
+}
+
+/// Reads `partition.metadata` and compares it with `expected`, or writes it.
+fn settle_topic_id(place: &Place, expected: TopicId) -> Result<TopicId, LogError> {
+    match checkpoints::read_topic_id(place.disk(), &place.dir)? {
+        Some(found) if expected.is_zero() || found == expected => Ok(found),
+        Some(found) => Err(LogError::TopicId { path: place.dir.to_path_buf(), found, expected }),
+        None if expected.is_zero() => Ok(expected),
+        None => {
+            let text = checkpoints::format_topic_id(expected);
+            place.replace_unsynced(&place.dir.join(PARTITION_METADATA), text.as_bytes())?;
+            Ok(expected)
+        }
+    }
+}
+
+/// Reads the leader epochs; a damaged file counts as none, for the batches themselves say their epochs.
+fn read_epochs(place: &Place) -> Result<LeaderEpochs, LogError> {
+    match checkpoints::read_epochs(place.disk(), &place.dir.join(LEADER_EPOCHS)) {
+        Err(error @ LogError::Corrupt { .. }) => {
+            log::warn!("{error}; the leader epochs are taken from the batches");
+            Ok(LeaderEpochs::default())
+        }
+        epochs => epochs,
+    }
+}

@@ -1,0 +1,351 @@
+//! One segment: batches in a `.log` file, with its indexes.
+//!
+//! Always true:
+//!   offsets of the batches grow and lie within `i32` of the base offset
+//!   `size` is the length of what was written whole; bytes of the file behind it are never served
+//!   no file is open before it is needed
+
+use std::io::IoSlice;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use barnabas_disk::{File, LazyFile, Open};
+use barnabas_protocol::batch::BatchHeader;
+use barnabas_protocol::{Millis, Offset};
+
+use crate::batch_scan::{BatchScan, ScanError};
+use crate::error::{At, LogError};
+use crate::offset_index::OffsetIndex;
+use crate::place::{Place, LOG};
+use crate::time_index::{MaxTimestamp, TimeIndex};
+
+/// One segment.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) base_offset: Offset,
+    /// Bytes of batches.
+    pub(crate) size: u64,
+    /// When it was created, or opened.
+    pub(crate) created: Millis,
+    file: LazyFile,
+    pub(crate) offset_index: OffsetIndex,
+    pub(crate) time_index: TimeIndex,
+    bytes_since_index_entry: u64,
+    /// Largest timestamp of the first batch, which the age of the segment counts from.
+    first_timestamp: OnceLock<Millis>,
+    max_timestamp: OnceLock<MaxTimestamp>,
+}
+
+/// What the segment notes of a batch that was written to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    pub(crate) last_offset: Offset,
+    pub(crate) max_timestamp: Millis,
+    pub(crate) size: usize,
+}
+
+impl From<&BatchHeader> for Written {
+    fn from(header: &BatchHeader) -> Self {
+        Self { last_offset: header.last_offset(), max_timestamp: header.max_timestamp, size: header.size() }
+    }
+}
+
+impl Segment {
+    /// A segment whose files exist; `size` is the length of its `.log` file.
+    pub(crate) fn existing(base_offset: Offset, size: u64, now: Millis) -> Self {
+        Self {
+            base_offset,
+            size,
+            created: now,
+            file: LazyFile::new(),
+            offset_index: OffsetIndex::existing(base_offset),
+            time_index: TimeIndex::existing(base_offset),
+            bytes_since_index_entry: 0,
+            first_timestamp: OnceLock::new(),
+            max_timestamp: OnceLock::new(),
+        }
+    }
+
+    /// Creates an empty segment. Its index files appear with their first entries.
+    pub(crate) fn create(
+        place: &Place,
+        base_offset: Offset,
+        preallocate: Option<u64>,
+        now: Millis,
+    ) -> Result<Self, LogError> {
+        let segment = Self {
+            offset_index: OffsetIndex::empty(base_offset),
+            time_index: TimeIndex::empty(base_offset),
+            max_timestamp: OnceLock::from(MaxTimestamp { timestamp: -1, offset: base_offset }),
+            ..Self::existing(base_offset, 0, now)
+        };
+        let path = segment.path(place);
+        let file = place.disk().open(&path, Open::CreateNew).at("create", &path)?;
+        if let Some(length) = preallocate {
+            file.set_len(length).at("extend", &path)?;
+        }
+        Ok(segment)
+    }
+
+    pub(crate) fn path(&self, place: &Place) -> PathBuf {
+        place.path(self.base_offset, LOG)
+    }
+
+    /// The `.log` file.
+    pub(crate) fn file(&self, place: &Place) -> Result<Arc<dyn File>, LogError> {
+        self.file.get(&place.files, Open::Write, || self.path(place)).at("open", &self.path(place))
+    }
+
+    /// Whether `offset` can be written relative to the base offset.
+    pub(crate) fn can_hold(&self, offset: Offset) -> bool {
+        (0..=i32::MAX as i64).contains(&(offset - self.base_offset))
+    }
+
+    /// The largest timestamp of the segment.
+    pub(crate) fn max_timestamp(&self, place: &Place) -> Result<MaxTimestamp, LogError> {
+        if let Some(max) = self.max_timestamp.get() {
+            return Ok(*max);
+        }
+        let max = self.time_index.last(place)?;
+        Ok(*self.max_timestamp.get_or_init(|| max))
+    }
+
+    /// The timestamp that retention goes by: the largest, or when the segment was created or opened if no
+    /// record has any.
+    pub(crate) fn retention_timestamp(&self, place: &Place) -> Result<Millis, LogError> {
+        let max = self.max_timestamp(place)?.timestamp;
+        Ok(if max >= 0 { max } else { self.created })
+    }
+
+    /// How long the segment has been open for, if a batch with `timestamp` were next.
+    pub(crate) fn age(&self, place: &Place, now: Millis, timestamp: Millis) -> Result<Millis, LogError> {
+        if self.size > 0 && self.first_timestamp.get().is_none() {
+            let first =
+                self.scan(place, 0)?.next_header().map_err(|error| self.scan_error(place, 0, error))?;
+            if let Some((_, header)) = first {
+                self.first_timestamp.get_or_init(|| header.max_timestamp);
+            }
+        }
+        Ok(match self.first_timestamp.get() {
+            Some(first) if *first >= 0 => timestamp.saturating_sub(*first),
+            _ => now.saturating_sub(self.created),
+        })
+    }
+
+    /// Walks over the batches from `position`, where one begins.
+    pub(crate) fn scan(&self, place: &Place, position: u64) -> Result<BatchScan, LogError> {
+        Ok(BatchScan::new(self.file(place)?, position, self.size))
+    }
+
+    /// Turns what a walk met into an error of this log.
+    pub(crate) fn scan_error(&self, place: &Place, position: u64, error: ScanError) -> LogError {
+        let path = self.path(place);
+        match error {
+            ScanError::Io(source) => LogError::Storage { action: "read", path, source },
+            ScanError::Batch(reason) => LogError::corrupt(&path, position, reason.to_string()),
+        }
+    }
+
+    /// Writes batches at the end. When the write fails, the segment is as before.
+    pub(crate) fn append(
+        &mut self,
+        place: &Place,
+        parts: &[IoSlice<'_>],
+        batches: &[Written],
+        index_interval_bytes: u64,
+    ) -> Result<(), LogError> {
+        let file = self.file(place)?;
+        // Asked for first, so that nothing can fail once the bytes are there.
+        self.max_timestamp(place)?;
+        self.time_index.last(place)?;
+        if let Err(source) = file.write_vectored_at(parts, self.size) {
+            // What was written of it lies behind `size`, so it is not served; a disk that refuses to cut it
+            // off too leaves that to recovery.
+            if let Err(error) = file.set_len(self.size) {
+                log::warn!("{}: cannot cut a failed append off: {error}", self.path(place).display());
+            }
+            return Err(LogError::Storage { action: "write", path: self.path(place), source });
+        }
+        for batch in batches {
+            self.note(place, batch, index_interval_bytes)?;
+        }
+        if self.offset_index.entries.is_worth_storing() {
+            self.store_indexes(place).unwrap_or_else(|error| {
+                // They stay in memory; the disk's trouble shows with the next append or flush.
+                log::warn!("index entries are not written yet: {error}");
+            });
+        }
+        Ok(())
+    }
+
+    /// Notes a batch that lies at the end of the segment.
+    pub(crate) fn note(
+        &mut self,
+        place: &Place,
+        batch: &Written,
+        index_interval_bytes: u64,
+    ) -> Result<(), LogError> {
+        let mut max = self.max_timestamp(place)?;
+        if batch.max_timestamp > max.timestamp {
+            max = MaxTimestamp { timestamp: batch.max_timestamp, offset: batch.last_offset };
+            self.max_timestamp = OnceLock::from(max);
+        }
+        if self.size == 0 {
+            self.first_timestamp = OnceLock::from(batch.max_timestamp);
+        }
+        if self.bytes_since_index_entry > index_interval_bytes {
+            self.offset_index.push(batch.last_offset, self.size);
+            self.time_index.maybe_push(place, max)?;
+            self.bytes_since_index_entry = 0;
+        }
+        self.size += batch.size as u64;
+        self.bytes_since_index_entry += batch.size as u64;
+        Ok(())
+    }
+
+    /// Where the first batch whose last offset is at least `offset` lies, and its header.
+    pub(crate) fn find(&self, place: &Place, offset: Offset) -> Result<Option<(u64, BatchHeader)>, LogError> {
+        if self.size == 0 {
+            return Ok(None);
+        }
+        let from = self.offset_index.position_before(place, offset)?;
+        match self.find_from(place, offset, from) {
+            // An index is only a shortcut: where it leads nowhere, the batches themselves decide.
+            Err(LogError::Corrupt { reason, .. }) if from > 0 => {
+                let path = self.offset_index.entries.path(place);
+                log::warn!(
+                    "{} leads to no batch at {from} ({reason}); reading from the start",
+                    path.display()
+                );
+                self.find_from(place, offset, 0)
+            }
+            found => found,
+        }
+    }
+
+    fn find_from(
+        &self,
+        place: &Place,
+        offset: Offset,
+        from: u64,
+    ) -> Result<Option<(u64, BatchHeader)>, LogError> {
+        if from > 0 && from >= self.size {
+            return Err(LogError::corrupt(&self.path(place), from, "behind the end"));
+        }
+        let mut scan = self.scan(place, from)?;
+        let mut previous = self.base_offset - 1;
+        loop {
+            let position = scan.position();
+            let next = scan.next_header().map_err(|error| self.scan_error(place, position, error))?;
+            let Some((position, header)) = next else { return Ok(None) };
+            if header.base_offset <= previous || header.last_offset() < header.base_offset {
+                return Err(LogError::corrupt(&self.path(place), position, "offsets do not grow"));
+            }
+            if from > 0 && position == from && header.base_offset > offset {
+                return Err(LogError::corrupt(&self.path(place), position, "the index is ahead"));
+            }
+            if header.last_offset() >= offset {
+                return Ok(Some((position, header)));
+            }
+            previous = header.last_offset();
+        }
+    }
+
+    /// The offset after the last batch, found from the last index entry on.
+    pub(crate) fn read_next_offset(&self, place: &Place) -> Result<Offset, LogError> {
+        let from = match self.offset_index.last(place)?.position {
+            position if position < self.size => position,
+            _ => 0,
+        };
+        let mut scan = self.scan(place, from)?;
+        let mut next_offset = self.base_offset;
+        loop {
+            let position = scan.position();
+            match scan.next_header().map_err(|error| self.scan_error(place, position, error))? {
+                Some((_, header)) => next_offset = header.next_offset(),
+                None => return Ok(next_offset),
+            }
+        }
+    }
+
+    /// Writes index entries that are gathered in memory.
+    pub(crate) fn store_indexes(&mut self, place: &Place) -> Result<(), LogError> {
+        self.offset_index.entries.store(place)?;
+        self.time_index.entries.store(place)
+    }
+
+    /// The segment is complete: the time index gets its last entry, files their true length.
+    pub(crate) fn complete(&mut self, place: &Place, preallocated: bool) -> Result<(), LogError> {
+        let max = self.max_timestamp(place)?;
+        self.time_index.maybe_push(place, max)?;
+        self.offset_index.entries.trim(place)?;
+        self.time_index.entries.trim(place)?;
+        if preallocated {
+            self.file(place)?.set_len(self.size).at("cut", &self.path(place))?;
+        }
+        Ok(())
+    }
+
+    /// Removes batches from the one that contains `offset` on. Returns how many bytes went.
+    pub(crate) fn truncate_to(
+        &mut self,
+        place: &Place,
+        offset: Offset,
+        now: Millis,
+    ) -> Result<u64, LogError> {
+        let Some((position, _)) = self.find(place, offset)? else { return Ok(0) };
+        self.offset_index.truncate_to(place, offset)?;
+        self.time_index.truncate_to(place, offset)?;
+        self.cut(place, position, now)
+    }
+
+    /// Cuts the file at `position`, where a batch begins; the indexes do not point behind it any more.
+    pub(crate) fn cut(&mut self, place: &Place, position: u64, now: Millis) -> Result<u64, LogError> {
+        let removed = self.size - position;
+        self.file(place)?.set_len(position).at("cut", &self.path(place))?;
+        self.size = position;
+        self.bytes_since_index_entry = 0;
+        self.max_timestamp = OnceLock::new();
+        if position == 0 {
+            self.created = now;
+            self.first_timestamp = OnceLock::new();
+        }
+        self.learn_max_timestamp(place)?;
+        Ok(removed)
+    }
+
+    /// Finds the largest timestamp where the time index may not have it: behind its last entry.
+    fn learn_max_timestamp(&mut self, place: &Place) -> Result<(), LogError> {
+        let mut max = self.time_index.last(place)?;
+        let from = self.offset_index.last(place)?.position;
+        let mut scan = self.scan(place, from)?;
+        loop {
+            let position = scan.position();
+            let next = scan.next_header().map_err(|error| self.scan_error(place, position, error))?;
+            let Some((_, header)) = next else { break };
+            if header.max_timestamp > max.timestamp {
+                max = MaxTimestamp { timestamp: header.max_timestamp, offset: header.last_offset() };
+            }
+        }
+        self.max_timestamp = OnceLock::from(max);
+        Ok(())
+    }
+
+    /// Begins to note the batches of the file anew, for recovery: `note` is then called for each.
+    pub(crate) fn reset(&mut self, place: &Place) -> Result<(), LogError> {
+        self.offset_index.entries.reset(place)?;
+        self.time_index.entries.reset(place)?;
+        self.size = 0;
+        self.bytes_since_index_entry = 0;
+        self.first_timestamp = OnceLock::new();
+        self.max_timestamp = OnceLock::from(MaxTimestamp { timestamp: -1, offset: self.base_offset });
+        Ok(())
+    }
+
+    /// Closes the files.
+    pub(crate) fn close(&mut self) {
+        self.file.close();
+        self.offset_index.entries.close();
+        self.time_index.entries.close();
+    }
+}
