@@ -1,0 +1,101 @@
+"""ElectLeaders, and the elections that the controller starts by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from barnabas.controller.decision import NO_LEADER, ControllerState, Decision, Record, error_of, refuse
+from barnabas.controller.partition_change import Election, PartitionChange
+from barnabas.protocol import ErrorCode
+from barnabas.protocol.generated.elect_leaders_response import (
+    ElectLeadersResponse,
+    PartitionResult,
+    ReplicaElectionResult,
+)
+
+if TYPE_CHECKING:
+    from barnabas._core import PartitionImage, TopicImage
+    from barnabas.protocol.generated.elect_leaders_request import ElectLeadersRequest
+
+PREFERRED, UNCLEAN = 0, 1
+"""Kinds of election on the wire."""
+
+
+def elect_leaders(state: ControllerState, request: ElectLeadersRequest) -> Decision[ElectLeadersResponse]:
+    """Decides the elections asked for. Asked for all, it leaves out those that are not needed."""
+    if request.election_type not in (PREFERRED, UNCLEAN):
+        return Decision([], ElectLeadersResponse(error_code=ErrorCode.INVALID_REQUEST))
+    if request.topic_partitions is None:
+        asked = [(topic.name, [index for index, _ in topic.partitions()]) for topic in state.image.topics()]
+    else:
+        asked = [(topic.topic, list(topic.partitions)) for topic in request.topic_partitions]
+    response = ElectLeadersResponse()
+    records: list[Record] = []
+    for name, indexes in asked:
+        results = ReplicaElectionResult(topic=name)
+        response.replica_election_results.append(results)
+        for index in indexes:
+            result = PartitionResult(partition_id=index)
+            with error_of(result):
+                records.append(_elect(state, name, index, request.election_type))
+            not_needed = result.error_code == ErrorCode.ELECTION_NOT_NEEDED
+            if request.topic_partitions is not None or not not_needed:
+                results.partition_result.append(result)
+    return Decision(records, response)
+
+
+def _elect(state: ControllerState, name: str, index: int, election_type: int) -> Record:
+    topic = state.image.topic(name)
+    if topic is None:
+        raise refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"No such topic as {name}")
+    partition = topic.partition(index)
+    if partition is None:
+        raise refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"No such partition as {name}-{index}")
+    if partition.leader == (partition.replicas[0] if election_type == PREFERRED else partition.leader) != -1:
+        raise refuse(ErrorCode.ELECTION_NOT_NEEDED)
+    record = election_record(
+        state, topic, index, partition, Election.PREFERRED if election_type == PREFERRED else Election.UNCLEAN
+    )
+    if record is None:
+        code = ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE
+        if election_type == PREFERRED:
+            code = ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE
+        raise refuse(code)
+    return record
+
+
+def election_record(
+    state: ControllerState, topic: TopicImage, index: int, partition: PartitionImage, election: Election
+) -> Record | None:
+    """The record of an election, or None when it would change nothing."""
+    return PartitionChange(state, topic.id, topic.name, index, partition, election=election).record()
+
+
+def rebalance_leaders(state: ControllerState, records_max: int) -> list[Record]:
+    """Elections that give partitions back to their first replica, at most so many."""
+    records: list[Record] = []
+    for topic in state.image.topics():
+        for index, partition in topic.partitions():
+            if partition.leader == partition.replicas[0]:
+                continue
+            record = election_record(state, topic, index, partition, Election.PREFERRED)
+            if record is not None:
+                records.append(record)
+            if len(records) >= records_max:
+                return records
+    return records
+
+
+def elect_missing_leaders(state: ControllerState, records_max: int) -> list[Record]:
+    """Unclean elections for partitions without a leader whose topic allows them, at most so many."""
+    records: list[Record] = []
+    for topic in state.image.topics():
+        for index, partition in topic.partitions():
+            if partition.leader != NO_LEADER or not state.unclean_election(topic.name):
+                continue
+            record = election_record(state, topic, index, partition, Election.UNCLEAN)
+            if record is not None:
+                records.append(record)
+            if len(records) >= records_max:
+                return records
+    return records
