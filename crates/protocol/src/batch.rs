@@ -136,6 +136,11 @@ impl Attributes {
         self.0 & Self::DELETE_HORIZON != 0
     }
 
+    /// These attributes without the bits that have no meaning.
+    pub fn defined(self) -> Self {
+        Self(self.0 & 0x7f)
+    }
+
     /// These attributes with the codec replaced.
     pub fn with_compression(self, compression: Compression) -> Self {
         Self(self.0 & !Self::CODEC | compression.id() as i16)
@@ -414,7 +419,7 @@ pub fn set_partition_leader_epoch(batch: &mut [u8], epoch: LeaderEpoch) {
 /// `batch` holds exactly one whole batch.
 pub fn set_max_timestamp_and_type(batch: &mut [u8], timestamp_type: TimestampType, max_timestamp: Millis) {
     let attributes = Attributes(i16::from_be_bytes(field(batch, at::ATTRIBUTES)));
-    put(batch, at::ATTRIBUTES, attributes.with_timestamp_type(timestamp_type).0.to_be_bytes());
+    put(batch, at::ATTRIBUTES, attributes.defined().with_timestamp_type(timestamp_type).0.to_be_bytes());
     put(batch, at::MAX_TIMESTAMP, max_timestamp.to_be_bytes());
     let crc = crc32c(&batch[at::ATTRIBUTES..]);
     put(batch, at::CRC, crc.to_be_bytes());

@@ -5,7 +5,7 @@ use crate::batch::{
     NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP,
 };
 use crate::compression::{compress, Compression, CompressionError};
-use crate::record::{Header, Headers};
+use crate::record::{Header, Record};
 use crate::types::{LeaderEpoch, Millis, Offset, ProducerEpoch, ProducerId};
 use crate::wire::Writer;
 
@@ -20,7 +20,8 @@ pub struct BuilderConfig {
     pub base_offset: Offset,
     /// What the timestamps mean.
     pub timestamp_type: TimestampType,
-    /// The time of append, where `timestamp_type` is LogAppendTime.
+    /// The time of append, where `timestamp_type` is LogAppendTime. As in Kafka it goes to the header alone;
+    /// the records keep their own timestamps, which readers pass over.
     pub log_append_time: Millis,
     /// The idempotent producer, or -1.
     pub producer_id: ProducerId,
@@ -127,9 +128,14 @@ impl BatchBuilder {
         timestamp: Millis,
         key: Option<&[u8]>,
         value: Option<&[u8]>,
-        headers: Headers<'_>,
+        headers: &[Header<'_>],
     ) -> Result<(), BuildError> {
-        self.append_parts(offset, timestamp, key, value, headers)
+        self.append_parts(offset, timestamp, key, value, headers.iter().copied())
+    }
+
+    /// Adds what was read from another batch, at `offset`.
+    pub fn append_record(&mut self, offset: Offset, record: &Record<'_>) -> Result<(), BuildError> {
+        self.append_parts(offset, record.timestamp, record.key, record.value, record.headers)
     }
 
     /// Number of records so far.
@@ -142,7 +148,7 @@ impl BatchBuilder {
         self.writer.bytes.len()
     }
 
-    /// The largest timestamp so far, or -1.
+    /// The largest of the records' own timestamps so far, or -1.
     pub fn max_timestamp(&self) -> Millis {
         self.max_timestamp
     }
@@ -164,10 +170,6 @@ impl BatchBuilder {
         let delta = offset.checked_sub(base_offset).and_then(|delta| i32::try_from(delta).ok());
         let Some(offset_delta) = delta.filter(|&delta| delta >= 0 && offset > self.last_offset) else {
             return Err(BuildError::Offset { offset, previous: self.last_offset, base_offset });
-        };
-        let timestamp = match self.config.timestamp_type {
-            TimestampType::CreateTime => timestamp,
-            TimestampType::LogAppendTime => self.config.log_append_time,
         };
         let base_timestamp = *self.base_timestamp.get_or_insert(timestamp);
         let timestamp_delta = timestamp.wrapping_sub(base_timestamp);

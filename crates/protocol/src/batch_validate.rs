@@ -15,7 +15,8 @@ mod walk;
 use std::borrow::Cow;
 
 use crate::batch::{
-    crc_of, put, Attributes, Batch, BatchError, BatchHeader, TimestampType, HEADER_SIZE, LOG_OVERHEAD, MAGIC,
+    crc_of, put, Batch, BatchError, BatchHeader, TimestampType, HEADER_SIZE, LOG_OVERHEAD, MAGIC,
+    NO_PRODUCER_ID,
 };
 use crate::batch_builder::{BatchBuilder, BuildError, BuilderConfig};
 use crate::compression::{decompress, Compression};
@@ -122,7 +123,7 @@ impl Validated<'_> {
         self.header.size()
     }
 
-    /// Whether the records had to be written anew, because of their codec or their offsets.
+    /// Whether the records had to be written anew, because of their codec or their timestamps.
     pub fn is_rebuilt(&self) -> bool {
         matches!(self.records, Cow::Owned(_))
     }
@@ -168,7 +169,10 @@ pub fn validate<'a>(
         Compression::None => walk::plain(&batch.header, batch.records_bytes(), config, now)?,
         codec => walk::compressed(&batch, codec, config, now)?,
     };
-    if target == codec && walked.offsets_are_dense {
+    // A producer that claims LogAppendTime gave all its records one timestamp, that of the header. Kafka puts
+    // CreateTime into the header and leaves the records, which thereby get timestamps that nobody checked.
+    let timestamps_are_own = batch.header.timestamp_type() == TimestampType::CreateTime;
+    if target == codec && timestamps_are_own {
         return Ok(in_place(&batch, &walked, config, now));
     }
     let plain = batch.records(config.max_decompressed_batch_bytes)?;
@@ -243,28 +247,40 @@ fn check_batch(
     if header.is_control() {
         return invalid("control records are written by brokers only".to_owned());
     }
-    if header.has_producer_id() && header.base_sequence < 0 {
-        let (sequence, producer_id) = (header.base_sequence, header.producer_id);
-        return invalid(format!("sequence {sequence} of producer {producer_id} is not valid"));
+    check_producer(header)
+}
+
+/// Whether id, epoch and sequence go together. Kafka 4.3.1 looks at the sequence here, and at the rest only
+/// when it writes the batch anew, where it answers UNKNOWN_SERVER_ERROR.
+fn check_producer(header: &BatchHeader) -> Result<(), InvalidRecords> {
+    let (id, epoch, sequence) = (header.producer_id, header.producer_epoch, header.base_sequence);
+    let wrong = match id {
+        ..NO_PRODUCER_ID => true,
+        NO_PRODUCER_ID => header.is_transactional(),
+        0.. => epoch < 0 || sequence < 0,
+    };
+    if !wrong {
+        return Ok(());
     }
-    Ok(())
+    let message = format!("producer id {id}, epoch {epoch} and sequence {sequence} do not go together");
+    Err(InvalidRecords::new(InvalidKind::Record, message))
 }
 
 /// The batch with the client's own record bytes.
 fn in_place<'a>(batch: &Batch<'a>, walked: &Walked, config: &ValidationConfig, now: Millis) -> Validated<'a> {
     let mut header = batch.header;
     header.partition_leader_epoch = config.leader_epoch;
-    header.attributes = header.attributes.with_timestamp_type(config.timestamp_type);
     let (max_timestamp, offset_delta_of_max_timestamp) = max_timestamp(walked, config, now);
-    header.max_timestamp = max_timestamp;
     let records = batch.records_bytes();
-    if (header.attributes, header.max_timestamp) != (batch.header.attributes, batch.header.max_timestamp) {
+    if (header.timestamp_type(), header.max_timestamp) != (config.timestamp_type, max_timestamp) {
+        header.attributes = header.attributes.defined().with_timestamp_type(config.timestamp_type);
+        header.max_timestamp = max_timestamp;
         header.crc = crc_of(&header.to_bytes(), records);
     }
     Validated { header, records: Cow::Borrowed(records), offset_delta_of_max_timestamp }
 }
 
-/// The batch written anew, with another codec or with the offsets that its records should have had.
+/// The batch written anew, with another codec or with the timestamps that its header claims for the records.
 fn rebuilt<'a>(
     header: &BatchHeader,
     plain: &[u8],
@@ -286,12 +302,9 @@ fn rebuilt<'a>(
         leader_epoch: config.leader_epoch,
         ..BuilderConfig::default()
     });
-    // Read as what the topic asks for: a producer's own claim to LogAppendTime counts for nothing.
-    let attributes = Attributes(header.attributes.0).with_timestamp_type(TimestampType::CreateTime);
-    let header = BatchHeader { attributes, ..*header };
-    for (offset, record) in RecordIter::new(&header, plain).enumerate() {
+    for (offset, record) in RecordIter::new(header, plain).enumerate() {
         let record = record.map_err(BatchError::from)?;
-        builder.append_at(offset as Offset, record.timestamp, record.key, record.value, record.headers)?;
+        builder.append_record(offset as Offset, &record)?;
     }
     let mut bytes = builder.finish()?;
     if bytes.len() > config.max_message_bytes {

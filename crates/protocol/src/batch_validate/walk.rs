@@ -17,8 +17,6 @@ pub(super) struct Walked {
     pub(super) max_timestamp: Millis,
     /// Position of the first record with it, or -1.
     pub(super) index_of_max_timestamp: i32,
-    /// Whether the offsets of the records are 0, 1, …
-    pub(super) offsets_are_dense: bool,
 }
 
 /// Walks over a section that is not compressed.
@@ -68,11 +66,7 @@ impl<'c> Walk<'c> {
                 _ => config.max_decompressed_bytes,
             },
             errors: RecordErrors::default(),
-            walked: Walked {
-                max_timestamp: NO_TIMESTAMP,
-                index_of_max_timestamp: -1,
-                offsets_are_dense: true,
-            },
+            walked: Walked { max_timestamp: NO_TIMESTAMP, index_of_max_timestamp: -1 },
         }
     }
 
@@ -97,8 +91,16 @@ impl<'c> Walk<'c> {
                 format!("record {index} of {size} bytes is over max.decompressed.message.bytes={limit}");
             return Err(InvalidRecords::new(InvalidKind::Record, message));
         }
-        self.walked.offsets_are_dense &= frame.offset_delta as u32 == index;
-        let timestamp = self.header.base_timestamp.wrapping_add(frame.timestamp_delta);
+        // Kafka 4.3.1 keeps such offsets in a batch that is not compressed, where they mislead every reader, and
+        // answers UNKNOWN_SERVER_ERROR for one that is.
+        if frame.offset_delta as u32 != index {
+            let message = format!("record {index} has offset delta {}", frame.offset_delta);
+            return Err(InvalidRecords::new(InvalidKind::Record, message));
+        }
+        let timestamp = match self.header.timestamp_type() {
+            TimestampType::CreateTime => self.header.base_timestamp.wrapping_add(frame.timestamp_delta),
+            TimestampType::LogAppendTime => self.header.max_timestamp,
+        };
         if timestamp > self.walked.max_timestamp {
             self.walked.max_timestamp = timestamp;
             self.walked.index_of_max_timestamp = index as i32;
