@@ -11,8 +11,8 @@ A line that ends in `|` goes on in the next. Tables of topics, groups and client
 mode: all of theirs change at once.
 
   default   the text of the value; `null`; '' for empty; `required` for none
-  bounds    `-` for any; `a..b`, `a..`; `one of x y`; `any case of X Y`; `list [non-empty] [nullable] [of x y]`;
-            and the names in `bounds.SPECIAL`
+  bounds    `-` for any; `a..b`, `a..`; `one of x y`; `any case of X Y`;
+            `list [non-empty] [nullable] [of x y]`; and the names in `bounds.SPECIAL`
   effect    `effective`, or a key of REASONS
 """
 

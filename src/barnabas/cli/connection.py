@@ -1,0 +1,164 @@
+"""Where the cluster is and how to reach it: the options that all client commands share."""
+
+import re
+import socket
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+from barnabas.cli.errors import CommandFailed
+from barnabas.config.properties import read_properties
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
+DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
+CONNECT_SECONDS_MAX = 5.0
+REQUEST_SECONDS_MAX = 30.0
+
+_RENAMED = {
+    "sasl.mechanism": "sasl.mechanisms",
+    "ssl.truststore.location": "ssl.ca.location",
+    "ssl.truststore.certificates": "ssl.ca.pem",
+    "ssl.keystore.certificate.chain": "ssl.certificate.pem",
+    "ssl.keystore.key": "ssl.key.pem",
+}
+"""Names of Java's clients for which librdkafka has others. Stores must be PEM files."""
+
+_DROPPED = frozenset({"ssl.truststore.type", "ssl.keystore.type", "group.id", "client.dns.lookup"})
+_JAAS = re.compile(r"""(username|password)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s;]+))""")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Connection(NamedTuple):
+    """A cluster and the configuration of clients for it, in librdkafka's names."""
+
+    bootstrap: str
+    config: dict[str, str]
+
+    def client_config(self, **more: Any) -> dict[str, Any]:
+        """Configuration of a client; `more` is in librdkafka's names with underscores for dots."""
+        extra = {name.replace("_", "."): value for name, value in more.items()}
+        return {
+            "bootstrap.servers": self.bootstrap,
+            "client.id": "barnabas-cli",
+            "log_level": 0,
+            **extra,
+            **self.config,
+        }
+
+    def admin(self) -> "AdminClient":
+        """An admin client of a cluster that can be reached. Raises CommandFailed when none of it can."""
+        from confluent_kafka.admin import AdminClient
+
+        self.check_reachable()
+        return AdminClient(self.client_config())
+
+    def check_reachable(self) -> None:
+        """Tries the bootstrap servers until one takes a connection.
+
+        librdkafka goes on trying for ever; a person at a terminal wants to be told at once.
+        """
+        servers = [server.strip() for server in self.bootstrap.split(",") if server.strip()]
+        problem: OSError | None = None
+        for server in servers:
+            host, port = split_address(server)
+            try:
+                socket.create_connection((host, port), CONNECT_SECONDS_MAX).close()
+                return
+            except OSError as error:
+                problem = error
+        where = servers[0] if len(servers) == 1 else f"any of {', '.join(servers)}"
+        if isinstance(problem, socket.gaierror):
+            raise CommandFailed(f"No broker at {where}: the host name isn't known.")
+        if isinstance(problem, TimeoutError):
+            raise CommandFailed(f"No broker at {where}: nothing answers.")
+        raise CommandFailed(
+            f"No broker at {where}. Start one with `barnabas up`, or name another with --bootstrap."
+        )
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of `host:port`, `[v6]:port`, or a host alone (port 9092)."""
+    host, colon, port = address.rpartition(":")
+    if not colon or address.endswith("]"):
+        return address.strip("[]"), 9092
+    if not port.isdecimal() or int(port) > 65535:
+        raise click.BadParameter(f"'{address}' must be written as host:port", param_hint="--bootstrap")
+    return host.strip("[]"), int(port)
+
+
+def connection_options(command: Command) -> Command:
+    """Adds --bootstrap, --command-config and -X; the command gets them as `connection`."""
+    from functools import wraps
+
+    @wraps(command)
+    def with_connection(
+        *args: Any, bootstrap: str, command_config: str | None, properties: tuple[str, ...], **kwargs: Any
+    ) -> Any:
+        return command(*args, connection=_connection(bootstrap, command_config, properties), **kwargs)
+
+    decorated: Any = with_connection
+    for option in (
+        click.option(
+            "-X", "properties", multiple=True, metavar="KEY=VALUE", help="A client property of librdkafka."
+        ),
+        click.option(
+            "--command-config",
+            type=click.Path(dir_okay=False),
+            metavar="FILE",
+            help="Client properties, as Kafka's tools take them.",
+        ),
+        click.option(
+            "-b",
+            "--bootstrap",
+            "--bootstrap-server",
+            envvar="BARNABAS_BOOTSTRAP",
+            default=DEFAULT_BOOTSTRAP,
+            show_default=True,
+            metavar="HOST:PORT,…",
+            help="Brokers of the cluster.",
+        ),
+    ):
+        decorated = option(decorated)
+    result: Command = decorated
+    return result
+
+
+def _connection(bootstrap: str, command_config: str | None, properties: tuple[str, ...]) -> Connection:
+    texts = read_properties(command_config) if command_config else {}
+    source = click.get_current_context().get_parameter_source("bootstrap")
+    named = texts.pop("bootstrap.servers", None)
+    if named and source is click.core.ParameterSource.DEFAULT:
+        bootstrap = named
+    config = librdkafka_config(texts)
+    for text in properties:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"'{text}' must be written as key=value", param_hint="-X")
+        config[name] = value
+    return Connection(bootstrap, config)
+
+
+def librdkafka_config(properties: Mapping[str, str]) -> dict[str, str]:
+    """Properties of Java's clients in the names of librdkafka."""
+    config = {}
+    for name, value in properties.items():
+        if name == "sasl.jaas.config":
+            config.update(_credentials(value))
+        elif name == "ssl.endpoint.identification.algorithm":
+            config[name] = value or "none"
+        elif name not in _DROPPED and not name.endswith((".class", ".serializer", ".deserializer")):
+            config[_RENAMED.get(name, name)] = value
+    return config
+
+
+def _credentials(jaas: str) -> dict[str, str]:
+    """User name and password in a JAAS login line of PLAIN or SCRAM."""
+    found = {}
+    for match in _JAAS.finditer(jaas):
+        text = next(group for group in match.groups()[1:] if group is not None)
+        found[f"sasl.{match[1]}"] = re.sub(r"\\(.)", r"\1", text)
+    return found

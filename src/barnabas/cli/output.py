@@ -1,0 +1,42 @@
+"""What client commands print: tables for people, JSON lines for programs."""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on a line of its own."""
+    click.echo(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")))
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Columns under a header, as wide as their widest cell; numbers stand at the right."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    numeric = [all(row[i].lstrip("-").isdecimal() for row in cells) for i in range(len(header))]
+    widths = [max(len(title), *(len(row[i]) for row in cells), 0) for i, title in enumerate(header)]
+
+    def line(row: Sequence[str]) -> str:
+        parts = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        ]
+        return "  ".join(parts).rstrip()
+
+    click.echo(click.style(line(header), bold=True))
+    for row in cells:
+        click.echo(line(row))
+
+
+def print_error(error: object) -> None:
+    """What went wrong, on standard error."""
+    colour = False if "NO_COLOR" in os.environ else None
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True, color=colour)
+
+
+def counted(count: int, singular: str) -> str:
+    """A number and its noun: `1 partition`, `2 partitions`."""
+    return f"{count} {singular}" if count == 1 else f"{count} {singular}s"

@@ -1,0 +1,190 @@
+"""`barnabas up`: a broker in the foreground."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from barnabas.cli import exit_codes
+from barnabas.cli.log_format import configure_logging
+from barnabas.cli.output import print_error
+from barnabas.config.errors import ConfigError, PropertiesError, UnknownConfig
+from barnabas.config.listeners import format_address
+from barnabas.config.settings import BrokerSettings, parse_override
+
+if TYPE_CHECKING:
+    from barnabas.server.node import NodeServer
+
+logger = logging.getLogger("barnabas")
+
+
+class _UpCommand(click.Command):
+    """Adds the table of exit codes to the help."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in exit_codes.MEANINGS.items()])
+
+
+@click.command(cls=_UpCommand)
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="BARNABAS_DIR",
+    help="Where the data lives; formatted on first use.  [default: ~/.local/share/barnabas]",
+)
+@click.option("--memory", is_flag=True, help="Keep everything in memory; nothing is left when it stops.")
+@click.option(
+    "--config",
+    "files",
+    multiple=True,
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="A server.properties of Apache Kafka. May be repeated; later files win.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="One config; wins over files. May be repeated.",
+)
+@click.option("--host", metavar="HOST", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.  [default: 9092]"
+)
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
+def up(
+    directory: Path | None,
+    memory: bool,
+    files: Sequence[str],
+    overrides: Sequence[str],
+    host: str | None,
+    port: int | None,
+    log_format: str,
+    log_level: str,
+) -> int:
+    """Run a broker (and its controller) until Ctrl-C.
+
+    \b
+      barnabas up                            data in ~/.local/share/barnabas, clients at 127.0.0.1:9092
+      barnabas up --memory --port 0          a throw-away broker on a free port
+      barnabas up --config server.properties --set num.partitions=3
+
+    Where it listens and where the data is go to standard output, the log to standard error. Ctrl-C or
+    SIGTERM stops it cleanly; a second one stops it at once.
+    """
+    configure_logging(log_format, log_level)
+    if memory and directory is not None:
+        raise click.UsageError("--memory keeps no directory: leave out --dir or --memory.")
+    try:
+        settings = _settings(directory, memory, files, overrides, host, port)
+    except (UnknownConfig, PropertiesError) as error:
+        return _fail(error, exit_codes.USAGE)
+    except ConfigError as error:
+        return _fail(error, exit_codes.BAD_VALUE)
+    if idle := settings.without_effect:
+        names = ", ".join(f"{key.name} ({key.reason})" for key in idle)
+        logger.warning("set without effect: %s", names)
+    return _serve(settings, memory=memory)
+
+
+def default_directory() -> Path:
+    """Where a user's data lives when nobody says otherwise."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "barnabas"
+
+
+def _settings(
+    directory: Path | None,
+    memory: bool,
+    files: Sequence[str],
+    overrides: Sequence[str],
+    host: str | None,
+    port: int | None,
+) -> BrokerSettings:
+    texts = dict(parse_override(text) for text in overrides)
+    if host is not None or port is not None:
+        if "listeners" in texts:
+            raise click.UsageError("--set listeners=… says all that --host and --port do: leave them out.")
+        texts["listeners"] = (
+            f"PLAINTEXT://{format_address(host or '127.0.0.1', 9092 if port is None else port)}"
+        )
+    if directory is not None:
+        texts["log.dirs"] = str(directory)
+    settings = BrokerSettings.load(files, texts)
+    if memory or "log.dirs" in settings.given or "log.dir" in settings.given:
+        return settings
+    return BrokerSettings.load(files, {**texts, "log.dirs": str(default_directory())})
+
+
+def _serve(settings: BrokerSettings, *, memory: bool) -> int:
+    """Runs the node until it is told to stop; the exit code."""
+    from barnabas.server.errors import StartError
+    from barnabas.server.node import NodeServer
+
+    try:
+        server = NodeServer(settings, memory=memory)
+        _stop_on_signals(server)
+        server.start()
+    except StartError as error:
+        return _fail(error, _start_code(error))
+    _print_ready(server, settings, memory=memory)
+    server.run()
+    if server.failure is not None:
+        return _fail(f"the broker stopped: {server.failure}", exit_codes.FAILED)
+    logger.info("stopped")
+    return exit_codes.OK
+
+
+def _start_code(error: Exception) -> int:
+    from barnabas.server import errors
+
+    codes = {
+        errors.AddressInUse: exit_codes.ADDRESS_IN_USE,
+        errors.AddressUnusable: exit_codes.ADDRESS_IN_USE,
+        errors.DirectoryInUse: exit_codes.DIRECTORY_IN_USE,
+        errors.WrongCluster: exit_codes.WRONG_CLUSTER,
+        errors.DirectoryUnusable: exit_codes.DIRECTORY_UNUSABLE,
+    }
+    return next((code for kind, code in codes.items() if isinstance(error, kind)), exit_codes.FAILED)
+
+
+def _stop_on_signals(server: "NodeServer") -> None:
+    def stop(number: int, _: FrameType | None) -> None:
+        logger.info("%s: stopping; once more stops at once", signal.Signals(number).name)
+        for which in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(which, signal.SIG_DFL)
+        server.request_stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
+def _print_ready(server: "NodeServer", settings: BrokerSettings, *, memory: bool) -> None:
+    place = "in memory" if memory else ", ".join(settings.log_dirs)
+    bootstrap = server.bootstrap
+    option = "" if bootstrap == "127.0.0.1:9092" else f" -b {bootstrap}"
+    click.echo(f"barnabas is ready at {click.style(bootstrap, bold=True)}")
+    click.echo(f"  data     {place}")
+    click.echo(f"  cluster  {server.cluster_id}, node {settings.node_id}")
+    click.echo(f"  try      echo hello | barnabas produce greetings{option}")
+    sys.stdout.flush()
+
+
+def _fail(error: Exception | str, code: int) -> int:
+    print_error(error)
+    return code
