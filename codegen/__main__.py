@@ -29,8 +29,8 @@ def generate(schemas: Path) -> dict[str, str]:
         files[f"{structs}/{message.module}.rs"] = rust.message_file(message)
     files[f"{structs}/metadata_record.rs"] = rust.metadata_record_file(messages)
     files[f"{structs}/recode.rs"] = rust.recode_file(handled)
-    for message in messages:
-        files[f"{structs}/schemas/{message.module}.rs"] = rust_tables.schema_file(message)
+    for index, message in enumerate(sorted(messages, key=lambda message: message.name)):
+        files[f"{structs}/schemas/{message.module}.rs"] = rust_tables.schema_file(message, index)
     files[f"{structs}/schemas/mod.rs"] = rust_tables.index_file(messages, apis)
     files[f"{structs}/apis.rs"] = rust_facts.api_file(apis)
     files[f"{structs}/errors.rs"] = rust_facts.error_file(errors)

@@ -7,14 +7,14 @@ from codegen.model import NONE, PRIMITIVES, Field, Message, Struct, Versions, sn
 from codegen.rust import HEADER
 
 
-def schema_file(message: Message) -> str:
-    """The tables of one message."""
+def schema_file(message: Message, index: int) -> str:
+    """The tables of one message; `index` is its place among all."""
     structs = message.all_structs()
     used = ["Default", "Field"] * bool(message.fields) + ["Kind", "Schema", "Struct"]
     used += ["Type"] * bool(message.fields) + ["Versions"]
     lines = [HEADER, f"//! {message.name}.\n", f"use crate::table::{{{', '.join(used)}}};\n"]
-    for index, struct in enumerate(structs):
-        lines += struct_table(message, struct, index)
+    for place, struct in enumerate(structs):
+        lines += struct_table(message, struct, place)
     key = -1 if message.key is None else message.key
     kind = "".join(part.capitalize() for part in message.kind.split("-"))
     names = ", ".join("&" + static_name(struct) for struct in structs)
@@ -23,6 +23,7 @@ def schema_file(message: Message) -> str:
         "pub static SCHEMA: Schema = Schema {",
         f'    name: "{message.name}",',
         f'    module: "{message.module}",',
+        f"    index: {index},",
         f"    kind: Kind::{kind},",
         f"    key: {key},",
         f"    versions: {versions(message.versions)},",

@@ -62,6 +62,8 @@ pub struct Schema {
     pub name: &'static str,
     /// Name of its generated module, e.g. `fetch_request`.
     pub module: &'static str,
+    /// Place in [`schemas::ALL`].
+    pub index: usize,
     /// What it is for.
     pub kind: Kind,
     /// API key, or type of the record; -1 when it has none.

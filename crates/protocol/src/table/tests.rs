@@ -116,7 +116,8 @@ proptest! {
 
 #[test]
 fn names_are_found() {
-    for schema in schemas::ALL {
+    for (index, schema) in schemas::ALL.iter().enumerate() {
+        assert_eq!(schema.index, index);
         assert_eq!(Schema::named(schema.name).unwrap().name, schema.name);
     }
     assert!(Schema::named("NoSuchMessage").is_none());

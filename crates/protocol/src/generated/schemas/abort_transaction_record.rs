@@ -17,6 +17,7 @@ static ABORT_TRANSACTION_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AbortTransactionRecord",
     module: "abort_transaction_record",
+    index: 0,
     kind: Kind::Metadata,
     key: 25,
     versions: Versions { lowest: 0, highest: 0 },

@@ -20,6 +20,7 @@ static ABORTED_TXN: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AbortedTxn",
     module: "aborted_txn",
+    index: 1,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 0, highest: 0 },

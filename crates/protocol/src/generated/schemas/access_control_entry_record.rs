@@ -24,6 +24,7 @@ static ACCESS_CONTROL_ENTRY_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AccessControlEntryRecord",
     module: "access_control_entry_record",
+    index: 2,
     kind: Kind::Metadata,
     key: 18,
     versions: Versions { lowest: 0, highest: 0 },

@@ -20,6 +20,7 @@ static ADD_OFFSETS_TO_TXN_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AddOffsetsToTxnRequest",
     module: "add_offsets_to_txn_request",
+    index: 3,
     kind: Kind::Request,
     key: 25,
     versions: Versions { lowest: 0, highest: 4 },

@@ -18,6 +18,7 @@ static ADD_OFFSETS_TO_TXN_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AddOffsetsToTxnResponse",
     module: "add_offsets_to_txn_response",
+    index: 4,
     kind: Kind::Response,
     key: 25,
     versions: Versions { lowest: 0, highest: 4 },

@@ -44,6 +44,7 @@ static ADD_PARTITIONS_TO_TXN_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AddPartitionsToTxnRequest",
     module: "add_partitions_to_txn_request",
+    index: 5,
     kind: Kind::Request,
     key: 24,
     versions: Versions { lowest: 0, highest: 5 },

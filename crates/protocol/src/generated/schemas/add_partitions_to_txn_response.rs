@@ -50,6 +50,7 @@ static ADD_PARTITIONS_TO_TXN_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AddPartitionsToTxnResponse",
     module: "add_partitions_to_txn_response",
+    index: 6,
     kind: Kind::Response,
     key: 24,
     versions: Versions { lowest: 0, highest: 5 },

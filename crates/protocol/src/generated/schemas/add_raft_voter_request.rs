@@ -33,6 +33,7 @@ static ADD_RAFT_VOTER_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AddRaftVoterRequest",
     module: "add_raft_voter_request",
+    index: 7,
     kind: Kind::Request,
     key: 80,
     versions: Versions { lowest: 0, highest: 1 },

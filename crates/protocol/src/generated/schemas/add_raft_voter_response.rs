@@ -19,6 +19,7 @@ static ADD_RAFT_VOTER_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AddRaftVoterResponse",
     module: "add_raft_voter_response",
+    index: 8,
     kind: Kind::Response,
     key: 80,
     versions: Versions { lowest: 0, highest: 1 },

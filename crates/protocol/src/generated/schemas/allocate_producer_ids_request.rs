@@ -18,6 +18,7 @@ static ALLOCATE_PRODUCER_IDS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AllocateProducerIdsRequest",
     module: "allocate_producer_ids_request",
+    index: 9,
     kind: Kind::Request,
     key: 67,
     versions: Versions { lowest: 0, highest: 0 },

@@ -20,6 +20,7 @@ static ALLOCATE_PRODUCER_IDS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AllocateProducerIdsResponse",
     module: "allocate_producer_ids_response",
+    index: 10,
     kind: Kind::Response,
     key: 67,
     versions: Versions { lowest: 0, highest: 0 },

@@ -49,6 +49,7 @@ static ALTER_CLIENT_QUOTAS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterClientQuotasRequest",
     module: "alter_client_quotas_request",
+    index: 11,
     kind: Kind::Request,
     key: 49,
     versions: Versions { lowest: 0, highest: 1 },

@@ -39,6 +39,7 @@ static ALTER_CLIENT_QUOTAS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterClientQuotasResponse",
     module: "alter_client_quotas_response",
+    index: 12,
     kind: Kind::Response,
     key: 49,
     versions: Versions { lowest: 0, highest: 1 },

@@ -39,6 +39,7 @@ static ALTER_CONFIGS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterConfigsRequest",
     module: "alter_configs_request",
+    index: 13,
     kind: Kind::Request,
     key: 33,
     versions: Versions { lowest: 0, highest: 2 },

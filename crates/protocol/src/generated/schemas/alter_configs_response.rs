@@ -30,6 +30,7 @@ static ALTER_CONFIGS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterConfigsResponse",
     module: "alter_configs_response",
+    index: 14,
     kind: Kind::Response,
     key: 33,
     versions: Versions { lowest: 0, highest: 2 },

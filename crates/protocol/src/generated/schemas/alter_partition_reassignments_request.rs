@@ -39,6 +39,7 @@ static ALTER_PARTITION_REASSIGNMENTS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterPartitionReassignmentsRequest",
     module: "alter_partition_reassignments_request",
+    index: 15,
     kind: Kind::Request,
     key: 45,
     versions: Versions { lowest: 0, highest: 1 },

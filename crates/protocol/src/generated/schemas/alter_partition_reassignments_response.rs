@@ -42,6 +42,7 @@ static ALTER_PARTITION_REASSIGNMENTS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterPartitionReassignmentsResponse",
     module: "alter_partition_reassignments_response",
+    index: 16,
     kind: Kind::Response,
     key: 45,
     versions: Versions { lowest: 0, highest: 1 },

@@ -53,6 +53,7 @@ static ALTER_PARTITION_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterPartitionRequest",
     module: "alter_partition_request",
+    index: 17,
     kind: Kind::Request,
     key: 56,
     versions: Versions { lowest: 2, highest: 3 },

@@ -44,6 +44,7 @@ static ALTER_PARTITION_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterPartitionResponse",
     module: "alter_partition_response",
+    index: 18,
     kind: Kind::Response,
     key: 56,
     versions: Versions { lowest: 2, highest: 3 },

@@ -37,6 +37,7 @@ static ALTER_REPLICA_LOG_DIRS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterReplicaLogDirsRequest",
     module: "alter_replica_log_dirs_request",
+    index: 19,
     kind: Kind::Request,
     key: 34,
     versions: Versions { lowest: 1, highest: 2 },

@@ -38,6 +38,7 @@ static ALTER_REPLICA_LOG_DIRS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterReplicaLogDirsResponse",
     module: "alter_replica_log_dirs_response",
+    index: 20,
     kind: Kind::Response,
     key: 34,
     versions: Versions { lowest: 1, highest: 2 },

@@ -38,6 +38,7 @@ static ALTER_SHARE_GROUP_OFFSETS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterShareGroupOffsetsRequest",
     module: "alter_share_group_offsets_request",
+    index: 21,
     kind: Kind::Request,
     key: 91,
     versions: Versions { lowest: 0, highest: 0 },

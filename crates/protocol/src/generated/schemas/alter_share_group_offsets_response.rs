@@ -42,6 +42,7 @@ static ALTER_SHARE_GROUP_OFFSETS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterShareGroupOffsetsResponse",
     module: "alter_share_group_offsets_response",
+    index: 22,
     kind: Kind::Response,
     key: 91,
     versions: Versions { lowest: 0, highest: 0 },

@@ -41,6 +41,7 @@ static ALTER_USER_SCRAM_CREDENTIALS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterUserScramCredentialsRequest",
     module: "alter_user_scram_credentials_request",
+    index: 23,
     kind: Kind::Request,
     key: 51,
     versions: Versions { lowest: 0, highest: 0 },

@@ -29,6 +29,7 @@ static ALTER_USER_SCRAM_CREDENTIALS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AlterUserScramCredentialsResponse",
     module: "alter_user_scram_credentials_response",
+    index: 24,
     kind: Kind::Response,
     key: 51,
     versions: Versions { lowest: 0, highest: 0 },

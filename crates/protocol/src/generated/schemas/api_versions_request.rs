@@ -20,6 +20,7 @@ static API_VERSIONS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ApiVersionsRequest",
     module: "api_versions_request",
+    index: 25,
     kind: Kind::Request,
     key: 18,
     versions: Versions { lowest: 0, highest: 5 },

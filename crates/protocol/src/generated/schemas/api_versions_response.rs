@@ -56,6 +56,7 @@ static API_VERSIONS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ApiVersionsResponse",
     module: "api_versions_response",
+    index: 26,
     kind: Kind::Response,
     key: 18,
     versions: Versions { lowest: 0, highest: 5 },

@@ -48,6 +48,7 @@ static ASSIGN_REPLICAS_TO_DIRS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AssignReplicasToDirsRequest",
     module: "assign_replicas_to_dirs_request",
+    index: 27,
     kind: Kind::Request,
     key: 73,
     versions: Versions { lowest: 0, highest: 0 },

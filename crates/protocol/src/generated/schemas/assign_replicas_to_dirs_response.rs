@@ -49,6 +49,7 @@ static ASSIGN_REPLICAS_TO_DIRS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "AssignReplicasToDirsResponse",
     module: "assign_replicas_to_dirs_response",
+    index: 28,
     kind: Kind::Response,
     key: 73,
     versions: Versions { lowest: 0, highest: 0 },

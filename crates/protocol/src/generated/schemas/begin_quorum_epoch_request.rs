@@ -53,6 +53,7 @@ static BEGIN_QUORUM_EPOCH_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "BeginQuorumEpochRequest",
     module: "begin_quorum_epoch_request",
+    index: 29,
     kind: Kind::Request,
     key: 53,
     versions: Versions { lowest: 0, highest: 1 },

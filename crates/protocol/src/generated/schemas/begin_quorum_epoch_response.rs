@@ -52,6 +52,7 @@ static BEGIN_QUORUM_EPOCH_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "BeginQuorumEpochResponse",
     module: "begin_quorum_epoch_response",
+    index: 30,
     kind: Kind::Response,
     key: 53,
     versions: Versions { lowest: 0, highest: 1 },

@@ -17,6 +17,7 @@ static BEGIN_TRANSACTION_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "BeginTransactionRecord",
     module: "begin_transaction_record",
+    index: 31,
     kind: Kind::Metadata,
     key: 23,
     versions: Versions { lowest: 0, highest: 0 },

@@ -23,6 +23,7 @@ static BROKER_HEARTBEAT_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "BrokerHeartbeatRequest",
     module: "broker_heartbeat_request",
+    index: 32,
     kind: Kind::Request,
     key: 63,
     versions: Versions { lowest: 0, highest: 2 },

@@ -21,6 +21,7 @@ static BROKER_HEARTBEAT_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "BrokerHeartbeatResponse",
     module: "broker_heartbeat_response",
+    index: 33,
     kind: Kind::Response,
     key: 63,
     versions: Versions { lowest: 0, highest: 2 },

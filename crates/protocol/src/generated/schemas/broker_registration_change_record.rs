@@ -22,6 +22,7 @@ static BROKER_REGISTRATION_CHANGE_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "BrokerRegistrationChangeRecord",
     module: "broker_registration_change_record",
+    index: 34,
     kind: Kind::Metadata,
     key: 17,
     versions: Versions { lowest: 0, highest: 3 },

@@ -48,6 +48,7 @@ static BROKER_REGISTRATION_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "BrokerRegistrationRequest",
     module: "broker_registration_request",
+    index: 35,
     kind: Kind::Request,
     key: 62,
     versions: Versions { lowest: 0, highest: 4 },

@@ -19,6 +19,7 @@ static BROKER_REGISTRATION_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "BrokerRegistrationResponse",
     module: "broker_registration_response",
+    index: 36,
     kind: Kind::Response,
     key: 62,
     versions: Versions { lowest: 0, highest: 4 },

@@ -17,6 +17,7 @@ static CLEAR_ELR_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ClearElrRecord",
     module: "clear_elr_record",
+    index: 37,
     kind: Kind::Metadata,
     key: 28,
     versions: Versions { lowest: 0, highest: 0 },

@@ -30,6 +30,7 @@ static CLIENT_QUOTA_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ClientQuotaRecord",
     module: "client_quota_record",
+    index: 38,
     kind: Kind::Metadata,
     key: 14,
     versions: Versions { lowest: 0, highest: 0 },

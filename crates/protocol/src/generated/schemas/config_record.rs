@@ -20,6 +20,7 @@ static CONFIG_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConfigRecord",
     module: "config_record",
+    index: 39,
     kind: Kind::Metadata,
     key: 4,
     versions: Versions { lowest: 0, highest: 0 },

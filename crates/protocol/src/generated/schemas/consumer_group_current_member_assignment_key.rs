@@ -18,6 +18,7 @@ static CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupCurrentMemberAssignmentKey",
     module: "consumer_group_current_member_assignment_key",
+    index: 40,
     kind: Kind::CoordinatorKey,
     key: 8,
     versions: Versions { lowest: 0, highest: 0 },

@@ -32,6 +32,7 @@ static CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupCurrentMemberAssignmentValue",
     module: "consumer_group_current_member_assignment_value",
+    index: 41,
     kind: Kind::CoordinatorValue,
     key: 8,
     versions: Versions { lowest: 0, highest: 0 },

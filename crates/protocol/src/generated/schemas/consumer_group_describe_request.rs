@@ -18,6 +18,7 @@ static CONSUMER_GROUP_DESCRIBE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupDescribeRequest",
     module: "consumer_group_describe_request",
+    index: 42,
     kind: Kind::Request,
     key: 69,
     versions: Versions { lowest: 0, highest: 1 },

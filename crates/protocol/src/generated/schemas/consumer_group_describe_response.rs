@@ -74,6 +74,7 @@ static CONSUMER_GROUP_DESCRIBE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupDescribeResponse",
     module: "consumer_group_describe_response",
+    index: 43,
     kind: Kind::Response,
     key: 69,
     versions: Versions { lowest: 0, highest: 1 },

@@ -36,6 +36,7 @@ static CONSUMER_GROUP_HEARTBEAT_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupHeartbeatRequest",
     module: "consumer_group_heartbeat_request",
+    index: 44,
     kind: Kind::Request,
     key: 68,
     versions: Versions { lowest: 0, highest: 1 },

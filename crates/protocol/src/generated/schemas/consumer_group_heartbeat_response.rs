@@ -42,6 +42,7 @@ static CONSUMER_GROUP_HEARTBEAT_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupHeartbeatResponse",
     module: "consumer_group_heartbeat_response",
+    index: 45,
     kind: Kind::Response,
     key: 68,
     versions: Versions { lowest: 0, highest: 1 },

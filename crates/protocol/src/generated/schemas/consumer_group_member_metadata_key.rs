@@ -18,6 +18,7 @@ static CONSUMER_GROUP_MEMBER_METADATA_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupMemberMetadataKey",
     module: "consumer_group_member_metadata_key",
+    index: 46,
     kind: Kind::CoordinatorKey,
     key: 5,
     versions: Versions { lowest: 0, highest: 0 },

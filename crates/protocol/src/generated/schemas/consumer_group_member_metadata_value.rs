@@ -45,6 +45,7 @@ static CONSUMER_GROUP_MEMBER_METADATA_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupMemberMetadataValue",
     module: "consumer_group_member_metadata_value",
+    index: 47,
     kind: Kind::CoordinatorValue,
     key: 5,
     versions: Versions { lowest: 0, highest: 0 },

@@ -17,6 +17,7 @@ static CONSUMER_GROUP_METADATA_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupMetadataKey",
     module: "consumer_group_metadata_key",
+    index: 48,
     kind: Kind::CoordinatorKey,
     key: 3,
     versions: Versions { lowest: 0, highest: 0 },

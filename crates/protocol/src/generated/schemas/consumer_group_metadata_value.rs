@@ -18,6 +18,7 @@ static CONSUMER_GROUP_METADATA_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupMetadataValue",
     module: "consumer_group_metadata_value",
+    index: 49,
     kind: Kind::CoordinatorValue,
     key: 3,
     versions: Versions { lowest: 0, highest: 0 },

@@ -17,6 +17,7 @@ static CONSUMER_GROUP_PARTITION_METADATA_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupPartitionMetadataKey",
     module: "consumer_group_partition_metadata_key",
+    index: 50,
     kind: Kind::CoordinatorKey,
     key: 4,
     versions: Versions { lowest: 0, highest: 0 },

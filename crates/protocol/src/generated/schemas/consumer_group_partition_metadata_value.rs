@@ -39,6 +39,7 @@ static CONSUMER_GROUP_PARTITION_METADATA_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupPartitionMetadataValue",
     module: "consumer_group_partition_metadata_value",
+    index: 51,
     kind: Kind::CoordinatorValue,
     key: 4,
     versions: Versions { lowest: 0, highest: 0 },

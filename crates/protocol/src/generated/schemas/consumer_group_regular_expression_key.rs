@@ -18,6 +18,7 @@ static CONSUMER_GROUP_REGULAR_EXPRESSION_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupRegularExpressionKey",
     module: "consumer_group_regular_expression_key",
+    index: 52,
     kind: Kind::CoordinatorKey,
     key: 16,
     versions: Versions { lowest: 0, highest: 0 },

@@ -19,6 +19,7 @@ static CONSUMER_GROUP_REGULAR_EXPRESSION_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupRegularExpressionValue",
     module: "consumer_group_regular_expression_value",
+    index: 53,
     kind: Kind::CoordinatorValue,
     key: 16,
     versions: Versions { lowest: 0, highest: 0 },

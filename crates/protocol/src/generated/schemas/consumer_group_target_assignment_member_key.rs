@@ -18,6 +18,7 @@ static CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupTargetAssignmentMemberKey",
     module: "consumer_group_target_assignment_member_key",
+    index: 54,
     kind: Kind::CoordinatorKey,
     key: 7,
     versions: Versions { lowest: 0, highest: 0 },

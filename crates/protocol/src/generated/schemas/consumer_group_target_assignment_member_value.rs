@@ -27,6 +27,7 @@ static CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupTargetAssignmentMemberValue",
     module: "consumer_group_target_assignment_member_value",
+    index: 55,
     kind: Kind::CoordinatorValue,
     key: 7,
     versions: Versions { lowest: 0, highest: 0 },

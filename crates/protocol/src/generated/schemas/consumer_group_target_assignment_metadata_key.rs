@@ -17,6 +17,7 @@ static CONSUMER_GROUP_TARGET_ASSIGNMENT_METADATA_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupTargetAssignmentMetadataKey",
     module: "consumer_group_target_assignment_metadata_key",
+    index: 56,
     kind: Kind::CoordinatorKey,
     key: 6,
     versions: Versions { lowest: 0, highest: 0 },

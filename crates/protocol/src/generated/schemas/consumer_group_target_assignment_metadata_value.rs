@@ -18,6 +18,7 @@ static CONSUMER_GROUP_TARGET_ASSIGNMENT_METADATA_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerGroupTargetAssignmentMetadataValue",
     module: "consumer_group_target_assignment_metadata_value",
+    index: 57,
     kind: Kind::CoordinatorValue,
     key: 6,
     versions: Versions { lowest: 0, highest: 0 },

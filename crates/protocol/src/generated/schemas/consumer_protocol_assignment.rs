@@ -28,6 +28,7 @@ static CONSUMER_PROTOCOL_ASSIGNMENT: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerProtocolAssignment",
     module: "consumer_protocol_assignment",
+    index: 58,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 0, highest: 3 },

@@ -31,6 +31,7 @@ static CONSUMER_PROTOCOL_SUBSCRIPTION: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ConsumerProtocolSubscription",
     module: "consumer_protocol_subscription",
+    index: 59,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 0, highest: 3 },

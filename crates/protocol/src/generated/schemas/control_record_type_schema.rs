@@ -17,6 +17,7 @@ static CONTROL_RECORD_TYPE_SCHEMA: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ControlRecordTypeSchema",
     module: "control_record_type_schema",
+    index: 60,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 0, highest: 0 },

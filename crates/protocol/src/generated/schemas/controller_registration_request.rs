@@ -44,6 +44,7 @@ static CONTROLLER_REGISTRATION_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ControllerRegistrationRequest",
     module: "controller_registration_request",
+    index: 61,
     kind: Kind::Request,
     key: 70,
     versions: Versions { lowest: 0, highest: 0 },

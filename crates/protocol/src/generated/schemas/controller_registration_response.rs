@@ -19,6 +19,7 @@ static CONTROLLER_REGISTRATION_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ControllerRegistrationResponse",
     module: "controller_registration_response",
+    index: 62,
     kind: Kind::Response,
     key: 70,
     versions: Versions { lowest: 0, highest: 0 },

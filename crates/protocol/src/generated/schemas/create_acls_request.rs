@@ -32,6 +32,7 @@ static CREATE_ACLS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "CreateAclsRequest",
     module: "create_acls_request",
+    index: 63,
     kind: Kind::Request,
     key: 30,
     versions: Versions { lowest: 1, highest: 3 },

@@ -28,6 +28,7 @@ static CREATE_ACLS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "CreateAclsResponse",
     module: "create_acls_response",
+    index: 64,
     kind: Kind::Response,
     key: 30,
     versions: Versions { lowest: 1, highest: 3 },

@@ -30,6 +30,7 @@ static CREATE_DELEGATION_TOKEN_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "CreateDelegationTokenRequest",
     module: "create_delegation_token_request",
+    index: 65,
     kind: Kind::Request,
     key: 38,
     versions: Versions { lowest: 1, highest: 3 },

@@ -27,6 +27,7 @@ static CREATE_DELEGATION_TOKEN_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "CreateDelegationTokenResponse",
     module: "create_delegation_token_response",
+    index: 66,
     kind: Kind::Response,
     key: 38,
     versions: Versions { lowest: 1, highest: 3 },

@@ -39,6 +39,7 @@ static CREATE_PARTITIONS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "CreatePartitionsRequest",
     module: "create_partitions_request",
+    index: 67,
     kind: Kind::Request,
     key: 37,
     versions: Versions { lowest: 0, highest: 3 },

@@ -29,6 +29,7 @@ static CREATE_PARTITIONS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "CreatePartitionsResponse",
     module: "create_partitions_response",
+    index: 68,
     kind: Kind::Response,
     key: 37,
     versions: Versions { lowest: 0, highest: 3 },

@@ -52,6 +52,7 @@ static CREATE_TOPICS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "CreateTopicsRequest",
     module: "create_topics_request",
+    index: 69,
     kind: Kind::Request,
     key: 19,
     versions: Versions { lowest: 2, highest: 7 },

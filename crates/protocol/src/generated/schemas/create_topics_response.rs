@@ -47,6 +47,7 @@ static CREATE_TOPICS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "CreateTopicsResponse",
     module: "create_topics_response",
+    index: 70,
     kind: Kind::Response,
     key: 19,
     versions: Versions { lowest: 2, highest: 7 },

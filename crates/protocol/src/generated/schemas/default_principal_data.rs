@@ -19,6 +19,7 @@ static DEFAULT_PRINCIPAL_DATA: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DefaultPrincipalData",
     module: "default_principal_data",
+    index: 71,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 0, highest: 0 },

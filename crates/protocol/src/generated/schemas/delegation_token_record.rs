@@ -23,6 +23,7 @@ static DELEGATION_TOKEN_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DelegationTokenRecord",
     module: "delegation_token_record",
+    index: 72,
     kind: Kind::Metadata,
     key: 10,
     versions: Versions { lowest: 0, highest: 0 },

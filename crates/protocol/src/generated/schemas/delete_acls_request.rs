@@ -32,6 +32,7 @@ static DELETE_ACLS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DeleteAclsRequest",
     module: "delete_acls_request",
+    index: 73,
     kind: Kind::Request,
     key: 31,
     versions: Versions { lowest: 1, highest: 3 },

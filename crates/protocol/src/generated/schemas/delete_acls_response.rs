@@ -46,6 +46,7 @@ static DELETE_ACLS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DeleteAclsResponse",
     module: "delete_acls_response",
+    index: 74,
     kind: Kind::Response,
     key: 31,
     versions: Versions { lowest: 1, highest: 3 },

@@ -17,6 +17,7 @@ static DELETE_GROUPS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DeleteGroupsRequest",
     module: "delete_groups_request",
+    index: 75,
     kind: Kind::Request,
     key: 42,
     versions: Versions { lowest: 0, highest: 3 },

@@ -29,6 +29,7 @@ static DELETE_GROUPS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DeleteGroupsResponse",
     module: "delete_groups_response",
+    index: 76,
     kind: Kind::Response,
     key: 42,
     versions: Versions { lowest: 0, highest: 3 },

@@ -38,6 +38,7 @@ static DELETE_RECORDS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DeleteRecordsRequest",
     module: "delete_records_request",
+    index: 77,
     kind: Kind::Request,
     key: 21,
     versions: Versions { lowest: 0, highest: 2 },

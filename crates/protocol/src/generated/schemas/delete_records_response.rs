@@ -39,6 +39,7 @@ static DELETE_RECORDS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DeleteRecordsResponse",
     module: "delete_records_response",
+    index: 78,
     kind: Kind::Response,
     key: 21,
     versions: Versions { lowest: 0, highest: 2 },

@@ -27,6 +27,7 @@ static DELETE_SHARE_GROUP_OFFSETS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DeleteShareGroupOffsetsRequest",
     module: "delete_share_group_offsets_request",
+    index: 79,
     kind: Kind::Request,
     key: 92,
     versions: Versions { lowest: 0, highest: 0 },

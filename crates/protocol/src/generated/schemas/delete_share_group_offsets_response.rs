@@ -32,6 +32,7 @@ static DELETE_SHARE_GROUP_OFFSETS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DeleteShareGroupOffsetsResponse",
     module: "delete_share_group_offsets_response",
+    index: 80,
     kind: Kind::Response,
     key: 92,
     versions: Versions { lowest: 0, highest: 0 },

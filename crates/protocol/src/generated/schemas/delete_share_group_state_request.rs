@@ -37,6 +37,7 @@ static DELETE_SHARE_GROUP_STATE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DeleteShareGroupStateRequest",
     module: "delete_share_group_state_request",
+    index: 81,
     kind: Kind::Request,
     key: 86,
     versions: Versions { lowest: 0, highest: 0 },

@@ -38,6 +38,7 @@ static DELETE_SHARE_GROUP_STATE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DeleteShareGroupStateResponse",
     module: "delete_share_group_state_response",
+    index: 82,
     kind: Kind::Response,
     key: 86,
     versions: Versions { lowest: 0, highest: 0 },

@@ -29,6 +29,7 @@ static DELETE_TOPICS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DeleteTopicsRequest",
     module: "delete_topics_request",
+    index: 83,
     kind: Kind::Request,
     key: 20,
     versions: Versions { lowest: 1, highest: 6 },

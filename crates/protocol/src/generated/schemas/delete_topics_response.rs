@@ -30,6 +30,7 @@ static DELETE_TOPICS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DeleteTopicsResponse",
     module: "delete_topics_response",
+    index: 84,
     kind: Kind::Response,
     key: 20,
     versions: Versions { lowest: 1, highest: 6 },

@@ -23,6 +23,7 @@ static DESCRIBE_ACLS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeAclsRequest",
     module: "describe_acls_request",
+    index: 85,
     kind: Kind::Request,
     key: 29,
     versions: Versions { lowest: 1, highest: 3 },

@@ -44,6 +44,7 @@ static DESCRIBE_ACLS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeAclsResponse",
     module: "describe_acls_response",
+    index: 86,
     kind: Kind::Response,
     key: 29,
     versions: Versions { lowest: 1, highest: 3 },

@@ -29,6 +29,7 @@ static DESCRIBE_CLIENT_QUOTAS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeClientQuotasRequest",
     module: "describe_client_quotas_request",
+    index: 87,
     kind: Kind::Request,
     key: 48,
     versions: Versions { lowest: 0, highest: 1 },

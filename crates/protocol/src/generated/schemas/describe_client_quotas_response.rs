@@ -50,6 +50,7 @@ static DESCRIBE_CLIENT_QUOTAS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeClientQuotasResponse",
     module: "describe_client_quotas_response",
+    index: 88,
     kind: Kind::Response,
     key: 48,
     versions: Versions { lowest: 0, highest: 1 },

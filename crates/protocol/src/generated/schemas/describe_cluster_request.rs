@@ -19,6 +19,7 @@ static DESCRIBE_CLUSTER_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeClusterRequest",
     module: "describe_cluster_request",
+    index: 89,
     kind: Kind::Request,
     key: 60,
     versions: Versions { lowest: 0, highest: 2 },

@@ -37,6 +37,7 @@ static DESCRIBE_CLUSTER_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeClusterResponse",
     module: "describe_cluster_response",
+    index: 90,
     kind: Kind::Response,
     key: 60,
     versions: Versions { lowest: 0, highest: 2 },

@@ -30,6 +30,7 @@ static DESCRIBE_CONFIGS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeConfigsRequest",
     module: "describe_configs_request",
+    index: 91,
     kind: Kind::Request,
     key: 32,
     versions: Versions { lowest: 1, highest: 4 },

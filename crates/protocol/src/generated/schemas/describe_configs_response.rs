@@ -58,6 +58,7 @@ static DESCRIBE_CONFIGS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeConfigsResponse",
     module: "describe_configs_response",
+    index: 92,
     kind: Kind::Response,
     key: 32,
     versions: Versions { lowest: 1, highest: 4 },

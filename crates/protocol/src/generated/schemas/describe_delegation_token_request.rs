@@ -27,6 +27,7 @@ static DESCRIBE_DELEGATION_TOKEN_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeDelegationTokenRequest",
     module: "describe_delegation_token_request",
+    index: 93,
     kind: Kind::Request,
     key: 41,
     versions: Versions { lowest: 1, highest: 3 },

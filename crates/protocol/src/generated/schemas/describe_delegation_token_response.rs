@@ -47,6 +47,7 @@ static DESCRIBE_DELEGATION_TOKEN_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeDelegationTokenResponse",
     module: "describe_delegation_token_response",
+    index: 94,
     kind: Kind::Response,
     key: 41,
     versions: Versions { lowest: 1, highest: 3 },

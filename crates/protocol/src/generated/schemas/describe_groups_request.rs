@@ -18,6 +18,7 @@ static DESCRIBE_GROUPS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeGroupsRequest",
     module: "describe_groups_request",
+    index: 95,
     kind: Kind::Request,
     key: 15,
     versions: Versions { lowest: 0, highest: 6 },

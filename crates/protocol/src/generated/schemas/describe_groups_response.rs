@@ -48,6 +48,7 @@ static DESCRIBE_GROUPS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeGroupsResponse",
     module: "describe_groups_response",
+    index: 96,
     kind: Kind::Response,
     key: 15,
     versions: Versions { lowest: 0, highest: 6 },

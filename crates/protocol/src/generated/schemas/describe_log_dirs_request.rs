@@ -27,6 +27,7 @@ static DESCRIBE_LOG_DIRS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeLogDirsRequest",
     module: "describe_log_dirs_request",
+    index: 97,
     kind: Kind::Request,
     key: 35,
     versions: Versions { lowest: 1, highest: 5 },

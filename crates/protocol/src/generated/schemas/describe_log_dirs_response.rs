@@ -55,6 +55,7 @@ static DESCRIBE_LOG_DIRS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeLogDirsResponse",
     module: "describe_log_dirs_response",
+    index: 98,
     kind: Kind::Response,
     key: 35,
     versions: Versions { lowest: 1, highest: 5 },

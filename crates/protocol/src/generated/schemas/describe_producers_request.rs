@@ -27,6 +27,7 @@ static DESCRIBE_PRODUCERS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeProducersRequest",
     module: "describe_producers_request",
+    index: 99,
     kind: Kind::Request,
     key: 61,
     versions: Versions { lowest: 0, highest: 0 },

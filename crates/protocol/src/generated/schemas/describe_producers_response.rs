@@ -54,6 +54,7 @@ static DESCRIBE_PRODUCERS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeProducersResponse",
     module: "describe_producers_response",
+    index: 100,
     kind: Kind::Response,
     key: 61,
     versions: Versions { lowest: 0, highest: 0 },

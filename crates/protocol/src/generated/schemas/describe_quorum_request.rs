@@ -36,6 +36,7 @@ static DESCRIBE_QUORUM_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeQuorumRequest",
     module: "describe_quorum_request",
+    index: 101,
     kind: Kind::Request,
     key: 55,
     versions: Versions { lowest: 0, highest: 2 },

@@ -80,6 +80,7 @@ static DESCRIBE_QUORUM_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeQuorumResponse",
     module: "describe_quorum_response",
+    index: 102,
     kind: Kind::Response,
     key: 55,
     versions: Versions { lowest: 0, highest: 2 },

@@ -37,6 +37,7 @@ static DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeShareGroupOffsetsRequest",
     module: "describe_share_group_offsets_request",
+    index: 103,
     kind: Kind::Request,
     key: 90,
     versions: Versions { lowest: 0, highest: 1 },

@@ -55,6 +55,7 @@ static DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeShareGroupOffsetsResponse",
     module: "describe_share_group_offsets_response",
+    index: 104,
     kind: Kind::Response,
     key: 90,
     versions: Versions { lowest: 0, highest: 1 },

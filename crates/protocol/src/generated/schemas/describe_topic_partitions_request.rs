@@ -38,6 +38,7 @@ static DESCRIBE_TOPIC_PARTITIONS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeTopicPartitionsRequest",
     module: "describe_topic_partitions_request",
+    index: 105,
     kind: Kind::Request,
     key: 75,
     versions: Versions { lowest: 0, highest: 0 },

@@ -60,6 +60,7 @@ static DESCRIBE_TOPIC_PARTITIONS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeTopicPartitionsResponse",
     module: "describe_topic_partitions_response",
+    index: 106,
     kind: Kind::Response,
     key: 75,
     versions: Versions { lowest: 0, highest: 0 },

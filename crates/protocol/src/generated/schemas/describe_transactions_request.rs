@@ -17,6 +17,7 @@ static DESCRIBE_TRANSACTIONS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeTransactionsRequest",
     module: "describe_transactions_request",
+    index: 107,
     kind: Kind::Request,
     key: 65,
     versions: Versions { lowest: 0, highest: 0 },

@@ -44,6 +44,7 @@ static DESCRIBE_TRANSACTIONS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeTransactionsResponse",
     module: "describe_transactions_response",
+    index: 108,
     kind: Kind::Response,
     key: 65,
     versions: Versions { lowest: 0, highest: 0 },

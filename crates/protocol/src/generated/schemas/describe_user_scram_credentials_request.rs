@@ -26,6 +26,7 @@ static DESCRIBE_USER_SCRAM_CREDENTIALS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeUserScramCredentialsRequest",
     module: "describe_user_scram_credentials_request",
+    index: 109,
     kind: Kind::Request,
     key: 50,
     versions: Versions { lowest: 0, highest: 0 },

@@ -42,6 +42,7 @@ static DESCRIBE_USER_SCRAM_CREDENTIALS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "DescribeUserScramCredentialsResponse",
     module: "describe_user_scram_credentials_response",
+    index: 110,
     kind: Kind::Response,
     key: 50,
     versions: Versions { lowest: 0, highest: 0 },

@@ -29,6 +29,7 @@ static ELECT_LEADERS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ElectLeadersRequest",
     module: "elect_leaders_request",
+    index: 111,
     kind: Kind::Request,
     key: 43,
     versions: Versions { lowest: 0, highest: 2 },

@@ -40,6 +40,7 @@ static ELECT_LEADERS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ElectLeadersResponse",
     module: "elect_leaders_response",
+    index: 112,
     kind: Kind::Response,
     key: 43,
     versions: Versions { lowest: 0, highest: 2 },

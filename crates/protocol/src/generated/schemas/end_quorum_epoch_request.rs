@@ -63,6 +63,7 @@ static END_QUORUM_EPOCH_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "EndQuorumEpochRequest",
     module: "end_quorum_epoch_request",
+    index: 113,
     kind: Kind::Request,
     key: 54,
     versions: Versions { lowest: 0, highest: 1 },

@@ -52,6 +52,7 @@ static END_QUORUM_EPOCH_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "EndQuorumEpochResponse",
     module: "end_quorum_epoch_response",
+    index: 114,
     kind: Kind::Response,
     key: 54,
     versions: Versions { lowest: 0, highest: 1 },

@@ -16,6 +16,7 @@ static END_TRANSACTION_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "EndTransactionRecord",
     module: "end_transaction_record",
+    index: 115,
     kind: Kind::Metadata,
     key: 24,
     versions: Versions { lowest: 0, highest: 0 },

@@ -17,6 +17,7 @@ static END_TXN_MARKER: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "EndTxnMarker",
     module: "end_txn_marker",
+    index: 116,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 0, highest: 0 },

@@ -20,6 +20,7 @@ static END_TXN_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "EndTxnRequest",
     module: "end_txn_request",
+    index: 117,
     kind: Kind::Request,
     key: 26,
     versions: Versions { lowest: 0, highest: 5 },

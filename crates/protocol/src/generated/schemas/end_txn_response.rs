@@ -20,6 +20,7 @@ static END_TXN_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "EndTxnResponse",
     module: "end_txn_response",
+    index: 118,
     kind: Kind::Response,
     key: 26,
     versions: Versions { lowest: 0, highest: 5 },

@@ -19,6 +19,7 @@ static ENVELOPE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "EnvelopeRequest",
     module: "envelope_request",
+    index: 119,
     kind: Kind::Request,
     key: 58,
     versions: Versions { lowest: 0, highest: 0 },

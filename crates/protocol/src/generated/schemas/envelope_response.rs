@@ -18,6 +18,7 @@ static ENVELOPE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "EnvelopeResponse",
     module: "envelope_response",
+    index: 120,
     kind: Kind::Response,
     key: 58,
     versions: Versions { lowest: 0, highest: 0 },

@@ -18,6 +18,7 @@ static EXPIRE_DELEGATION_TOKEN_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ExpireDelegationTokenRequest",
     module: "expire_delegation_token_request",
+    index: 121,
     kind: Kind::Request,
     key: 40,
     versions: Versions { lowest: 1, highest: 2 },

@@ -19,6 +19,7 @@ static EXPIRE_DELEGATION_TOKEN_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ExpireDelegationTokenResponse",
     module: "expire_delegation_token_response",
+    index: 122,
     kind: Kind::Response,
     key: 40,
     versions: Versions { lowest: 1, highest: 2 },

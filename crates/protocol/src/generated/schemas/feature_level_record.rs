@@ -18,6 +18,7 @@ static FEATURE_LEVEL_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "FeatureLevelRecord",
     module: "feature_level_record",
+    index: 123,
     kind: Kind::Metadata,
     key: 12,
     versions: Versions { lowest: 0, highest: 0 },

@@ -18,6 +18,7 @@ static FENCE_BROKER_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "FenceBrokerRecord",
     module: "fence_broker_record",
+    index: 124,
     kind: Kind::Metadata,
     key: 7,
     versions: Versions { lowest: 0, highest: 0 },

@@ -76,6 +76,7 @@ static FETCH_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "FetchRequest",
     module: "fetch_request",
+    index: 125,
     kind: Kind::Request,
     key: 1,
     versions: Versions { lowest: 4, highest: 18 },

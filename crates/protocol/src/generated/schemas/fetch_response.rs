@@ -103,6 +103,7 @@ static FETCH_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "FetchResponse",
     module: "fetch_response",
+    index: 126,
     kind: Kind::Response,
     key: 1,
     versions: Versions { lowest: 4, highest: 18 },

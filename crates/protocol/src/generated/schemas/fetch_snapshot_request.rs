@@ -53,6 +53,7 @@ static FETCH_SNAPSHOT_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "FetchSnapshotRequest",
     module: "fetch_snapshot_request",
+    index: 127,
     kind: Kind::Request,
     key: 59,
     versions: Versions { lowest: 0, highest: 1 },

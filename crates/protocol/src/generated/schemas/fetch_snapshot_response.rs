@@ -76,6 +76,7 @@ static FETCH_SNAPSHOT_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "FetchSnapshotResponse",
     module: "fetch_snapshot_response",
+    index: 128,
     kind: Kind::Response,
     key: 59,
     versions: Versions { lowest: 0, highest: 1 },

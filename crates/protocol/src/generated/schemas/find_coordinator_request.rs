@@ -19,6 +19,7 @@ static FIND_COORDINATOR_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "FindCoordinatorRequest",
     module: "find_coordinator_request",
+    index: 129,
     kind: Kind::Request,
     key: 10,
     versions: Versions { lowest: 0, highest: 6 },

@@ -37,6 +37,7 @@ static FIND_COORDINATOR_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "FindCoordinatorResponse",
     module: "find_coordinator_response",
+    index: 130,
     kind: Kind::Response,
     key: 10,
     versions: Versions { lowest: 0, highest: 6 },

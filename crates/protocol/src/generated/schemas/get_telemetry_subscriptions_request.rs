@@ -17,6 +17,7 @@ static GET_TELEMETRY_SUBSCRIPTIONS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "GetTelemetrySubscriptionsRequest",
     module: "get_telemetry_subscriptions_request",
+    index: 131,
     kind: Kind::Request,
     key: 71,
     versions: Versions { lowest: 0, highest: 0 },

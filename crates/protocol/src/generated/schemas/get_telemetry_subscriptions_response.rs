@@ -25,6 +25,7 @@ static GET_TELEMETRY_SUBSCRIPTIONS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "GetTelemetrySubscriptionsResponse",
     module: "get_telemetry_subscriptions_response",
+    index: 132,
     kind: Kind::Response,
     key: 71,
     versions: Versions { lowest: 0, highest: 0 },

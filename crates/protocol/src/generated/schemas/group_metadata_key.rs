@@ -17,6 +17,7 @@ static GROUP_METADATA_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "GroupMetadataKey",
     module: "group_metadata_key",
+    index: 133,
     kind: Kind::CoordinatorKey,
     key: 2,
     versions: Versions { lowest: 0, highest: 0 },

@@ -38,6 +38,7 @@ static GROUP_METADATA_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "GroupMetadataValue",
     module: "group_metadata_value",
+    index: 134,
     kind: Kind::CoordinatorValue,
     key: 2,
     versions: Versions { lowest: 0, highest: 4 },

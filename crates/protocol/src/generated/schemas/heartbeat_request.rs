@@ -20,6 +20,7 @@ static HEARTBEAT_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "HeartbeatRequest",
     module: "heartbeat_request",
+    index: 135,
     kind: Kind::Request,
     key: 12,
     versions: Versions { lowest: 0, highest: 4 },

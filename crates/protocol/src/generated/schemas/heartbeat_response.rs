@@ -18,6 +18,7 @@ static HEARTBEAT_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "HeartbeatResponse",
     module: "heartbeat_response",
+    index: 136,
     kind: Kind::Response,
     key: 12,
     versions: Versions { lowest: 0, highest: 4 },

@@ -40,6 +40,7 @@ static INCREMENTAL_ALTER_CONFIGS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "IncrementalAlterConfigsRequest",
     module: "incremental_alter_configs_request",
+    index: 137,
     kind: Kind::Request,
     key: 44,
     versions: Versions { lowest: 0, highest: 1 },

@@ -30,6 +30,7 @@ static INCREMENTAL_ALTER_CONFIGS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "IncrementalAlterConfigsResponse",
     module: "incremental_alter_configs_response",
+    index: 138,
     kind: Kind::Response,
     key: 44,
     versions: Versions { lowest: 0, highest: 1 },

@@ -22,6 +22,7 @@ static INIT_PRODUCER_ID_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "InitProducerIdRequest",
     module: "init_producer_id_request",
+    index: 139,
     kind: Kind::Request,
     key: 22,
     versions: Versions { lowest: 0, highest: 6 },

@@ -22,6 +22,7 @@ static INIT_PRODUCER_ID_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "InitProducerIdResponse",
     module: "init_producer_id_response",
+    index: 140,
     kind: Kind::Response,
     key: 22,
     versions: Versions { lowest: 0, highest: 6 },

@@ -39,6 +39,7 @@ static INITIALIZE_SHARE_GROUP_STATE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "InitializeShareGroupStateRequest",
     module: "initialize_share_group_state_request",
+    index: 141,
     kind: Kind::Request,
     key: 83,
     versions: Versions { lowest: 0, highest: 0 },

@@ -38,6 +38,7 @@ static INITIALIZE_SHARE_GROUP_STATE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "InitializeShareGroupStateResponse",
     module: "initialize_share_group_state_response",
+    index: 142,
     kind: Kind::Response,
     key: 83,
     versions: Versions { lowest: 0, highest: 0 },

@@ -34,6 +34,7 @@ static JOIN_GROUP_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "JoinGroupRequest",
     module: "join_group_request",
+    index: 143,
     kind: Kind::Request,
     key: 11,
     versions: Versions { lowest: 0, highest: 9 },

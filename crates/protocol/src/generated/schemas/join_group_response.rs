@@ -36,6 +36,7 @@ static JOIN_GROUP_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "JoinGroupResponse",
     module: "join_group_response",
+    index: 144,
     kind: Kind::Response,
     key: 11,
     versions: Versions { lowest: 0, highest: 9 },

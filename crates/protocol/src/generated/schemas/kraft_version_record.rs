@@ -18,6 +18,7 @@ static KRAFT_VERSION_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "KRaftVersionRecord",
     module: "kraft_version_record",
+    index: 145,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 0, highest: 0 },

@@ -30,6 +30,7 @@ static LEADER_CHANGE_MESSAGE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "LeaderChangeMessage",
     module: "leader_change_message",
+    index: 146,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 0, highest: 1 },

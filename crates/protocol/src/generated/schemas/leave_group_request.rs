@@ -30,6 +30,7 @@ static LEAVE_GROUP_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "LeaveGroupRequest",
     module: "leave_group_request",
+    index: 147,
     kind: Kind::Request,
     key: 13,
     versions: Versions { lowest: 0, highest: 5 },

@@ -30,6 +30,7 @@ static LEAVE_GROUP_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "LeaveGroupResponse",
     module: "leave_group_response",
+    index: 148,
     kind: Kind::Response,
     key: 13,
     versions: Versions { lowest: 0, highest: 5 },

@@ -19,6 +19,7 @@ static LEGACY_OFFSET_COMMIT_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "LegacyOffsetCommitKey",
     module: "legacy_offset_commit_key",
+    index: 149,
     kind: Kind::CoordinatorKey,
     key: 0,
     versions: Versions { lowest: 0, highest: 0 },

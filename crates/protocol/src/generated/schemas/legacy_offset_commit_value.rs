@@ -19,6 +19,7 @@ static LEGACY_OFFSET_COMMIT_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "LegacyOffsetCommitValue",
     module: "legacy_offset_commit_value",
+    index: 150,
     kind: Kind::CoordinatorValue,
     key: 0,
     versions: Versions { lowest: 0, highest: 0 },

@@ -17,6 +17,7 @@ static LIST_CONFIG_RESOURCES_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ListConfigResourcesRequest",
     module: "list_config_resources_request",
+    index: 151,
     kind: Kind::Request,
     key: 74,
     versions: Versions { lowest: 0, highest: 1 },

@@ -29,6 +29,7 @@ static LIST_CONFIG_RESOURCES_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ListConfigResourcesResponse",
     module: "list_config_resources_response",
+    index: 152,
     kind: Kind::Response,
     key: 74,
     versions: Versions { lowest: 0, highest: 1 },

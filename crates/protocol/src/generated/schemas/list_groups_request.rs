@@ -18,6 +18,7 @@ static LIST_GROUPS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ListGroupsRequest",
     module: "list_groups_request",
+    index: 153,
     kind: Kind::Request,
     key: 16,
     versions: Versions { lowest: 0, highest: 5 },

@@ -31,6 +31,7 @@ static LIST_GROUPS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ListGroupsResponse",
     module: "list_groups_response",
+    index: 154,
     kind: Kind::Response,
     key: 16,
     versions: Versions { lowest: 0, highest: 5 },

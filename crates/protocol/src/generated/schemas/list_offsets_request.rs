@@ -41,6 +41,7 @@ static LIST_OFFSETS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ListOffsetsRequest",
     module: "list_offsets_request",
+    index: 155,
     kind: Kind::Request,
     key: 2,
     versions: Versions { lowest: 1, highest: 11 },

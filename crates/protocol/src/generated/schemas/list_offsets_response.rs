@@ -41,6 +41,7 @@ static LIST_OFFSETS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ListOffsetsResponse",
     module: "list_offsets_response",
+    index: 156,
     kind: Kind::Response,
     key: 2,
     versions: Versions { lowest: 1, highest: 11 },

@@ -28,6 +28,7 @@ static LIST_PARTITION_REASSIGNMENTS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ListPartitionReassignmentsRequest",
     module: "list_partition_reassignments_request",
+    index: 157,
     kind: Kind::Request,
     key: 46,
     versions: Versions { lowest: 0, highest: 0 },

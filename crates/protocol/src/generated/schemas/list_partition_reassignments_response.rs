@@ -42,6 +42,7 @@ static LIST_PARTITION_REASSIGNMENTS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ListPartitionReassignmentsResponse",
     module: "list_partition_reassignments_response",
+    index: 158,
     kind: Kind::Response,
     key: 46,
     versions: Versions { lowest: 0, highest: 0 },

@@ -20,6 +20,7 @@ static LIST_TRANSACTIONS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ListTransactionsRequest",
     module: "list_transactions_request",
+    index: 159,
     kind: Kind::Request,
     key: 66,
     versions: Versions { lowest: 0, highest: 2 },

@@ -31,6 +31,7 @@ static LIST_TRANSACTIONS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ListTransactionsResponse",
     module: "list_transactions_response",
+    index: 160,
     kind: Kind::Response,
     key: 66,
     versions: Versions { lowest: 0, highest: 2 },

@@ -30,6 +30,7 @@ static METADATA_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "MetadataRequest",
     module: "metadata_request",
+    index: 161,
     kind: Kind::Request,
     key: 3,
     versions: Versions { lowest: 0, highest: 13 },

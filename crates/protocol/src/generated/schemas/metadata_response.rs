@@ -64,6 +64,7 @@ static METADATA_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "MetadataResponse",
     module: "metadata_response",
+    index: 162,
     kind: Kind::Response,
     key: 3,
     versions: Versions { lowest: 0, highest: 13 },

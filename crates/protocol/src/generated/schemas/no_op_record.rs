@@ -16,6 +16,7 @@ static NO_OP_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "NoOpRecord",
     module: "no_op_record",
+    index: 163,
     kind: Kind::Metadata,
     key: 20,
     versions: Versions { lowest: 0, highest: 0 },

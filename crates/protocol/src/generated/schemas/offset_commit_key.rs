@@ -19,6 +19,7 @@ static OFFSET_COMMIT_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "OffsetCommitKey",
     module: "offset_commit_key",
+    index: 164,
     kind: Kind::CoordinatorKey,
     key: 1,
     versions: Versions { lowest: 0, highest: 0 },

@@ -45,6 +45,7 @@ static OFFSET_COMMIT_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "OffsetCommitRequest",
     module: "offset_commit_request",
+    index: 165,
     kind: Kind::Request,
     key: 8,
     versions: Versions { lowest: 2, highest: 10 },

@@ -39,6 +39,7 @@ static OFFSET_COMMIT_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "OffsetCommitResponse",
     module: "offset_commit_response",
+    index: 166,
     kind: Kind::Response,
     key: 8,
     versions: Versions { lowest: 2, highest: 10 },

@@ -22,6 +22,7 @@ static OFFSET_COMMIT_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "OffsetCommitValue",
     module: "offset_commit_value",
+    index: 167,
     kind: Kind::CoordinatorValue,
     key: 1,
     versions: Versions { lowest: 0, highest: 4 },

@@ -37,6 +37,7 @@ static OFFSET_DELETE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "OffsetDeleteRequest",
     module: "offset_delete_request",
+    index: 168,
     kind: Kind::Request,
     key: 47,
     versions: Versions { lowest: 0, highest: 0 },

@@ -39,6 +39,7 @@ static OFFSET_DELETE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "OffsetDeleteResponse",
     module: "offset_delete_response",
+    index: 169,
     kind: Kind::Response,
     key: 47,
     versions: Versions { lowest: 0, highest: 0 },

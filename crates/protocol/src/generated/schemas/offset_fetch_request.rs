@@ -53,6 +53,7 @@ static OFFSET_FETCH_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "OffsetFetchRequest",
     module: "offset_fetch_request",
+    index: 170,
     kind: Kind::Request,
     key: 9,
     versions: Versions { lowest: 1, highest: 10 },

@@ -78,6 +78,7 @@ static OFFSET_FETCH_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "OffsetFetchResponse",
     module: "offset_fetch_response",
+    index: 171,
     kind: Kind::Response,
     key: 9,
     versions: Versions { lowest: 1, highest: 10 },

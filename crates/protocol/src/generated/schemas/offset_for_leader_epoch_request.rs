@@ -39,6 +39,7 @@ static OFFSET_FOR_LEADER_EPOCH_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "OffsetForLeaderEpochRequest",
     module: "offset_for_leader_epoch_request",
+    index: 172,
     kind: Kind::Request,
     key: 23,
     versions: Versions { lowest: 2, highest: 4 },

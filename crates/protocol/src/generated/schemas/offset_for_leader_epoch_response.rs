@@ -40,6 +40,7 @@ static OFFSET_FOR_LEADER_EPOCH_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "OffsetForLeaderEpochResponse",
     module: "offset_for_leader_epoch_response",
+    index: 173,
     kind: Kind::Response,
     key: 23,
     versions: Versions { lowest: 2, highest: 4 },

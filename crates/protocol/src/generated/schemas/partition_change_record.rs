@@ -27,6 +27,7 @@ static PARTITION_CHANGE_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "PartitionChangeRecord",
     module: "partition_change_record",
+    index: 174,
     kind: Kind::Metadata,
     key: 5,
     versions: Versions { lowest: 0, highest: 2 },

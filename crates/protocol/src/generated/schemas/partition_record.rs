@@ -29,6 +29,7 @@ static PARTITION_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "PartitionRecord",
     module: "partition_record",
+    index: 175,
     kind: Kind::Metadata,
     key: 3,
     versions: Versions { lowest: 0, highest: 2 },

@@ -41,6 +41,7 @@ static PRODUCE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ProduceRequest",
     module: "produce_request",
+    index: 176,
     kind: Kind::Request,
     key: 0,
     versions: Versions { lowest: 3, highest: 13 },

@@ -78,6 +78,7 @@ static PRODUCE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ProduceResponse",
     module: "produce_response",
+    index: 177,
     kind: Kind::Response,
     key: 0,
     versions: Versions { lowest: 3, highest: 13 },

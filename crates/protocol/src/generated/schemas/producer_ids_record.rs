@@ -19,6 +19,7 @@ static PRODUCER_IDS_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ProducerIdsRecord",
     module: "producer_ids_record",
+    index: 178,
     kind: Kind::Metadata,
     key: 15,
     versions: Versions { lowest: 0, highest: 0 },

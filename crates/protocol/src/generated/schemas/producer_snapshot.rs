@@ -34,6 +34,7 @@ static PRODUCER_SNAPSHOT: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ProducerSnapshot",
     module: "producer_snapshot",
+    index: 179,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 1, highest: 1 },

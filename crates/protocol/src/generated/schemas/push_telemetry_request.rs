@@ -21,6 +21,7 @@ static PUSH_TELEMETRY_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "PushTelemetryRequest",
     module: "push_telemetry_request",
+    index: 180,
     kind: Kind::Request,
     key: 72,
     versions: Versions { lowest: 0, highest: 0 },

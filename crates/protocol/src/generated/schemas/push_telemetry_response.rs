@@ -18,6 +18,7 @@ static PUSH_TELEMETRY_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "PushTelemetryResponse",
     module: "push_telemetry_response",
+    index: 181,
     kind: Kind::Response,
     key: 72,
     versions: Versions { lowest: 0, highest: 0 },

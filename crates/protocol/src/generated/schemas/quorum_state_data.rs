@@ -32,6 +32,7 @@ static QUORUM_STATE_DATA: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "QuorumStateData",
     module: "quorum_state_data",
+    index: 182,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 0, highest: 1 },

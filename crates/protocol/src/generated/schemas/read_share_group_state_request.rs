@@ -38,6 +38,7 @@ static READ_SHARE_GROUP_STATE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ReadShareGroupStateRequest",
     module: "read_share_group_state_request",
+    index: 183,
     kind: Kind::Request,
     key: 84,
     versions: Versions { lowest: 0, highest: 0 },

@@ -53,6 +53,7 @@ static READ_SHARE_GROUP_STATE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ReadShareGroupStateResponse",
     module: "read_share_group_state_response",
+    index: 184,
     kind: Kind::Response,
     key: 84,
     versions: Versions { lowest: 0, highest: 0 },

@@ -38,6 +38,7 @@ static READ_SHARE_GROUP_STATE_SUMMARY_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ReadShareGroupStateSummaryRequest",
     module: "read_share_group_state_summary_request",
+    index: 185,
     kind: Kind::Request,
     key: 87,
     versions: Versions { lowest: 0, highest: 1 },

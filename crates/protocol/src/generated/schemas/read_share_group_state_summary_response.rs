@@ -42,6 +42,7 @@ static READ_SHARE_GROUP_STATE_SUMMARY_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ReadShareGroupStateSummaryResponse",
     module: "read_share_group_state_summary_response",
+    index: 186,
     kind: Kind::Response,
     key: 87,
     versions: Versions { lowest: 0, highest: 1 },

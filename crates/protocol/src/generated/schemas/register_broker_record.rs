@@ -50,6 +50,7 @@ static REGISTER_BROKER_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RegisterBrokerRecord",
     module: "register_broker_record",
+    index: 187,
     kind: Kind::Metadata,
     key: 0,
     versions: Versions { lowest: 0, highest: 4 },

@@ -44,6 +44,7 @@ static REGISTER_CONTROLLER_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RegisterControllerRecord",
     module: "register_controller_record",
+    index: 188,
     kind: Kind::Metadata,
     key: 27,
     versions: Versions { lowest: 0, highest: 0 },

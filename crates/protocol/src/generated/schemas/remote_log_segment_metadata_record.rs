@@ -58,6 +58,7 @@ static REMOTE_LOG_SEGMENT_METADATA_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RemoteLogSegmentMetadataRecord",
     module: "remote_log_segment_metadata_record",
+    index: 189,
     kind: Kind::Tiered,
     key: 0,
     versions: Versions { lowest: 0, highest: 0 },

@@ -37,6 +37,7 @@ static REMOTE_LOG_SEGMENT_METADATA_SNAPSHOT_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RemoteLogSegmentMetadataSnapshotRecord",
     module: "remote_log_segment_metadata_snapshot_record",
+    index: 190,
     kind: Kind::Tiered,
     key: 3,
     versions: Versions { lowest: 0, highest: 0 },

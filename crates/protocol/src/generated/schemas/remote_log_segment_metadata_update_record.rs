@@ -42,6 +42,7 @@ static REMOTE_LOG_SEGMENT_METADATA_UPDATE_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RemoteLogSegmentMetadataUpdateRecord",
     module: "remote_log_segment_metadata_update_record",
+    index: 191,
     kind: Kind::Tiered,
     key: 1,
     versions: Versions { lowest: 0, highest: 0 },

@@ -31,6 +31,7 @@ static REMOTE_PARTITION_DELETE_METADATA_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RemotePartitionDeleteMetadataRecord",
     module: "remote_partition_delete_metadata_record",
+    index: 192,
     kind: Kind::Tiered,
     key: 2,
     versions: Versions { lowest: 0, highest: 0 },

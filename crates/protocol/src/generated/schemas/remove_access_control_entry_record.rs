@@ -17,6 +17,7 @@ static REMOVE_ACCESS_CONTROL_ENTRY_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RemoveAccessControlEntryRecord",
     module: "remove_access_control_entry_record",
+    index: 193,
     kind: Kind::Metadata,
     key: 19,
     versions: Versions { lowest: 0, highest: 0 },

@@ -17,6 +17,7 @@ static REMOVE_DELEGATION_TOKEN_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RemoveDelegationTokenRecord",
     module: "remove_delegation_token_record",
+    index: 194,
     kind: Kind::Metadata,
     key: 26,
     versions: Versions { lowest: 0, highest: 0 },

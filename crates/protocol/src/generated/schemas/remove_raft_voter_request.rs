@@ -19,6 +19,7 @@ static REMOVE_RAFT_VOTER_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RemoveRaftVoterRequest",
     module: "remove_raft_voter_request",
+    index: 195,
     kind: Kind::Request,
     key: 81,
     versions: Versions { lowest: 0, highest: 0 },

@@ -19,6 +19,7 @@ static REMOVE_RAFT_VOTER_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RemoveRaftVoterResponse",
     module: "remove_raft_voter_response",
+    index: 196,
     kind: Kind::Response,
     key: 81,
     versions: Versions { lowest: 0, highest: 0 },

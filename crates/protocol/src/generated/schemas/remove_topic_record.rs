@@ -17,6 +17,7 @@ static REMOVE_TOPIC_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RemoveTopicRecord",
     module: "remove_topic_record",
+    index: 197,
     kind: Kind::Metadata,
     key: 9,
     versions: Versions { lowest: 0, highest: 0 },

@@ -18,6 +18,7 @@ static REMOVE_USER_SCRAM_CREDENTIAL_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RemoveUserScramCredentialRecord",
     module: "remove_user_scram_credential_record",
+    index: 198,
     kind: Kind::Metadata,
     key: 22,
     versions: Versions { lowest: 0, highest: 0 },

@@ -18,6 +18,7 @@ static RENEW_DELEGATION_TOKEN_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RenewDelegationTokenRequest",
     module: "renew_delegation_token_request",
+    index: 199,
     kind: Kind::Request,
     key: 39,
     versions: Versions { lowest: 1, highest: 2 },

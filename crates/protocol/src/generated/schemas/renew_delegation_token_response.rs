@@ -19,6 +19,7 @@ static RENEW_DELEGATION_TOKEN_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RenewDelegationTokenResponse",
     module: "renew_delegation_token_response",
+    index: 200,
     kind: Kind::Response,
     key: 39,
     versions: Versions { lowest: 1, highest: 2 },

@@ -20,6 +20,7 @@ static REQUEST_HEADER: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "RequestHeader",
     module: "request_header",
+    index: 201,
     kind: Kind::Header,
     key: -1,
     versions: Versions { lowest: 1, highest: 2 },

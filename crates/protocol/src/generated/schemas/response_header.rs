@@ -17,6 +17,7 @@ static RESPONSE_HEADER: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ResponseHeader",
     module: "response_header",
+    index: 202,
     kind: Kind::Header,
     key: -1,
     versions: Versions { lowest: 0, highest: 1 },

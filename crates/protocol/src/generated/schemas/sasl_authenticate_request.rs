@@ -17,6 +17,7 @@ static SASL_AUTHENTICATE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "SaslAuthenticateRequest",
     module: "sasl_authenticate_request",
+    index: 203,
     kind: Kind::Request,
     key: 36,
     versions: Versions { lowest: 0, highest: 2 },

@@ -20,6 +20,7 @@ static SASL_AUTHENTICATE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "SaslAuthenticateResponse",
     module: "sasl_authenticate_response",
+    index: 204,
     kind: Kind::Response,
     key: 36,
     versions: Versions { lowest: 0, highest: 2 },

@@ -17,6 +17,7 @@ static SASL_HANDSHAKE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "SaslHandshakeRequest",
     module: "sasl_handshake_request",
+    index: 205,
     kind: Kind::Request,
     key: 17,
     versions: Versions { lowest: 0, highest: 1 },

@@ -18,6 +18,7 @@ static SASL_HANDSHAKE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "SaslHandshakeResponse",
     module: "sasl_handshake_response",
+    index: 206,
     kind: Kind::Response,
     key: 17,
     versions: Versions { lowest: 0, highest: 1 },

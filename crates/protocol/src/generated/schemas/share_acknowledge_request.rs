@@ -52,6 +52,7 @@ static SHARE_ACKNOWLEDGE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareAcknowledgeRequest",
     module: "share_acknowledge_request",
+    index: 207,
     kind: Kind::Request,
     key: 79,
     versions: Versions { lowest: 1, highest: 2 },

@@ -66,6 +66,7 @@ static SHARE_ACKNOWLEDGE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareAcknowledgeResponse",
     module: "share_acknowledge_response",
+    index: 208,
     kind: Kind::Response,
     key: 79,
     versions: Versions { lowest: 1, highest: 2 },

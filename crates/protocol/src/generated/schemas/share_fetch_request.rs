@@ -69,6 +69,7 @@ static SHARE_FETCH_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareFetchRequest",
     module: "share_fetch_request",
+    index: 209,
     kind: Kind::Request,
     key: 78,
     versions: Versions { lowest: 1, highest: 2 },

@@ -81,6 +81,7 @@ static SHARE_FETCH_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareFetchResponse",
     module: "share_fetch_response",
+    index: 210,
     kind: Kind::Response,
     key: 78,
     versions: Versions { lowest: 1, highest: 2 },

@@ -18,6 +18,7 @@ static SHARE_GROUP_CURRENT_MEMBER_ASSIGNMENT_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupCurrentMemberAssignmentKey",
     module: "share_group_current_member_assignment_key",
+    index: 211,
     kind: Kind::CoordinatorKey,
     key: 14,
     versions: Versions { lowest: 0, highest: 0 },

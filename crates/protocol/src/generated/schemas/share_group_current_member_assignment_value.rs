@@ -30,6 +30,7 @@ static SHARE_GROUP_CURRENT_MEMBER_ASSIGNMENT_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupCurrentMemberAssignmentValue",
     module: "share_group_current_member_assignment_value",
+    index: 212,
     kind: Kind::CoordinatorValue,
     key: 14,
     versions: Versions { lowest: 0, highest: 0 },

@@ -18,6 +18,7 @@ static SHARE_GROUP_DESCRIBE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupDescribeRequest",
     module: "share_group_describe_request",
+    index: 213,
     kind: Kind::Request,
     key: 77,
     versions: Versions { lowest: 1, highest: 1 },

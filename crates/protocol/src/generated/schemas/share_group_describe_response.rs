@@ -70,6 +70,7 @@ static SHARE_GROUP_DESCRIBE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupDescribeResponse",
     module: "share_group_describe_response",
+    index: 214,
     kind: Kind::Response,
     key: 77,
     versions: Versions { lowest: 1, highest: 1 },

@@ -21,6 +21,7 @@ static SHARE_GROUP_HEARTBEAT_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupHeartbeatRequest",
     module: "share_group_heartbeat_request",
+    index: 215,
     kind: Kind::Request,
     key: 76,
     versions: Versions { lowest: 1, highest: 1 },

@@ -42,6 +42,7 @@ static SHARE_GROUP_HEARTBEAT_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupHeartbeatResponse",
     module: "share_group_heartbeat_response",
+    index: 216,
     kind: Kind::Response,
     key: 76,
     versions: Versions { lowest: 1, highest: 1 },

@@ -18,6 +18,7 @@ static SHARE_GROUP_MEMBER_METADATA_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupMemberMetadataKey",
     module: "share_group_member_metadata_key",
+    index: 217,
     kind: Kind::CoordinatorKey,
     key: 10,
     versions: Versions { lowest: 0, highest: 0 },

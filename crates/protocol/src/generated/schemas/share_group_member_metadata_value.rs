@@ -20,6 +20,7 @@ static SHARE_GROUP_MEMBER_METADATA_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupMemberMetadataValue",
     module: "share_group_member_metadata_value",
+    index: 218,
     kind: Kind::CoordinatorValue,
     key: 10,
     versions: Versions { lowest: 0, highest: 0 },

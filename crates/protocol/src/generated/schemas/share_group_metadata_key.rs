@@ -17,6 +17,7 @@ static SHARE_GROUP_METADATA_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupMetadataKey",
     module: "share_group_metadata_key",
+    index: 219,
     kind: Kind::CoordinatorKey,
     key: 11,
     versions: Versions { lowest: 0, highest: 0 },

@@ -18,6 +18,7 @@ static SHARE_GROUP_METADATA_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupMetadataValue",
     module: "share_group_metadata_value",
+    index: 220,
     kind: Kind::CoordinatorValue,
     key: 11,
     versions: Versions { lowest: 0, highest: 0 },

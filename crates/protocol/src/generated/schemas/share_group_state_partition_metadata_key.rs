@@ -17,6 +17,7 @@ static SHARE_GROUP_STATE_PARTITION_METADATA_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupStatePartitionMetadataKey",
     module: "share_group_state_partition_metadata_key",
+    index: 221,
     kind: Kind::CoordinatorKey,
     key: 15,
     versions: Versions { lowest: 0, highest: 0 },

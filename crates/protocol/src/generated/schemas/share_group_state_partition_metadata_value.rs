@@ -40,6 +40,7 @@ static SHARE_GROUP_STATE_PARTITION_METADATA_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupStatePartitionMetadataValue",
     module: "share_group_state_partition_metadata_value",
+    index: 222,
     kind: Kind::CoordinatorValue,
     key: 15,
     versions: Versions { lowest: 0, highest: 0 },

@@ -18,6 +18,7 @@ static SHARE_GROUP_TARGET_ASSIGNMENT_MEMBER_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupTargetAssignmentMemberKey",
     module: "share_group_target_assignment_member_key",
+    index: 223,
     kind: Kind::CoordinatorKey,
     key: 13,
     versions: Versions { lowest: 0, highest: 0 },

@@ -27,6 +27,7 @@ static SHARE_GROUP_TARGET_ASSIGNMENT_MEMBER_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupTargetAssignmentMemberValue",
     module: "share_group_target_assignment_member_value",
+    index: 224,
     kind: Kind::CoordinatorValue,
     key: 13,
     versions: Versions { lowest: 0, highest: 0 },

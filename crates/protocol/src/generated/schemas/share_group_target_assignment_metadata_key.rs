@@ -17,6 +17,7 @@ static SHARE_GROUP_TARGET_ASSIGNMENT_METADATA_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupTargetAssignmentMetadataKey",
     module: "share_group_target_assignment_metadata_key",
+    index: 225,
     kind: Kind::CoordinatorKey,
     key: 12,
     versions: Versions { lowest: 0, highest: 0 },

@@ -18,6 +18,7 @@ static SHARE_GROUP_TARGET_ASSIGNMENT_METADATA_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareGroupTargetAssignmentMetadataValue",
     module: "share_group_target_assignment_metadata_value",
+    index: 226,
     kind: Kind::CoordinatorValue,
     key: 12,
     versions: Versions { lowest: 0, highest: 0 },

@@ -19,6 +19,7 @@ static SHARE_SNAPSHOT_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareSnapshotKey",
     module: "share_snapshot_key",
+    index: 227,
     kind: Kind::CoordinatorKey,
     key: 0,
     versions: Versions { lowest: 0, highest: 0 },

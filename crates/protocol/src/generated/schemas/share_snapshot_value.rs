@@ -36,6 +36,7 @@ static SHARE_SNAPSHOT_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareSnapshotValue",
     module: "share_snapshot_value",
+    index: 228,
     kind: Kind::CoordinatorValue,
     key: 0,
     versions: Versions { lowest: 0, highest: 0 },

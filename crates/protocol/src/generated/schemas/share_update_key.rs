@@ -19,6 +19,7 @@ static SHARE_UPDATE_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareUpdateKey",
     module: "share_update_key",
+    index: 229,
     kind: Kind::CoordinatorKey,
     key: 1,
     versions: Versions { lowest: 0, highest: 0 },

@@ -33,6 +33,7 @@ static SHARE_UPDATE_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ShareUpdateValue",
     module: "share_update_value",
+    index: 230,
     kind: Kind::CoordinatorValue,
     key: 1,
     versions: Versions { lowest: 0, highest: 0 },

@@ -17,6 +17,7 @@ static SNAPSHOT_FOOTER_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "SnapshotFooterRecord",
     module: "snapshot_footer_record",
+    index: 231,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 0, highest: 0 },

@@ -18,6 +18,7 @@ static SNAPSHOT_HEADER_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "SnapshotHeaderRecord",
     module: "snapshot_header_record",
+    index: 232,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 0, highest: 0 },

@@ -18,6 +18,7 @@ static STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupCurrentMemberAssignmentKey",
     module: "streams_group_current_member_assignment_key",
+    index: 233,
     kind: Kind::CoordinatorKey,
     key: 22,
     versions: Versions { lowest: 0, highest: 0 },

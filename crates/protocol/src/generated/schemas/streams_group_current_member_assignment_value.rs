@@ -36,6 +36,7 @@ static STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupCurrentMemberAssignmentValue",
     module: "streams_group_current_member_assignment_value",
+    index: 234,
     kind: Kind::CoordinatorValue,
     key: 22,
     versions: Versions { lowest: 0, highest: 0 },

@@ -19,6 +19,7 @@ static STREAMS_GROUP_DESCRIBE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupDescribeRequest",
     module: "streams_group_describe_request",
+    index: 235,
     kind: Kind::Request,
     key: 89,
     versions: Versions { lowest: 0, highest: 1 },

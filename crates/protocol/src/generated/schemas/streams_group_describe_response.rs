@@ -192,6 +192,7 @@ static STREAMS_GROUP_DESCRIBE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupDescribeResponse",
     module: "streams_group_describe_response",
+    index: 236,
     kind: Kind::Response,
     key: 89,
     versions: Versions { lowest: 0, highest: 1 },

@@ -122,6 +122,7 @@ static STREAMS_GROUP_HEARTBEAT_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupHeartbeatRequest",
     module: "streams_group_heartbeat_request",
+    index: 237,
     kind: Kind::Request,
     key: 88,
     versions: Versions { lowest: 0, highest: 1 },

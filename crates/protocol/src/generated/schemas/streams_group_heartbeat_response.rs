@@ -83,6 +83,7 @@ static STREAMS_GROUP_HEARTBEAT_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupHeartbeatResponse",
     module: "streams_group_heartbeat_response",
+    index: 238,
     kind: Kind::Response,
     key: 88,
     versions: Versions { lowest: 0, highest: 1 },

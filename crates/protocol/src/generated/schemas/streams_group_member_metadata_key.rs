@@ -18,6 +18,7 @@ static STREAMS_GROUP_MEMBER_METADATA_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupMemberMetadataKey",
     module: "streams_group_member_metadata_key",
+    index: 239,
     kind: Kind::CoordinatorKey,
     key: 19,
     versions: Versions { lowest: 0, highest: 0 },

@@ -45,6 +45,7 @@ static STREAMS_GROUP_MEMBER_METADATA_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupMemberMetadataValue",
     module: "streams_group_member_metadata_value",
+    index: 240,
     kind: Kind::CoordinatorValue,
     key: 19,
     versions: Versions { lowest: 0, highest: 0 },

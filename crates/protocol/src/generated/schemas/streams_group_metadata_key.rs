@@ -17,6 +17,7 @@ static STREAMS_GROUP_METADATA_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupMetadataKey",
     module: "streams_group_metadata_key",
+    index: 241,
     kind: Kind::CoordinatorKey,
     key: 17,
     versions: Versions { lowest: 0, highest: 0 },

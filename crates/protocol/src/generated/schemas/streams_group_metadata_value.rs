@@ -32,6 +32,7 @@ static STREAMS_GROUP_METADATA_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupMetadataValue",
     module: "streams_group_metadata_value",
+    index: 242,
     kind: Kind::CoordinatorValue,
     key: 17,
     versions: Versions { lowest: 0, highest: 0 },

@@ -18,6 +18,7 @@ static STREAMS_GROUP_TARGET_ASSIGNMENT_MEMBER_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupTargetAssignmentMemberKey",
     module: "streams_group_target_assignment_member_key",
+    index: 243,
     kind: Kind::CoordinatorKey,
     key: 21,
     versions: Versions { lowest: 0, highest: 0 },

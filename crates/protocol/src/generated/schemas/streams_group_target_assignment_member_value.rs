@@ -29,6 +29,7 @@ static STREAMS_GROUP_TARGET_ASSIGNMENT_MEMBER_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupTargetAssignmentMemberValue",
     module: "streams_group_target_assignment_member_value",
+    index: 244,
     kind: Kind::CoordinatorValue,
     key: 21,
     versions: Versions { lowest: 0, highest: 0 },

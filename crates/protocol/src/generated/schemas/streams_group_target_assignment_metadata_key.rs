@@ -17,6 +17,7 @@ static STREAMS_GROUP_TARGET_ASSIGNMENT_METADATA_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupTargetAssignmentMetadataKey",
     module: "streams_group_target_assignment_metadata_key",
+    index: 245,
     kind: Kind::CoordinatorKey,
     key: 20,
     versions: Versions { lowest: 0, highest: 0 },

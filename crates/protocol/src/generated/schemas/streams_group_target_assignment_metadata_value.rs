@@ -18,6 +18,7 @@ static STREAMS_GROUP_TARGET_ASSIGNMENT_METADATA_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupTargetAssignmentMetadataValue",
     module: "streams_group_target_assignment_metadata_value",
+    index: 246,
     kind: Kind::CoordinatorValue,
     key: 20,
     versions: Versions { lowest: 0, highest: 0 },

@@ -64,6 +64,7 @@ static STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupTopologyDescriptionUpdateRequest",
     module: "streams_group_topology_description_update_request",
+    index: 247,
     kind: Kind::Request,
     key: 93,
     versions: Versions { lowest: 0, highest: 0 },

@@ -19,6 +19,7 @@ static STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupTopologyDescriptionUpdateResponse",
     module: "streams_group_topology_description_update_response",
+    index: 248,
     kind: Kind::Response,
     key: 93,
     versions: Versions { lowest: 0, highest: 0 },

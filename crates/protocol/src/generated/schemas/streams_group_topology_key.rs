@@ -17,6 +17,7 @@ static STREAMS_GROUP_TOPOLOGY_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupTopologyKey",
     module: "streams_group_topology_key",
+    index: 249,
     kind: Kind::CoordinatorKey,
     key: 23,
     versions: Versions { lowest: 0, highest: 0 },

@@ -66,6 +66,7 @@ static STREAMS_GROUP_TOPOLOGY_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "StreamsGroupTopologyValue",
     module: "streams_group_topology_value",
+    index: 250,
     kind: Kind::CoordinatorValue,
     key: 23,
     versions: Versions { lowest: 0, highest: 0 },

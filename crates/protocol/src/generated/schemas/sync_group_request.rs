@@ -33,6 +33,7 @@ static SYNC_GROUP_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "SyncGroupRequest",
     module: "sync_group_request",
+    index: 251,
     kind: Kind::Request,
     key: 14,
     versions: Versions { lowest: 0, highest: 5 },

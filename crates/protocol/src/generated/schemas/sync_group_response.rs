@@ -21,6 +21,7 @@ static SYNC_GROUP_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "SyncGroupResponse",
     module: "sync_group_response",
+    index: 252,
     kind: Kind::Response,
     key: 14,
     versions: Versions { lowest: 0, highest: 5 },

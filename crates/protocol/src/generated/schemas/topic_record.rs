@@ -18,6 +18,7 @@ static TOPIC_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "TopicRecord",
     module: "topic_record",
+    index: 253,
     kind: Kind::Metadata,
     key: 2,
     versions: Versions { lowest: 0, highest: 0 },

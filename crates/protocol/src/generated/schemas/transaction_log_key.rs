@@ -17,6 +17,7 @@ static TRANSACTION_LOG_KEY: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "TransactionLogKey",
     module: "transaction_log_key",
+    index: 254,
     kind: Kind::CoordinatorKey,
     key: 0,
     versions: Versions { lowest: 0, highest: 0 },

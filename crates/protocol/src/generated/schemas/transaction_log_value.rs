@@ -37,6 +37,7 @@ static TRANSACTION_LOG_VALUE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "TransactionLogValue",
     module: "transaction_log_value",
+    index: 255,
     kind: Kind::CoordinatorValue,
     key: 0,
     versions: Versions { lowest: 0, highest: 1 },

@@ -47,6 +47,7 @@ static TXN_OFFSET_COMMIT_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "TxnOffsetCommitRequest",
     module: "txn_offset_commit_request",
+    index: 256,
     kind: Kind::Request,
     key: 28,
     versions: Versions { lowest: 0, highest: 6 },

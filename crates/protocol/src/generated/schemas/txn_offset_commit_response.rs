@@ -39,6 +39,7 @@ static TXN_OFFSET_COMMIT_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "TxnOffsetCommitResponse",
     module: "txn_offset_commit_response",
+    index: 257,
     kind: Kind::Response,
     key: 28,
     versions: Versions { lowest: 0, highest: 6 },

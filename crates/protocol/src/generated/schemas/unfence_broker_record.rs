@@ -18,6 +18,7 @@ static UNFENCE_BROKER_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "UnfenceBrokerRecord",
     module: "unfence_broker_record",
+    index: 258,
     kind: Kind::Metadata,
     key: 8,
     versions: Versions { lowest: 0, highest: 0 },

@@ -18,6 +18,7 @@ static UNREGISTER_BROKER_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "UnregisterBrokerRecord",
     module: "unregister_broker_record",
+    index: 259,
     kind: Kind::Metadata,
     key: 1,
     versions: Versions { lowest: 0, highest: 0 },

@@ -17,6 +17,7 @@ static UNREGISTER_BROKER_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "UnregisterBrokerRequest",
     module: "unregister_broker_request",
+    index: 260,
     kind: Kind::Request,
     key: 64,
     versions: Versions { lowest: 0, highest: 0 },

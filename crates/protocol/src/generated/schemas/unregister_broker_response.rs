@@ -19,6 +19,7 @@ static UNREGISTER_BROKER_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "UnregisterBrokerResponse",
     module: "unregister_broker_response",
+    index: 261,
     kind: Kind::Response,
     key: 64,
     versions: Versions { lowest: 0, highest: 0 },

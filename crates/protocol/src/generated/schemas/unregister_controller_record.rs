@@ -17,6 +17,7 @@ static UNREGISTER_CONTROLLER_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "UnregisterControllerRecord",
     module: "unregister_controller_record",
+    index: 262,
     kind: Kind::Metadata,
     key: 29,
     versions: Versions { lowest: 0, highest: 0 },

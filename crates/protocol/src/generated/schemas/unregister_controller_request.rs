@@ -17,6 +17,7 @@ static UNREGISTER_CONTROLLER_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "UnregisterControllerRequest",
     module: "unregister_controller_request",
+    index: 263,
     kind: Kind::Request,
     key: 94,
     versions: Versions { lowest: 0, highest: 0 },

@@ -19,6 +19,7 @@ static UNREGISTER_CONTROLLER_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "UnregisterControllerResponse",
     module: "unregister_controller_response",
+    index: 264,
     kind: Kind::Response,
     key: 94,
     versions: Versions { lowest: 0, highest: 0 },

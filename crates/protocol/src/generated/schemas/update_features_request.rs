@@ -31,6 +31,7 @@ static UPDATE_FEATURES_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "UpdateFeaturesRequest",
     module: "update_features_request",
+    index: 265,
     kind: Kind::Request,
     key: 57,
     versions: Versions { lowest: 0, highest: 2 },

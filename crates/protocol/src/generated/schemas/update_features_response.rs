@@ -31,6 +31,7 @@ static UPDATE_FEATURES_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "UpdateFeaturesResponse",
     module: "update_features_response",
+    index: 266,
     kind: Kind::Response,
     key: 57,
     versions: Versions { lowest: 0, highest: 2 },

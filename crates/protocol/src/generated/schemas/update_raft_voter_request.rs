@@ -43,6 +43,7 @@ static UPDATE_RAFT_VOTER_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "UpdateRaftVoterRequest",
     module: "update_raft_voter_request",
+    index: 267,
     kind: Kind::Request,
     key: 82,
     versions: Versions { lowest: 0, highest: 0 },

@@ -31,6 +31,7 @@ static UPDATE_RAFT_VOTER_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "UpdateRaftVoterResponse",
     module: "update_raft_voter_response",
+    index: 268,
     kind: Kind::Response,
     key: 82,
     versions: Versions { lowest: 0, highest: 0 },

@@ -22,6 +22,7 @@ static USER_SCRAM_CREDENTIAL_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "UserScramCredentialRecord",
     module: "user_scram_credential_record",
+    index: 269,
     kind: Kind::Metadata,
     key: 11,
     versions: Versions { lowest: 0, highest: 0 },

@@ -45,6 +45,7 @@ static VOTE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "VoteRequest",
     module: "vote_request",
+    index: 270,
     kind: Kind::Request,
     key: 52,
     versions: Versions { lowest: 0, highest: 2 },

@@ -53,6 +53,7 @@ static VOTE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "VoteResponse",
     module: "vote_response",
+    index: 271,
     kind: Kind::Response,
     key: 52,
     versions: Versions { lowest: 0, highest: 2 },

@@ -51,6 +51,7 @@ static VOTERS_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "VotersRecord",
     module: "voters_record",
+    index: 272,
     kind: Kind::Data,
     key: -1,
     versions: Versions { lowest: 0, highest: 0 },

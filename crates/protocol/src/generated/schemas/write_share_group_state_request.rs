@@ -54,6 +54,7 @@ static WRITE_SHARE_GROUP_STATE_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "WriteShareGroupStateRequest",
     module: "write_share_group_state_request",
+    index: 273,
     kind: Kind::Request,
     key: 85,
     versions: Versions { lowest: 0, highest: 1 },

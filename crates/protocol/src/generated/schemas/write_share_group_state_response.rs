@@ -38,6 +38,7 @@ static WRITE_SHARE_GROUP_STATE_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "WriteShareGroupStateResponse",
     module: "write_share_group_state_response",
+    index: 274,
     kind: Kind::Response,
     key: 85,
     versions: Versions { lowest: 0, highest: 1 },

@@ -41,6 +41,7 @@ static WRITE_TXN_MARKERS_REQUEST: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "WriteTxnMarkersRequest",
     module: "write_txn_markers_request",
+    index: 275,
     kind: Kind::Request,
     key: 27,
     versions: Versions { lowest: 1, highest: 2 },

@@ -47,6 +47,7 @@ static WRITE_TXN_MARKERS_RESPONSE: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "WriteTxnMarkersResponse",
     module: "write_txn_markers_response",
+    index: 276,
     kind: Kind::Response,
     key: 27,
     versions: Versions { lowest: 1, highest: 2 },

@@ -17,6 +17,7 @@ static ZK_MIGRATION_STATE_RECORD: Struct = Struct {
 pub static SCHEMA: Schema = Schema {
     name: "ZkMigrationStateRecord",
     module: "zk_migration_state_record",
+    index: 277,
     kind: Kind::Metadata,
     key: 21,
     versions: Versions { lowest: 0, highest: 0 },
