@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class ApacheKafka:
             "log.cleaner.dedupe.buffer.size": "20000000",
             **(settings or {}),
         }
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, cluster_id: str = "MkU3OEVBNTcwNTJENDM2Qg") -> "ApacheKafka":
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -64,29 +64,24 @@ class ApacheKafka:
         if not (self.log_directory / "meta.properties").exists():
             done = java("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id, "-c", str(config))
             assert done.returncode == 0, done.stdout + done.stderr
-        self.process = subprocess.Popen(
-            ["java", "-Xmx512M", "-XX:+UseSerialGC", "-cp", f"{libs()}/*", "kafka.Kafka", str(config)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        output: list[str] = []
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            output.append(line)
-            if "Kafka Server started" in line:
-                break
-        else:
-            raise RuntimeError("Apache Kafka did not come up:\n" + "".join(output[-40:]))
-        threading.Thread(target=self._drain, daemon=True).start()
-        return self
-
-    def _drain(self) -> None:
-        assert self.process is not None
-        assert self.process.stdout is not None
-        with contextlib.suppress(ValueError), (self.directory / "server.out").open("a") as out:
-            for line in self.process.stdout:
-                out.write(line)
+        output = self.directory / "server.out"
+        with output.open("a") as out:
+            self.process = subprocess.Popen(
+                ["java", "-Xmx512M", "-XX:+UseSerialGC", "-cp", f"{libs()}/*", "kafka.Kafka", str(config)],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    self.stop()
+                    raise RuntimeError(f"Apache Kafka did not come up: {output.read_text()[-4000:]}") from None
+                time.sleep(0.05)
+            else:
+                return self
 
     def stop(self) -> None:
         if self.process is not None:

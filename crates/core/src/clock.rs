@@ -1,0 +1,11 @@
+//! The node's clock: this crate is an edge, where time comes in.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use barnabas_protocol::Millis;
+
+/// Milliseconds since the Unix epoch.
+#[allow(clippy::disallowed_methods, reason = "the edge: this is where time comes in")]
+pub(crate) fn now() -> Millis {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as Millis
+}

@@ -1,0 +1,138 @@
+//! The way from Rust to Python: a queue that Python drains in batches, and a descriptor that is readable
+//! whenever the queue holds something. Rust never calls into Python.
+//!
+//! Always true:
+//!   a connection has at most one request in here (net mutes it), so the queue is bounded by connections
+//!   a request is answered at most once; what is never answered ends with its connection
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use barnabas_net::Request;
+use parking_lot::Mutex;
+
+/// Log lines that wait for Python; more are counted and dropped, so that a stalled interpreter can't be
+/// made to hold memory by what others make the node log.
+const LOG_LINES_MAX: usize = 1_000;
+
+/// What Python hears of.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A request to answer.
+    Request { id: u64, request: Arc<Request> },
+    /// Metadata records up to this offset are committed and applied by the broker.
+    Committed { offset: i64 },
+    /// A line for the log.
+    Log { level: log::Level, target: String, message: String },
+    /// The node can't go on; the reason.
+    Fatal(String),
+}
+
+/// The queue, the descriptor and the requests in Python's hands.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    queue: Mutex<Queue>,
+    pending: Mutex<HashMap<u64, Arc<Request>>>,
+    reader: Mutex<UnixStream>,
+    writer: UnixStream,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    log_lines: usize,
+    log_lines_dropped: usize,
+    next_id: u64,
+}
+
+impl Inbox {
+    pub(crate) fn new() -> io::Result<Inbox> {
+        let (reader, writer) = UnixStream::pair()?;
+        reader.set_nonblocking(true)?;
+        writer.set_nonblocking(true)?;
+        Ok(Inbox {
+            queue: Mutex::default(),
+            pending: Mutex::default(),
+            reader: Mutex::new(reader),
+            writer,
+        })
+    }
+
+    /// Readable whenever `drain` has something.
+    pub(crate) fn descriptor(&self) -> i32 {
+        self.reader.lock().as_raw_fd()
+    }
+
+    /// Hands a request to Python.
+    pub(crate) fn request(&self, request: Request) {
+        let request = Arc::new(request);
+        let mut queue = self.queue.lock();
+        queue.next_id += 1;
+        let id = queue.next_id;
+        self.pending.lock().insert(id, request.clone());
+        self.push(queue, Event::Request { id, request });
+    }
+
+    /// Tells Python something.
+    pub(crate) fn tell(&self, event: Event) {
+        let mut queue = self.queue.lock();
+        if matches!(event, Event::Log { .. }) {
+            if queue.log_lines >= LOG_LINES_MAX {
+                queue.log_lines_dropped += 1;
+                return;
+            }
+            queue.log_lines += 1;
+        }
+        self.push(queue, event);
+    }
+
+    fn push(&self, mut queue: parking_lot::MutexGuard<'_, Queue>, event: Event) {
+        let was_empty = queue.events.is_empty();
+        queue.events.push_back(event);
+        drop(queue);
+        if was_empty {
+            // A full pipe is readable already, which is all that is wanted.
+            let _ = (&self.writer).write(&[1]);
+        }
+    }
+
+    /// Takes up to `limit` events, oldest first.
+    pub(crate) fn drain(&self, limit: usize) -> Vec<Event> {
+        let mut queue = self.queue.lock();
+        let count = limit.min(queue.events.len());
+        let mut events: Vec<Event> = queue.events.drain(..count).collect();
+        queue.log_lines -= events.iter().filter(|event| matches!(event, Event::Log { .. })).count();
+        if queue.events.is_empty() {
+            let mut sink = [0u8; 64];
+            while matches!(self.reader.lock().read(&mut sink), Ok(n) if n == sink.len()) {}
+            let dropped = std::mem::take(&mut queue.log_lines_dropped);
+            if dropped > 0 {
+                let message = format!("{dropped} log lines were dropped because Python did not keep up");
+                events.push(Event::Log {
+                    level: log::Level::Warn,
+                    target: "barnabas_core".to_string(),
+                    message,
+                });
+            }
+        }
+        events
+    }
+
+    /// Takes request `id` out of Python's hands; None when it was answered already or its connection is gone.
+    pub(crate) fn take(&self, id: u64) -> Option<Arc<Request>> {
+        self.pending.lock().remove(&id)
+    }
+
+    /// Forgets the requests of a connection that is gone.
+    pub(crate) fn forget(&self, connection: barnabas_net::ConnectionId) {
+        self.pending.lock().retain(|_, request| request.ticket.connection != connection);
+    }
+
+    /// Requests in Python's hands.
+    pub(crate) fn in_hand(&self) -> usize {
+        self.pending.lock().len()
+    }
+}

@@ -1,0 +1,102 @@
+//! Between the network and those who answer: the broker at once, Python through the inbox.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use barnabas_broker::{Broker, BrokerRequest, Handled, Parked, Wake};
+use barnabas_net::{Chunk, ConnectionId, Outcome, Request, Service, Ticket};
+use barnabas_protocol::Millis;
+
+use crate::clock;
+use crate::inbox::Inbox;
+
+/// The node behind the network.
+pub(crate) struct NodeService {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) inbox: Arc<Inbox>,
+}
+
+struct Waker(Ticket);
+
+impl Wake for Waker {
+    fn wake(&self) {
+        self.0.wake();
+    }
+}
+
+struct BrokerTicket<'a>(&'a Ticket);
+
+impl barnabas_broker::Ticket for BrokerTicket<'_> {
+    fn wake(&self) -> Arc<dyn Wake> {
+        Arc::new(Waker(self.0.clone()))
+    }
+}
+
+impl NodeService {
+    fn ask(&self, request: &Request, now: Millis, cold_allowed: bool) -> Handled {
+        self.broker.handle(BrokerRequest {
+            api_key: request.api_key,
+            api_version: request.api_version,
+            correlation_id: request.correlation_id,
+            client_id: request.client_id.as_deref(),
+            listener: &request.peer.listener,
+            body: &request.frame[request.body..],
+            now,
+            cold_allowed,
+            ticket: &BrokerTicket(&request.ticket),
+        })
+    }
+
+    /// Answers a request that Python had in hand natively after all.
+    pub(crate) fn answer_again(&self, request: &Request) {
+        let ticket = &request.ticket;
+        match self.ask(request, clock::now(), false) {
+            Handled::Reply(reply) => ticket.reply(Some(chunks(reply))),
+            // Only requests that the broker answers at once come back this way.
+            _ => ticket.reply(None),
+        }
+    }
+}
+
+impl Service for NodeService {
+    fn handle(&self, request: Request) -> Outcome {
+        match self.ask(&request, request.now, true) {
+            Handled::Cold => {
+                self.inbox.request(request);
+                Outcome::Deferred
+            }
+            handled => outcome(handled),
+        }
+    }
+
+    fn resume(&self, state: Box<dyn Any + Send>, now: Millis) -> Outcome {
+        match state.downcast::<Parked>() {
+            Ok(parked) => outcome(self.broker.resume(*parked, now)),
+            Err(_) => Outcome::Close("a parked request of another kind".to_string()),
+        }
+    }
+
+    fn disconnected(&self, connection: ConnectionId) {
+        self.inbox.forget(connection);
+    }
+}
+
+fn outcome(handled: Handled) -> Outcome {
+    match handled {
+        Handled::Reply(reply) => Outcome::Reply(chunks(reply)),
+        Handled::NoReply => Outcome::NoReply,
+        Handled::Park { deadline, state } => Outcome::Park { deadline, state: Box::new(state) },
+        Handled::Cold => Outcome::Close("a request that nobody answers".to_string()),
+        Handled::Close(reason) => Outcome::Close(reason),
+    }
+}
+
+fn chunks(reply: Vec<barnabas_broker::Chunk>) -> Vec<Chunk> {
+    reply
+        .into_iter()
+        .map(|chunk| match chunk {
+            barnabas_broker::Chunk::Bytes(bytes) => Chunk::Bytes(bytes),
+            barnabas_broker::Chunk::File(slice) => Chunk::File(slice),
+        })
+        .collect()
+}

@@ -1,0 +1,117 @@
+//! What Python says about the node, taken out of a dict once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use barnabas_log::LogConfig;
+use barnabas_net::{ListenerSettings, NetworkSettings};
+use barnabas_raft::MetadataLogConfig;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// The argument of `Node`; `barnabas.server.native` makes it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct NodeSettings {
+    pub(crate) node_id: i32,
+    pub(crate) memory: bool,
+    pub(crate) log_dirs: Vec<PathBuf>,
+    pub(crate) metadata_log_dir: PathBuf,
+    pub(crate) listeners: Vec<(String, String, u16)>,
+    pub(crate) voter_endpoints: Vec<(String, String, u16)>,
+    pub(crate) max_connections_per_ip_overrides: String,
+    /// Broker configs that are numbers, by Kafka's names.
+    pub(crate) numbers: HashMap<String, i64>,
+    pub(crate) log_defaults: BTreeMap<String, String>,
+    pub(crate) features: BTreeMap<String, (i16, i16)>,
+    pub(crate) bootstrap_features: BTreeMap<String, i16>,
+    pub(crate) bootstrap_configs: Vec<(String, String)>,
+    pub(crate) cold_apis: Vec<i16>,
+}
+
+impl NodeSettings {
+    /// A number that always has a value.
+    pub(crate) fn number(&self, name: &str) -> PyResult<i64> {
+        let found = self.numbers.get(name).copied();
+        found.ok_or_else(|| PyValueError::new_err(format!("the settings lack {name}")))
+    }
+
+    /// A number that may be null.
+    fn optional(&self, name: &str) -> Option<i64> {
+        self.numbers.get(name).copied()
+    }
+
+    /// A number of which -1 says that there is no limit.
+    fn limit(&self, name: &str) -> PyResult<Option<u64>> {
+        Ok(u64::try_from(self.number(name)?).ok())
+    }
+
+    /// The listeners to bind.
+    pub(crate) fn listeners(&self) -> PyResult<Vec<ListenerSettings>> {
+        let backlog = self.number("socket.listen.backlog.size")? as i32;
+        let settings = |(name, host, port): &(String, String, u16)| ListenerSettings {
+            backlog,
+            ..ListenerSettings::new(name, host, *port)
+        };
+        Ok(self.listeners.iter().map(settings).collect())
+    }
+
+    /// The network's limits.
+    pub(crate) fn network(&self) -> PyResult<NetworkSettings> {
+        Ok(NetworkSettings {
+            reactors: self.number("num.network.threads")? as usize,
+            request_bytes_max: self.number("socket.request.max.bytes")? as usize,
+            queued_request_bytes_max: self.limit("queued.max.request.bytes")?,
+            send_buffer_bytes: self.limit("socket.send.buffer.bytes")?.map(|bytes| bytes as usize),
+            receive_buffer_bytes: self.limit("socket.receive.buffer.bytes")?.map(|bytes| bytes as usize),
+            idle_max: self.limit("connections.max.idle.ms")?.map(Duration::from_millis),
+            connections_max: self.number("max.connections")? as usize,
+            connections_per_ip_max: self.number("max.connections.per.ip")? as usize,
+            connections_per_ip_overrides: self.per_ip()?,
+            ..NetworkSettings::default()
+        })
+    }
+
+    /// `max.connections.per.ip.overrides`: `address:count` pairs. Host names are not looked up.
+    fn per_ip(&self) -> PyResult<HashMap<IpAddr, usize>> {
+        let pairs = self.max_connections_per_ip_overrides.split(',').filter(|pair| !pair.trim().is_empty());
+        pairs
+            .map(|pair| {
+                let (address, count) = pair.trim().rsplit_once(':')?;
+                let address = address.trim_matches(['[', ']']).parse().ok()?;
+                Some((address, count.parse().ok()?))
+            })
+            .collect::<Option<_>>()
+            .ok_or_else(|| {
+                PyValueError::new_err(format!(
+                    "max.connections.per.ip.overrides={}: pairs of address:count are wanted",
+                    self.max_connections_per_ip_overrides
+                ))
+            })
+    }
+
+    /// How the metadata log is kept.
+    pub(crate) fn metadata_log(&self) -> PyResult<MetadataLogConfig> {
+        Ok(MetadataLogConfig {
+            segment_bytes: self.number("metadata.log.segment.bytes")? as u64,
+            segment_ms: self.number("metadata.log.segment.ms")?,
+            max_record_bytes_between_snapshots: self
+                .number("metadata.log.max.record.bytes.between.snapshots")?
+                as u64,
+            max_snapshot_interval_ms: self.number("metadata.log.max.snapshot.interval.ms")?,
+            max_retention_bytes: self.limit("metadata.max.retention.bytes")?,
+            max_retention_ms: self.limit("metadata.max.retention.ms")?.map(|ms| ms as i64),
+            batch_bytes_max: self
+                .optional("internal.metadata.max.batch.size.in.bytes")
+                .map_or_else(|| MetadataLogConfig::default().batch_bytes_max, |bytes| bytes as usize),
+        })
+    }
+}
+
+/// The configuration of topics that override nothing.
+pub(crate) fn log_config(texts: &BTreeMap<String, String>) -> PyResult<LogConfig> {
+    let texts = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    LogConfig::default().with_overrides(texts).map_err(|error| PyValueError::new_err(error.to_string()))
+}

@@ -1,0 +1,88 @@
+"""What a node does between opening its directories and serving: it becomes the active controller, gives a new
+cluster its first records, registers itself as controller and broker, and puts the broker into service.
+
+Today controller and broker are one process, so what other brokers send over the wire (BrokerRegistration,
+BrokerHeartbeat) is decided here by the same functions, directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from barnabas._core import Uuid
+from barnabas.controller import bootstrap, brokers
+from barnabas.controller.features import SUPPORTED
+from barnabas.errors import KafkaError
+from barnabas.protocol.generated import broker_registration_request
+from barnabas.protocol.generated.broker_registration_request import BrokerRegistrationRequest
+from barnabas.server.errors import StartError
+
+if TYPE_CHECKING:
+    from barnabas.server.node import NodeServer
+
+SECURITY_PROTOCOLS = {"PLAINTEXT": 0, "SSL": 1, "SASL_PLAINTEXT": 2, "SASL_SSL": 3}
+COMMIT_MS_MAX = 30_000
+
+
+def activate(server: NodeServer, addresses: Sequence[tuple[str, str, int]]) -> None:
+    """Makes the node controller and broker of its cluster. `addresses`: bound listeners, with real ports."""
+    incarnation = Uuid.random()
+    controller_listeners = [
+        (listener.name, listener.host, listener.port, SECURITY_PROTOCOLS[listener.security_protocol])
+        for listener in server.settings.controller_listeners
+    ]
+    native = server.native
+    native.propose([bootstrap.register_controller(server.node_id, incarnation, controller_listeners)])
+    epoch = _register_broker(server, incarnation, addresses)
+    # One wait for all three: each decision sees the head, and each commit costs a sync of the disk.
+    last_offset = native.propose(brokers.unfence(server.state(), server.node_id))
+    if not native.wait_committed(last_offset, COMMIT_MS_MAX):
+        raise StartError(f"The metadata log took no records within {COMMIT_MS_MAX // 1000} s: is the disk stuck?")
+    native.set_broker_epoch(epoch)
+
+
+def advertised(server: NodeServer, addresses: Sequence[tuple[str, str, int]]) -> list[tuple[str, str, int, int]]:
+    """What clients are told: (name, host, port, security protocol), port 0 replaced by the one that was bound."""
+    bound = {name: (host, port) for name, host, port in addresses}
+    told = []
+    for listener in server.settings.advertised_listeners:
+        host, port = bound.get(listener.name, (listener.host, listener.port))
+        if listener.host:
+            host = listener.host
+        elif host in ("0.0.0.0", "::"):
+            host = server.native.host_name()
+        protocol = SECURITY_PROTOCOLS[listener.security_protocol]
+        told.append((listener.name, host, listener.port or port, protocol))
+    return told
+
+
+def _register_broker(
+    server: NodeServer, incarnation: Uuid, addresses: Sequence[tuple[str, str, int]]
+) -> int:
+    """Registers the broker with the controller beside it; its epoch."""
+    request = BrokerRegistrationRequest(
+        broker_id=server.node_id,
+        cluster_id=server.cluster_id,
+        incarnation_id=incarnation,
+        listeners=[
+            broker_registration_request.Listener(name=name, host=host, port=port, security_protocol=protocol)
+            for name, host, port, protocol in advertised(server, addresses)
+        ],
+        features=[
+            broker_registration_request.Feature(
+                name=name, min_supported_version=lowest, max_supported_version=highest
+            )
+            for name, (lowest, highest) in SUPPORTED.items()
+        ],
+        rack=server.settings["broker.rack"],
+        log_dirs=server.native.directory_ids(),
+        previous_broker_epoch=server.native.previous_broker_epoch(),
+    )
+    state = server.state()
+    try:
+        decision = brokers.register(state, request, state.image.offset + 1, session_valid=False)
+    except KafkaError as error:
+        raise StartError(f"The controller refuses this broker: {error}") from error
+    server.native.propose(decision.records)
+    return decision.response.broker_epoch

@@ -1,0 +1,70 @@
+"""What the native part of a node is told of the configuration: plain values, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from barnabas.config import (
+    BrokerConfigs,
+    BrokerSettings,
+    broker_keys,
+    format_value,
+    topic_keys,
+    topic_value,
+)
+from barnabas.config.definition import ConfigType
+from barnabas.controller.features import BOOTSTRAP_LEVELS, SUPPORTED
+from barnabas.server.dispatch import MODULES
+
+if TYPE_CHECKING:
+    from barnabas._core import MetadataImage
+
+BROKER_RESOURCE = 4
+_NUMBERS = (ConfigType.INT, ConfigType.SHORT, ConfigType.LONG, ConfigType.BOOLEAN)
+
+
+def native_settings(settings: BrokerSettings, *, memory: bool) -> dict[str, Any]:
+    """The argument of `barnabas._core.Node`."""
+    return {
+        "node_id": settings.node_id,
+        "memory": memory,
+        "log_dirs": list(settings.log_dirs),
+        "metadata_log_dir": settings["metadata.log.dir"] or settings.log_dirs[0],
+        "listeners": [(one.name, one.host, one.port) for one in settings.broker_listeners],
+        "voter_endpoints": [(one.name, one.host, one.port) for one in _voter_listeners(settings)],
+        "max_connections_per_ip_overrides": settings["max.connections.per.ip.overrides"],
+        "numbers": numbers(BrokerConfigs(settings, {}, {})),
+        "log_defaults": log_defaults(BrokerConfigs(settings, {}, {})),
+        "features": dict(SUPPORTED),
+        "bootstrap_features": dict(BOOTSTRAP_LEVELS),
+        "bootstrap_configs": [("min.insync.replicas", str(settings["min.insync.replicas"]))],
+        "cold_apis": sorted(MODULES),
+    }
+
+
+def broker_configs(settings: BrokerSettings, image: MetadataImage) -> BrokerConfigs:
+    """What this broker's config values come from."""
+    own = image.config(BROKER_RESOURCE, str(settings.node_id))
+    return BrokerConfigs(settings, own, image.config(BROKER_RESOURCE, ""))
+
+
+def numbers(configs: BrokerConfigs) -> dict[str, int]:
+    """Broker configs that are numbers or booleans, those without a value left out."""
+    values = {key.name: configs.value(key.name) for key in broker_keys().values() if key.type in _NUMBERS}
+    return {name: int(value) for name, value in values.items() if isinstance(value, int)}
+
+
+def log_defaults(configs: BrokerConfigs) -> dict[str, str]:
+    """Text of each topic config for a topic that overrides none."""
+    texts = {name: format_value(topic_value(configs, {}, name)) for name in topic_keys()}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _voter_listeners(settings: BrokerSettings) -> list[Any]:
+    """Where the controller would be found by others. A node alone needs no controller listener, yet the voter
+    record of the quorum wants an address: Kafka's usual port beside the first listener's host."""
+    if settings.controller_listeners:
+        return settings.controller_listeners
+    name = settings.get_list("controller.listener.names")[0]
+    first = settings.broker_listeners[0]
+    return [first._replace(name=name, port=9093)]

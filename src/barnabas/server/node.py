@@ -1,0 +1,202 @@
+"""One node: the native data plane, and the event loop in which Python decides.
+
+Always true:
+  metadata is proposed from one thread, so that each decision sees the one before it
+  a request is answered at most once; a request that fails closes its connection and is logged
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from barnabas import _core
+from barnabas.server import dispatch, lifecycle
+from barnabas.server.native import native_settings
+
+if TYPE_CHECKING:
+    from barnabas._core import ColdRequest, MetadataImage
+    from barnabas.config.settings import BrokerSettings
+    from barnabas.controller.decision import ControllerState, Decision, Record
+    from barnabas.protocol.message import Message
+
+R = TypeVar("R")
+
+logger = logging.getLogger("barnabas")
+
+EVENTS_MAX = 256
+"""Events taken from Rust in one turn of the loop."""
+TICK_SECONDS = 1.0
+"""How often housekeeping runs: checkpoints, retention, expiry."""
+STOP_MS_MAX = 20_000
+"""Longest wait for requests in hand when the node stops."""
+
+
+class NodeServer:
+    """A broker and controller. `start` brings it up, `run` serves until `request_stop`."""
+
+    def __init__(self, settings: BrokerSettings, *, memory: bool) -> None:
+        self.settings = settings
+        self.memory = memory
+        self.native = _core.Node(native_settings(settings, memory=memory))
+        self.failure: str | None = None
+        """Why the node stopped by itself; None while it runs or was asked to stop."""
+        self._addresses: list[tuple[str, str, int]] = []
+        self._overrides: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        self._log_defaults = log_defaults(broker_configs(settings, _core.MetadataImage.empty()))
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._commits: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._responses: list[tuple[int, Message | None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ---- life
+
+    def start(self) -> None:
+        """Opens the directories, becomes the active controller, registers the broker, listens.
+
+        Raises StartError. When this returns, clients are served as soon as `run` is called.
+        """
+        self.native.start()
+        try:
+            self._addresses = self.native.bind()
+            self._apply_broker_configs()
+            lifecycle.activate(self, self._addresses)
+            self.native.serve()
+        except BaseException:
+            self.native.stop()
+            raise
+
+    def run(self) -> None:
+        """Serves until `request_stop`; then stops cleanly."""
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+        self.native.stop()
+
+    def request_stop(self) -> None:
+        """Asks `run` to end; safe from any thread and from signal handlers."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
+    @property
+    def bootstrap(self) -> str:
+        """host:port of the first listener."""
+        _, host, port = self._addresses[0]
+        return f"{host}:{port}"
+
+    @property
+    def node_id(self) -> int:
+        return self.settings.node_id
+
+    @property
+    def cluster_id(self) -> str:
+        return self.native.cluster_id
+
+    async def _serve(self) -> None:
+        descriptor = self.native.event_descriptor()
+        self._loop.add_reader(descriptor, self._on_events)
+        ticking = self._loop.create_task(self._tick())
+        self._on_events()
+        await self._stopping.wait()
+        ticking.cancel()
+        await self._loop.run_in_executor(None, self.native.stop_serving, STOP_MS_MAX)
+        self._loop.remove_reader(descriptor)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self.native.tick()
+
+    # ---- events from Rust
+
+    def _on_events(self) -> None:
+        for event in self.native.drain(EVENTS_MAX):
+            match event:
+                case _core.ColdRequest():
+                    self._begin(event)
+                case _core.Committed():
+                    self._note_commit(event.offset)
+                case _core.LogLine():
+                    logging.getLogger(event.target).log(event.level, "%s", event.message)
+                case _core.Fatal():
+                    logger.critical("the node stops: %s", event.reason)
+                    self.failure = event.reason
+                    self._stopping.set()
+
+    def _begin(self, request: ColdRequest) -> None:
+        task = self._loop.create_task(self._answer(request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, request: ColdRequest) -> None:
+        response = await dispatch.answer(self, request)
+        if response is dispatch.ELSEWHERE:
+            return
+        if not self._responses:
+            self._loop.call_soon(self._send_responses)
+        self._responses.append((request.id, response))
+
+    def _send_responses(self) -> None:
+        responses, self._responses = self._responses, []
+        self.native.respond(responses)
+
+    def _broker_overrides(self) -> tuple[dict[str, str], dict[str, str]]:
+        configs = broker_configs(self.settings, self.native.image())
+        return dict(configs.own), dict(configs.cluster)
+
+    def _apply_broker_configs(self) -> None:
+        """Tells Rust when dynamic configs of the broker have changed what topics without overrides have."""
+        defaults = log_defaults(broker_configs(self.settings, self.native.image()))
+        if defaults != self._log_defaults:
+            self._log_defaults = defaults
+            self.native.set_log_defaults(defaults)
+
+    def _note_commit(self, offset: int) -> None:
+        configs = self._broker_overrides()
+        if configs != self._overrides:
+            self._overrides = configs
+            self._apply_broker_configs()
+        while self._commits and self._commits[0][0] <= offset:
+            _, future = self._commits.popleft()
+            if not future.done():
+                future.set_result(None)
+
+    # ---- what handlers use
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def image(self) -> MetadataImage:
+        return self.native.image()
+
+    def state(self) -> ControllerState:
+        from barnabas.controller.decision import ControllerState
+
+        return ControllerState(
+            image=self.native.head(),
+            node_id=self.node_id,
+            cluster_id=self.cluster_id,
+            settings=self.settings,
+            new_id=_core.Uuid.random,
+            chance=random.randrange,
+        )
+
+    def propose(self, records: Sequence[Record]) -> Awaitable[None]:
+        future: asyncio.Future[None] = self._loop.create_future()
+        if records:
+            self._commits.append((self.native.propose(records), future))
+        else:
+            future.set_result(None)
+        return future
+
+    async def commit(self, decision: Decision[R]) -> R:
+        await self.propose(decision.records)
+        return decision.response
+
+    def answer_natively(self, request: ColdRequest) -> None:
+        self.native.answer_natively(request.id)

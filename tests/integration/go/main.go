@@ -1,0 +1,32 @@
+// Go clients against a cluster: produce, consume by assignment, admin. Exits 0 when all held.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func that(holds bool, what ...any) {
+	if !holds {
+		panic(fmt.Sprint(what...))
+	}
+}
+
+func main() {
+	bootstrap := os.Args[2]
+	switch os.Args[1] {
+	case "franz-go":
+		franzGo(bootstrap)
+	case "sarama":
+		saramaClient(bootstrap)
+	default:
+		panic("unknown client " + os.Args[1])
+	}
+	fmt.Println("all held")
+}
