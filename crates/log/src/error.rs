@@ -48,6 +48,20 @@ pub enum LogError {
         /// Id that was asked for.
         expected: barnabas_protocol::TopicId,
     },
+    /// No log directory of this id is online, or none at all.
+    #[error("log directory {directory} is offline")]
+    DirectoryOffline {
+        /// The directory asked for; zero for any.
+        directory: barnabas_protocol::Uuid,
+    },
+    /// The partition has no such log here.
+    #[error("{topic}-{partition} has no such log on this node")]
+    UnknownLog {
+        /// Its topic.
+        topic: String,
+        /// Its number.
+        partition: barnabas_protocol::PartitionIndex,
+    },
 }
 
 impl LogError {

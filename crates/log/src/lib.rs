@@ -1,6 +1,7 @@
 //! One partition's log in Kafka's own files, and the directories that hold logs.
 //!
-//! [`Log`] is the log of one partition; it reads no clock and starts no thread. Of its modules each holds one
+//! [`LogManager`] holds the log directories of a node and all logs in them. [`Log`] is the log of one
+//! partition; it reads no clock and starts no thread. Of its modules each holds one
 //! thing that it does (`append`, `read`, `truncate`, `flush`, `retention`, `recovery`) or one kind of file
 //! (`segment`, `offset_index`, `time_index`, `transaction_index`, `producer_snapshot`, `checkpoints`).
 
@@ -8,12 +9,17 @@ mod append;
 mod batch_scan;
 pub mod checkpoints;
 mod config;
+mod directory_names;
 mod entry_file;
 mod error;
 mod flush;
 mod leader_epochs;
 mod log;
+mod log_directory;
 mod log_files;
+mod log_manager;
+mod log_manager_run;
+mod meta_properties;
 mod offset_index;
 mod offsets;
 mod place;
@@ -33,6 +39,11 @@ pub use config::{CompressionType, ConfigError, LogConfig, MessageTimestampType};
 pub use error::{AppendError, LogError};
 pub use flush::Flush;
 pub use leader_epochs::{EpochEntry, LeaderEpochs};
+pub use log_manager::{
+    DirectoryFailure, DirectoryInfo, LogManager, LogManagerSettings, LogRef, TopicPartition,
+};
+pub use log_manager_run::{ConfigOf, LoadProgress, OnLoadProgress};
+pub use meta_properties::{DirectoryError, MetaProperties, META_PROPERTIES};
 pub use offsets::TimestampedOffset;
 pub use producer_state::{
     ActiveProducer, AppendOrigin, Checked, CompletedTxn, EndTxnMarker, ProducerBatch, ProducerEntry,

@@ -125,6 +125,11 @@ impl Log {
         self.log_start_offset.max(self.segments[0].base_offset)
     }
 
+    /// Where the oldest segment begins.
+    pub fn first_segment_base_offset(&self) -> Offset {
+        self.segments[0].base_offset
+    }
+
     /// Everything below was synced.
     pub fn recovery_point(&self) -> Offset {
         self.recovery_point

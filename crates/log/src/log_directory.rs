@@ -1,0 +1,203 @@
+//! One directory of `log.dirs`: whose it is, whether it works, how it was left.
+//!
+//! Always true: a directory that has failed stays offline until the node is started again.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use barnabas_disk::{Disk, Lock};
+use barnabas_protocol::{NodeId, Uuid};
+use parking_lot::Mutex;
+
+use crate::checkpoints::{self, Offsets, HIGH_WATERMARKS, LOG_START_OFFSETS, RECOVERY_POINTS};
+use crate::error::{At, LogError};
+use crate::meta_properties::{DirectoryError, MetaProperties};
+
+/// Kept locked while a node uses the directory.
+const LOCK: &str = ".lock";
+/// Written when a node has stopped as it should, removed when it starts.
+const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+
+/// One directory of `log.dirs`.
+#[derive(Debug)]
+pub(crate) struct LogDirectory {
+    pub(crate) path: PathBuf,
+    /// Zero when the directory failed before its id was known.
+    pub(crate) id: Uuid,
+    state: Mutex<State>,
+    /// Set when the node that used the directory last has stopped as it should.
+    pub(crate) clean_shutdown: Option<CleanShutdown>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Why the directory failed.
+    offline: Option<String>,
+    lock: Option<Box<dyn Lock>>,
+    written: [Option<Offsets>; 3],
+}
+
+/// What a node says when it stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CleanShutdown {
+    /// Epoch of the broker's registration, -1 if it had none.
+    pub(crate) broker_epoch: i64,
+}
+
+/// The checkpoint files of a directory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Checkpoint {
+    RecoveryPoints,
+    LogStartOffsets,
+    HighWatermarks,
+}
+
+impl Checkpoint {
+    fn name(self) -> &'static str {
+        match self {
+            Self::RecoveryPoints => RECOVERY_POINTS,
+            Self::LogStartOffsets => LOG_START_OFFSETS,
+            Self::HighWatermarks => HIGH_WATERMARKS,
+        }
+    }
+}
+
+impl LogDirectory {
+    /// Locks the directory and checks whose it is. A disk that fails gives a directory that is offline.
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        path: &Path,
+        cluster_id: &str,
+        node_id: NodeId,
+    ) -> Result<Self, DirectoryError> {
+        match Self::open_online(disk, path, cluster_id, node_id) {
+            Err(DirectoryError::Log(error)) if error.is_storage_failure() => {
+                log::error!("log directory {} is offline: {error}", path.display());
+                let state =
+                    State { offline: Some(error.to_string()), lock: None, written: [None, None, None] };
+                Ok(Self {
+                    path: path.to_path_buf(),
+                    id: Uuid::ZERO,
+                    state: Mutex::new(state),
+                    clean_shutdown: None,
+                })
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_online(
+        disk: &dyn Disk,
+        path: &Path,
+        cluster_id: &str,
+        node_id: NodeId,
+    ) -> Result<Self, DirectoryError> {
+        let Some(meta) = MetaProperties::read(disk, path)? else {
+            return Err(DirectoryError::NotFormatted { path: path.to_path_buf() });
+        };
+        if meta.cluster_id != cluster_id {
+            let (found, expected) = (meta.cluster_id, cluster_id.to_string());
+            return Err(DirectoryError::ClusterId { path: path.to_path_buf(), found, expected });
+        }
+        if meta.node_id != node_id {
+            let (found, expected) = (meta.node_id, node_id);
+            return Err(DirectoryError::NodeId { path: path.to_path_buf(), found, expected });
+        }
+        let lock_path = path.join(LOCK);
+        let lock = match disk.lock(&lock_path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Err(DirectoryError::InUse { path: path.to_path_buf() });
+            }
+            Err(source) => {
+                return Err(LogError::Storage { action: "lock", path: lock_path, source }.into());
+            }
+        };
+        let state = State { offline: None, lock: Some(lock), written: [None, None, None] };
+        Ok(Self {
+            path: path.to_path_buf(),
+            id: meta.directory_id,
+            state: Mutex::new(state),
+            clean_shutdown: read_clean_shutdown(disk, &path.join(CLEAN_SHUTDOWN))?,
+        })
+    }
+
+    pub(crate) fn offline(&self) -> Option<String> {
+        self.state.lock().offline.clone()
+    }
+
+    pub(crate) fn is_online(&self) -> bool {
+        self.state.lock().offline.is_none()
+    }
+
+    /// Takes the directory offline. Returns false when it was already.
+    pub(crate) fn fail(&self, reason: &str) -> bool {
+        let mut state = self.state.lock();
+        let first = state.offline.is_none();
+        if first {
+            log::error!("log directory {} goes offline: {reason}", self.path.display());
+            state.offline = Some(reason.to_string());
+        }
+        first
+    }
+
+    /// Offsets as they were written last; a damaged file counts as empty, which costs time and no data.
+    pub(crate) fn read_checkpoint(&self, disk: &dyn Disk, which: Checkpoint) -> Result<Offsets, LogError> {
+        match checkpoints::read_offsets(disk, &self.path.join(which.name())) {
+            Err(error @ LogError::Corrupt { .. }) => {
+                log::warn!("{error}; going on without it");
+                Ok(Offsets::new())
+            }
+            offsets => offsets,
+        }
+    }
+
+    /// Writes offsets, unless they are as they were written last.
+    pub(crate) fn write_checkpoint(
+        &self,
+        disk: &dyn Disk,
+        which: Checkpoint,
+        offsets: Offsets,
+    ) -> Result<(), LogError> {
+        let mut state = self.state.lock();
+        if state.offline.is_some() || state.written[which as usize].as_ref() == Some(&offsets) {
+            return Ok(());
+        }
+        checkpoints::write_offsets(disk, &self.path.join(which.name()), &offsets)?;
+        state.written[which as usize] = Some(offsets);
+        Ok(())
+    }
+
+    /// From now on a stop counts as unclean until `mark_clean`.
+    pub(crate) fn mark_in_use(&self, disk: &dyn Disk) -> Result<(), LogError> {
+        let path = self.path.join(CLEAN_SHUTDOWN);
+        match disk.remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at("remove", &path),
+            _ => disk.sync_dir(&self.path).at("sync", &self.path),
+        }
+    }
+
+    /// All logs of the directory are closed: says so for the next start, and lets go of the lock.
+    pub(crate) fn mark_clean(&self, disk: &dyn Disk, broker_epoch: i64) -> Result<(), LogError> {
+        let path = self.path.join(CLEAN_SHUTDOWN);
+        let text = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
+        disk.write_atomic(&path, text.as_bytes()).at("write", &path)?;
+        self.state.lock().lock.take();
+        Ok(())
+    }
+}
+
+fn read_clean_shutdown(disk: &dyn Disk, path: &Path) -> Result<Option<CleanShutdown>, LogError> {
+    let bytes = match disk.read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).at("read", path),
+    };
+    // Releases before 3.8 left the file empty.
+    let text = String::from_utf8_lossy(&bytes);
+    let epoch = text.split_once("\"brokerEpoch\":").and_then(|(_, rest)| {
+        let end = rest.find(|c: char| c != '-' && !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest[..end].parse().ok()
+    });
+    Ok(Some(CleanShutdown { broker_epoch: epoch.unwrap_or(-1) }))
+}

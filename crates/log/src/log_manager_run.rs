@@ -1,0 +1,305 @@
+//! What the manager does with all logs: opening them at the start, what comes back from time to time, closing
+//! them at the end.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+
+use barnabas_protocol::{Millis, PartitionIndex, TopicId, Uuid};
+use parking_lot::{Mutex, RwLock};
+
+use crate::checkpoints::Offsets;
+use crate::config::LogConfig;
+use crate::directory_names::{self, DirectoryName};
+use crate::error::{At, LogError};
+use crate::log::Log;
+use crate::log_directory::{Checkpoint, LogDirectory};
+use crate::log_manager::{DirectoryFailure, Hosted, LogManager};
+use crate::meta_properties::DirectoryError;
+use crate::recovery::OpenOptions;
+
+/// The metadata log has its own owner.
+const METADATA_TOPIC: &str = "__cluster_metadata";
+
+/// How far loading has come in one directory.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadProgress<'a> {
+    /// The directory.
+    pub directory: &'a Path,
+    /// Logs opened so far.
+    pub logs_done: usize,
+    /// Logs to open.
+    pub logs_total: usize,
+    /// Whether they have to be checked, because the node did not stop as it should.
+    pub unclean: bool,
+}
+
+/// Called from several threads as logs are opened.
+pub type OnLoadProgress<'a> = &'a (dyn Fn(LoadProgress<'_>) + Sync);
+/// Gives the configuration of a topic.
+pub type ConfigOf<'a> = &'a (dyn Fn(&str) -> Arc<LogConfig> + Sync);
+
+/// A log that waits to be opened.
+struct Waiting {
+    path: PathBuf,
+    topic: Arc<str>,
+    partition: PartitionIndex,
+    future: bool,
+}
+
+/// What the checkpoints of a directory say.
+struct Checkpoints {
+    recovery_points: Offsets,
+    log_start_offsets: Offsets,
+    high_watermarks: Offsets,
+}
+
+impl LogManager {
+    /// Opens all logs, with `num.recovery.threads.per.data.dir` threads for each directory, and returns when
+    /// that is done. A directory whose disk fails goes offline.
+    pub fn load(
+        &self,
+        config_of: ConfigOf<'_>,
+        now: Millis,
+        progress: OnLoadProgress<'_>,
+    ) -> Result<(), DirectoryError> {
+        let failed: Mutex<Option<DirectoryError>> = Mutex::default();
+        std::thread::scope(|scope| {
+            for index in 0..self.directories.len() {
+                let failed = &failed;
+                scope.spawn(move || {
+                    if let Err(error) = self.load_directory(index, config_of, now, progress) {
+                        failed.lock().get_or_insert(error);
+                    }
+                });
+            }
+        });
+        match failed.into_inner() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn load_directory(
+        &self,
+        index: usize,
+        config_of: ConfigOf<'_>,
+        now: Millis,
+        progress: OnLoadProgress<'_>,
+    ) -> Result<(), DirectoryError> {
+        let directory = &self.directories[index];
+        if !directory.is_online() {
+            return Ok(());
+        }
+        match self.load_logs(index, config_of, now, progress) {
+            Err(DirectoryError::Log(error)) if error.is_storage_failure() => {
+                self.take_offline(directory.id, &error.to_string());
+                Ok(())
+            }
+            loaded => loaded,
+        }
+    }
+
+    fn load_logs(
+        &self,
+        index: usize,
+        config_of: ConfigOf<'_>,
+        now: Millis,
+        progress: OnLoadProgress<'_>,
+    ) -> Result<(), DirectoryError> {
+        let (disk, directory) = (self.disk(), &self.directories[index]);
+        let checkpoints = Checkpoints {
+            recovery_points: directory.read_checkpoint(disk, Checkpoint::RecoveryPoints)?,
+            log_start_offsets: directory.read_checkpoint(disk, Checkpoint::LogStartOffsets)?,
+            high_watermarks: directory.read_checkpoint(disk, Checkpoint::HighWatermarks)?,
+        };
+        let waiting = self.list_logs(directory, now)?;
+        directory.mark_in_use(disk)?;
+        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let failed: Mutex<Option<DirectoryError>> = Mutex::default();
+        let work = || {
+            while let Some(log) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if let Err(error) = self.load_log(index, log, &checkpoints, config_of, now) {
+                    failed.lock().get_or_insert(error);
+                    return;
+                }
+                progress(LoadProgress {
+                    directory: &directory.path,
+                    logs_done: done.fetch_add(1, Ordering::Relaxed) + 1,
+                    logs_total: waiting.len(),
+                    unclean: directory.clean_shutdown.is_none(),
+                });
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.settings.recovery_threads_per_directory {
+                scope.spawn(work);
+            }
+            work();
+        });
+        match failed.into_inner() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// The logs in a directory. Those that were deleted are put down for removal.
+    fn list_logs(&self, directory: &LogDirectory, now: Millis) -> Result<Vec<Waiting>, LogError> {
+        let mut waiting = Vec::new();
+        let entries = self.disk().list(&directory.path).at("list", &directory.path)?;
+        for entry in entries.iter().filter(|entry| entry.is_directory) {
+            let path = directory.path.join(&entry.name);
+            let (topic, partition, future) = match directory_names::parse(&entry.name) {
+                DirectoryName::Log(METADATA_TOPIC, _) | DirectoryName::Other => continue,
+                DirectoryName::Log(topic, partition) => (topic, partition, false),
+                DirectoryName::Future(topic, partition) => (topic, partition, true),
+                DirectoryName::Deleted => {
+                    self.removals.lock().push((now, path));
+                    continue;
+                }
+            };
+            waiting.push(Waiting { path, topic: topic.into(), partition, future });
+        }
+        Ok(waiting)
+    }
+
+    fn load_log(
+        &self,
+        index: usize,
+        waiting: &Waiting,
+        checkpoints: &Checkpoints,
+        config_of: ConfigOf<'_>,
+        now: Millis,
+    ) -> Result<(), DirectoryError> {
+        let (topic, partition) = (&waiting.topic, waiting.partition);
+        let key = (topic.clone(), partition);
+        let of = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
+        let options = OpenOptions {
+            recovery_point: of(&checkpoints.recovery_points),
+            log_start_offset: of(&checkpoints.log_start_offsets),
+            high_watermark: of(&checkpoints.high_watermarks),
+            clean_shutdown: self.directories[index].clean_shutdown.is_some(),
+            producer_id_expiration_ms: self.settings.producer_id_expiration_ms,
+        };
+        let (log, recovery) = Log::open(
+            self.files.clone(),
+            &waiting.path,
+            topic,
+            partition,
+            TopicId::ZERO,
+            config_of(topic),
+            options,
+            now,
+            &mut |_| {},
+        )?;
+        if recovery.truncated_bytes > 0 {
+            log::warn!("{topic}-{partition}: cut {} bytes that a crash had torn", recovery.truncated_bytes);
+        }
+        let hosted = Hosted { log: Arc::new(RwLock::new(log)), directory: index };
+        let mut logs = self.logs.write();
+        let map = if waiting.future { &mut logs.future } else { &mut logs.current };
+        match map.entry(topic.clone()).or_default().insert(partition, hosted) {
+            None => Ok(()),
+            Some(other) => Err(DirectoryError::DuplicateLog {
+                first: self.directories[other.directory].path.join(directory_names::log(topic, partition)),
+                second: waiting.path.clone(),
+            }),
+        }
+    }
+
+    /// Removes segments by retention in all logs, and files whose `file.delete.delay.ms` is over.
+    pub fn delete_old_segments(&self, now: Millis) -> Vec<DirectoryFailure> {
+        self.for_each_log(|log| {
+            let (result, deletions) = {
+                let mut log = log.write();
+                (log.delete_old_segments(now).map(drop), log.take_due_deletions(now))
+            };
+            // Nobody waits for the log while its old files are removed.
+            deletions.iter().try_for_each(|deletion| deletion.run()).and(result)
+        })
+    }
+
+    /// Syncs what is due in all logs.
+    pub fn flush_due(&self, now: Millis) -> Vec<DirectoryFailure> {
+        self.for_each_log(|log| {
+            let Some(up_to) = log.read().flush_due(now) else { return Ok(()) };
+            let Some(flush) = log.write().start_flush(up_to, now)? else { return Ok(()) };
+            flush.run()?;
+            log.write().finish_flush(&flush);
+            Ok(())
+        })
+    }
+
+    /// Forgets producers that have expired in all logs. Returns how many.
+    pub fn remove_expired_producers(&self, now: Millis) -> usize {
+        let logs = self.logs(false);
+        let busy = logs.iter().filter(|(_, _, log)| !log.read().producers().is_empty());
+        busy.map(|(_, _, log)| log.write().remove_expired_producers(now)).sum()
+    }
+
+    fn for_each_log(
+        &self,
+        act: impl Fn(&crate::log_manager::LogRef) -> Result<(), LogError>,
+    ) -> Vec<DirectoryFailure> {
+        let mut failures: Vec<DirectoryFailure> = Vec::new();
+        for (_, directory, log) in self.logs(false).into_iter().chain(self.logs(true)) {
+            if failures.iter().any(|failure| failure.directory == directory) {
+                continue;
+            }
+            if let Err(error) = act(&log) {
+                failures.push(DirectoryFailure { directory, error });
+            }
+        }
+        failures
+    }
+
+    /// Writes `replication-offset-checkpoint` of all directories.
+    pub fn checkpoint_high_watermarks(&self) -> Vec<DirectoryFailure> {
+        self.checkpoint(Checkpoint::HighWatermarks, |log| Some(log.high_watermark()))
+    }
+
+    /// Writes `recovery-point-offset-checkpoint` and `log-start-offset-checkpoint` of all directories.
+    pub fn checkpoint_offsets(&self) -> Vec<DirectoryFailure> {
+        let mut failures = self.checkpoint(Checkpoint::RecoveryPoints, |log| Some(log.recovery_point()));
+        failures.extend(self.checkpoint(Checkpoint::LogStartOffsets, |log| {
+            // Only where the segments themselves do not say it.
+            Some(log.log_start_offset()).filter(|start| *start > log.first_segment_base_offset())
+        }));
+        failures
+    }
+
+    fn checkpoint(
+        &self,
+        which: Checkpoint,
+        offset_of: impl Fn(&Log) -> Option<i64>,
+    ) -> Vec<DirectoryFailure> {
+        let logs = self.logs(false);
+        let mut failures = Vec::new();
+        for directory in self.directories.iter().filter(|directory| directory.is_online()) {
+            let here = logs.iter().filter(|(_, id, _)| *id == directory.id);
+            let offsets = here.filter_map(|(key, _, log)| Some((key.clone(), offset_of(&log.read())?)));
+            if let Err(error) = directory.write_checkpoint(self.disk(), which, offsets.collect()) {
+                failures.push(DirectoryFailure { directory: directory.id, error });
+            }
+        }
+        failures
+    }
+
+    /// Closes all logs, synced and complete, writes the checkpoints and notes in each directory that the node
+    /// has stopped as it should. Directories that fail meanwhile are checked at the next start.
+    pub fn shut_down(&self, broker_epoch: i64, now: Millis) -> Vec<DirectoryFailure> {
+        let mut failures = self.for_each_log(|log| log.write().close(true, now));
+        failures.extend(self.checkpoint_offsets());
+        failures.extend(self.checkpoint_high_watermarks());
+        let failed: Vec<Uuid> = failures.iter().map(|failure| failure.directory).collect();
+        for directory in self.directories.iter().filter(|directory| directory.is_online()) {
+            if failed.contains(&directory.id) {
+                continue;
+            }
+            if let Err(error) = directory.mark_clean(self.disk(), broker_epoch) {
+                failures.push(DirectoryFailure { directory: directory.id, error });
+            }
+        }
+        failures
+    }
+}
