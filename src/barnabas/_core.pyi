@@ -31,6 +31,10 @@ def encode(message: Message, version: int) -> bytes:
 def decode(cls: type[Message], version: int, data: bytes) -> Message:
     """Reads exactly one message. ValueError when the bytes are anything else."""
 
+def decompress(codec: int, data: bytes, size_max: int) -> bytes:
+    """What a codec of record batches (0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd) packed; ValueError when the data
+    is damaged or holds more than `size_max` bytes."""
+
 # ---- metadata image ---------------------------------------------------------------------------------------
 
 @final
@@ -108,6 +112,30 @@ class ColdRequest:
     client_address: str
     body: Message
 
+@final
+class LogDirectory:
+    """A log directory of this node, as DescribeLogDirs shows it."""
+
+    path: str
+    error_code: int
+    """0, or KAFKA_STORAGE_ERROR when it has failed."""
+    total_bytes: int
+    """Size of its volume; -1 when unknown."""
+    usable_bytes: int
+    replicas: list[tuple[str, int, int, int, bool]]
+    """(topic, partition, size in bytes, offset lag, whether it is a future replica), in order"""
+
+@final
+class QuorumState:
+    """The metadata quorum as its leader sees it."""
+
+    leader_id: int
+    leader_epoch: int
+    high_watermark: int
+    log_end_offset: int
+    directory_id: Uuid
+    """Of the directory that holds this voter's metadata log."""
+
 class NodeConfig:
     """What Rust must know of the configuration: see `barnabas.server.native_config`."""
 
@@ -130,3 +158,7 @@ class Node:
         """Appends one atomic batch of metadata records (message, version); its last offset."""
     def head(self) -> MetadataImage: ...
     def image(self) -> MetadataImage: ...
+    def log_directories(self) -> list[LogDirectory]: ...
+    def alter_replica_log_dir(self, topic: str, partition: int, path: str) -> int:
+        """Moves this node's replica of a partition to another directory; 0 or an error code."""
+    def quorum(self) -> QuorumState: ...

@@ -7,10 +7,12 @@ request for it, since start-up time counts.
 from __future__ import annotations
 
 import logging
+from enum import Enum
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 from barnabas.errors import KafkaError
+from barnabas.protocol import ApiKey, ErrorCode
 from barnabas.server.handlers.context import Handler, NodeContext, registered
 
 if TYPE_CHECKING:
@@ -19,10 +21,89 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ELSEWHERE = object()
+
+class Outcome(Enum):
+    """What became of a request that has no response here."""
+
+    ELSEWHERE = "somebody else answers it"
+
+
+ELSEWHERE: Final = Outcome.ELSEWHERE
 """What `answer` gives when somebody else answers the request."""
 
-MODULES: dict[int, str] = {}
+MODULES: dict[int, str] = {
+    ApiKey.METADATA: "metadata",
+    ApiKey.CREATE_TOPICS: "create_topics",
+    ApiKey.DELETE_TOPICS: "delete_topics",
+    ApiKey.CREATE_PARTITIONS: "create_partitions",
+    ApiKey.DESCRIBE_CONFIGS: "describe_configs",
+    ApiKey.ALTER_CONFIGS: "alter_configs",
+    ApiKey.INCREMENTAL_ALTER_CONFIGS: "alter_configs",
+    ApiKey.LIST_CONFIG_RESOURCES: "list_config_resources",
+    ApiKey.ALTER_REPLICA_LOG_DIRS: "alter_replica_log_dirs",
+    ApiKey.DESCRIBE_LOG_DIRS: "describe_log_dirs",
+    ApiKey.ELECT_LEADERS: "elect_leaders",
+    ApiKey.ALTER_PARTITION_REASSIGNMENTS: "reassignments",
+    ApiKey.LIST_PARTITION_REASSIGNMENTS: "reassignments",
+    ApiKey.DESCRIBE_CLUSTER: "describe_cluster",
+    ApiKey.DESCRIBE_QUORUM: "describe_quorum",
+    ApiKey.UPDATE_FEATURES: "update_features",
+    ApiKey.UNREGISTER_BROKER: "unregister_broker",
+    ApiKey.INIT_PRODUCER_ID: "init_producer_id",
+    ApiKey.GET_TELEMETRY_SUBSCRIPTIONS: "telemetry",
+    ApiKey.PUSH_TELEMETRY: "telemetry",
+    **dict.fromkeys(
+        (
+            ApiKey.DESCRIBE_ACLS,
+            ApiKey.CREATE_ACLS,
+            ApiKey.DELETE_ACLS,
+            ApiKey.CREATE_DELEGATION_TOKEN,
+            ApiKey.RENEW_DELEGATION_TOKEN,
+            ApiKey.EXPIRE_DELEGATION_TOKEN,
+            ApiKey.DESCRIBE_DELEGATION_TOKEN,
+        ),
+        "security_disabled",
+    ),
+    **dict.fromkeys(
+        (
+            ApiKey.FIND_COORDINATOR,
+            ApiKey.JOIN_GROUP,
+            ApiKey.SYNC_GROUP,
+            ApiKey.HEARTBEAT,
+            ApiKey.LEAVE_GROUP,
+            ApiKey.OFFSET_COMMIT,
+            ApiKey.OFFSET_FETCH,
+            ApiKey.OFFSET_DELETE,
+            ApiKey.DESCRIBE_GROUPS,
+            ApiKey.DELETE_GROUPS,
+            ApiKey.LIST_GROUPS,
+            ApiKey.CONSUMER_GROUP_HEARTBEAT,
+            ApiKey.CONSUMER_GROUP_DESCRIBE,
+            ApiKey.ADD_PARTITIONS_TO_TXN,
+            ApiKey.ADD_OFFSETS_TO_TXN,
+            ApiKey.END_TXN,
+            ApiKey.TXN_OFFSET_COMMIT,
+            ApiKey.DESCRIBE_TRANSACTIONS,
+            ApiKey.LIST_TRANSACTIONS,
+            ApiKey.SHARE_GROUP_HEARTBEAT,
+            ApiKey.SHARE_GROUP_DESCRIBE,
+            ApiKey.SHARE_FETCH,
+            ApiKey.SHARE_ACKNOWLEDGE,
+            ApiKey.DESCRIBE_SHARE_GROUP_OFFSETS,
+            ApiKey.ALTER_SHARE_GROUP_OFFSETS,
+            ApiKey.DELETE_SHARE_GROUP_OFFSETS,
+            ApiKey.INITIALIZE_SHARE_GROUP_STATE,
+            ApiKey.READ_SHARE_GROUP_STATE,
+            ApiKey.WRITE_SHARE_GROUP_STATE,
+            ApiKey.DELETE_SHARE_GROUP_STATE,
+            ApiKey.READ_SHARE_GROUP_STATE_SUMMARY,
+            ApiKey.STREAMS_GROUP_HEARTBEAT,
+            ApiKey.STREAMS_GROUP_DESCRIBE,
+            ApiKey.STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE,
+        ),
+        "unavailable",
+    ),
+}
 """Module under `barnabas.server.handlers` for each API key."""
 
 
@@ -37,13 +118,20 @@ def handler_of(api_key: int) -> Handler:
     return handler
 
 
-async def answer(node: NodeContext, request: ColdRequest) -> Message | None:
-    """The response to one request. A fault of ours closes the connection and is logged, as Kafka does."""
+async def answer(node: NodeContext, request: ColdRequest) -> Message | Literal[Outcome.ELSEWHERE] | None:
+    """The response to one request; ELSEWHERE when somebody else gives it.
+
+    A request that fails as a whole is answered with the error, and closes its connection (None) where the
+    response has no place for one, as in Kafka.
+    """
+    from barnabas.server.handlers.failure import whole_error
+
     try:
-        return await handler_of(request.api_key)(node, request)
+        response = await handler_of(request.api_key)(node, request)
     except KafkaError as error:
-        logger.error("request %s of api %s: %s", request.id, request.api_key, error)
+        return whole_error(request, error)
     except Exception:
         # The supervisor of handlers: whatever is wrong with one request must not end the node.
         logger.exception("request %s of api %s failed", request.id, request.api_key)
-    return None
+        return whole_error(request, KafkaError.for_code(ErrorCode.UNKNOWN_SERVER_ERROR))
+    return ELSEWHERE if response is None else response

@@ -47,7 +47,8 @@ class NodeContext(Protocol):
     def propose(self, records: Sequence[Record]) -> Awaitable[None]:
         """Appends the records as one batch at once; the awaitable ends when they are committed and applied.
 
-        The next decision sees them from the moment of the call, so decide and propose without awaiting between.
+        The next decision sees them from the moment of the call, so decide and propose without awaiting
+        between.
         """
 
     async def commit(self, decision: Decision[R]) -> R:

@@ -13,8 +13,8 @@ BROKERS, CONTROLLERS = 1, 2
 """Kinds of endpoints."""
 
 CLUSTER_OPERATIONS = sum(1 << operation for operation in (5, 7, 8, 9, 10, 11, 12))
-"""Create, Alter, Describe, ClusterAction, DescribeConfigs, AlterConfigs and IdempotentWrite, as bits: all that
-can be done to a cluster, since nothing is forbidden without an authorizer."""
+"""Create, Alter, Describe, ClusterAction, DescribeConfigs, AlterConfigs and IdempotentWrite, as bits: all
+that can be done to a cluster, since nothing is forbidden without an authorizer."""
 
 
 @handles(ApiKey.DESCRIBE_CLUSTER)
@@ -24,8 +24,7 @@ async def describe_cluster(node: NodeContext, request: ColdRequest) -> DescribeC
     if asked.endpoint_type == CONTROLLERS:
         return DescribeClusterResponse(
             error_code=ErrorCode.MISMATCHED_ENDPOINT_TYPE,
-            error_message="The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type "
-            "CONTROLLER",
+            error_message="The request was sent to a BROKER endpoint, but asks for a CONTROLLER endpoint.",
         )
     if asked.endpoint_type != BROKERS:
         return DescribeClusterResponse(
