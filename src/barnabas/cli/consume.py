@@ -156,9 +156,8 @@ def _assignment(
         if metadata.error is not None:
             raise CommandFailed(f"Topic {topic} can't be read: {sentence(metadata.error)}")
         if missing := set(wanted) - set(metadata.partitions):
-            raise CommandFailed(
-                f"Topic {topic} has no partition {min(missing)}: they go from 0 to {len(metadata.partitions) - 1}."
-            )
+            last = len(metadata.partitions) - 1
+            raise CommandFailed(f"Topic {topic} has no partition {min(missing)}: they go from 0 to {last}.")
         partitions = [TopicPartition(topic, index) for index in sorted(set(wanted) or metadata.partitions)]
         if start.timestamp_ms is not None:
             for partition in partitions:
@@ -196,7 +195,7 @@ def _records(consumer: "Consumer", partitions: int, *, follow: bool) -> Iterator
             if error is None:
                 batch.append(_record(message))
             elif error.code() == KafkaError._PARTITION_EOF:
-                ended.add(message.partition())
+                ended.add(message.partition() or 0)
             elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
                 raise CommandFailed(f"Reading stopped: {sentence(error)}")
         yield batch

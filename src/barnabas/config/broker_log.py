@@ -68,11 +68,11 @@ log.retention.hours | int | 168 | - | read-only | effective
     Age in hours at which segments are deleted.
 log.retention.bytes | long | -1 | - | cluster-wide | effective
     Size of a partition above which its oldest segments are deleted; -1 sets no bound.
-log.retention.check.interval.ms | long | 300000 | 1.. | read-only | effective
+log.retention.check.interval.ms | long | 300000 | 1.. | read-only | unread
     How often old segments are looked for.
 log.segment.delete.delay.ms | long | 60000 | 0.. | cluster-wide | effective
     Pause between taking a segment out of the log and removing its files.
-log.initial.task.delay.ms | long | 30000 | 0.. | read-only | effective | internal
+log.initial.task.delay.ms | long | 30000 | 0.. | read-only | unread | internal
     Pause after the start before the log's housekeeping first runs.
 log.flush.interval.messages | long | 9223372036854775807 | 1.. | cluster-wide | effective
     Messages after which a partition is forced to disk.
@@ -80,11 +80,11 @@ log.flush.interval.ms | long | null | - | cluster-wide | effective
     Longest time that a message stays unforced; when unset, log.flush.scheduler.interval.ms.
 log.flush.scheduler.interval.ms | long | 9223372036854775807 | - | read-only | effective
     How often partitions due for a flush are looked for.
-log.flush.offset.checkpoint.interval.ms | int | 60000 | 0.. | read-only | effective
+log.flush.offset.checkpoint.interval.ms | int | 60000 | 0.. | read-only | unread
     How often the recovery points are written down.
-log.flush.start.offset.checkpoint.interval.ms | int | 60000 | 0.. | read-only | effective
+log.flush.start.offset.checkpoint.interval.ms | int | 60000 | 0.. | read-only | unread
     How often the log start offsets are written down.
-num.recovery.threads.per.data.dir | int | 2 | 1.. | cluster-wide | effective
+num.recovery.threads.per.data.dir | int | 2 | 1.. | cluster-wide | unread
     Threads for each data directory that load and recover logs at the start.
 num.replica.alter.log.dirs.threads | int | null | - | read-only | threads
     Threads that move replicas between log directories.

@@ -11,7 +11,7 @@ advertised.listeners | list | null | list non-empty nullable | read-only | effec
 listener.security.protocol.map | string |
   SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT | - | per-broker | effective
     Security protocol of each listener name, as NAME:PROTOCOL pairs.
-inter.broker.listener.name | string | null | - | read-only | effective
+inter.broker.listener.name | string | null | - | read-only | quorum
     Listener over which brokers talk to one another.
 early.start.listeners | list | null | list nullable | read-only | security
     Listeners that accept requests before the authorizer is ready.
@@ -45,15 +45,15 @@ num.network.threads | int | 3 | 1.. | cluster-wide | effective
     Threads that read requests and write responses of each listener.
 num.io.threads | int | 8 | 1.. | cluster-wide | threads
     Threads that process requests.
-queued.max.requests | int | 500 | 1.. | read-only | effective
+queued.max.requests | int | 500 | 1.. | read-only | unread
     How many requests may wait for processing before sockets are no longer read.
 queued.max.request.bytes | long | -1 | - | read-only | effective
     How many bytes of requests may wait before sockets are no longer read; -1 sets no bound.
 request.timeout.ms | int | 30000 | - | read-only | quorum
     How long this node waits for the answer to a request of its own.
-fetch.max.bytes | int | 57671680 | 1024.. | read-only | effective
+fetch.max.bytes | int | 57671680 | 1024.. | read-only | unread
     Most bytes of records in one Fetch response.
-max.incremental.fetch.session.cache.slots | int | 1000 | 0.. | read-only | effective
+max.incremental.fetch.session.cache.slots | int | 1000 | 0.. | read-only | unread
     How many incremental fetch sessions are remembered.
 fetch.purgatory.purge.interval.requests | int | 1000 | - | read-only | internals
     After how many requests finished fetches are swept from the waiting list.

@@ -60,27 +60,27 @@ background.threads | int | 10 | 1.. | cluster-wide | threads
     Threads for housekeeping work.
 metadata.log.dir | string | null | - | read-only | effective
     Directory of the metadata log; when unset, the first of log.dirs.
-metadata.log.segment.bytes | int | 1073741824 | 8388608.. | read-only | unread
+metadata.log.segment.bytes | int | 1073741824 | 8388608.. | read-only | effective
     Size at which a segment of the metadata log is closed.
-metadata.log.segment.ms | long | 604800000 | - | read-only | unread
+metadata.log.segment.ms | long | 604800000 | - | read-only | effective
     Age at which a segment of the metadata log is closed.
-metadata.log.max.record.bytes.between.snapshots | long | 20971520 | 1.. | read-only | unread
+metadata.log.max.record.bytes.between.snapshots | long | 20971520 | 1.. | read-only | effective
     Bytes of metadata records after which a new snapshot is written.
-metadata.log.max.snapshot.interval.ms | long | 3600000 | 0.. | read-only | unread
+metadata.log.max.snapshot.interval.ms | long | 3600000 | 0.. | read-only | effective
     Longest time without a new snapshot while there are uncovered records; 0 turns the clock off.
 metadata.max.idle.interval.ms | int | 500 | 0.. | read-only | unread
     How often an idle active controller appends a no-op record; 0 never.
-metadata.max.retention.bytes | long | 104857600 | - | read-only | unread
+metadata.max.retention.bytes | long | 104857600 | - | read-only | effective
     Metadata log and snapshots above this size lose their oldest part.
-metadata.max.retention.ms | long | 604800000 | - | read-only | unread
+metadata.max.retention.ms | long | 604800000 | - | read-only | effective
     Metadata log and snapshots older than this are deleted.
 internal.metadata.delete.delay.millis | long | 60000 | - | read-only | unread | internal
     Pause before a deleted metadata file leaves the disk.
 internal.metadata.log.segment.bytes | int | null | - | read-only | unread | internal
     Metadata segment size for tests, below the public minimum.
-internal.metadata.max.batch.size.in.bytes | int | 8388608 | - | read-only | unread | internal
+internal.metadata.max.batch.size.in.bytes | int | 8388608 | - | read-only | effective | internal
     Largest batch of metadata records.
-max.request.partition.size.limit | int | 2000 | 1.. | read-only | effective
+max.request.partition.size.limit | int | 2000 | 1.. | read-only | unread
     Most partitions that one DescribeTopicPartitions answer holds.
 create.topic.policy.class.name | class | null | - | read-only | java
     Java class that may veto the creation of topics.

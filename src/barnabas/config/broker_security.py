@@ -10,7 +10,7 @@ principal.builder.class | class |
   org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder | - | per-broker | java
     Java class that turns a connection's identity into a principal.
 security.inter.broker.protocol | string | PLAINTEXT | one of PLAINTEXT SSL SASL_PLAINTEXT SASL_SSL |
-  read-only | effective
+  read-only | quorum
     Security protocol between brokers, when inter.broker.listener.name is unset.
 security.providers | string | null | - | read-only | java
     Java classes of additional security providers.

@@ -19,6 +19,7 @@ def check_together(settings: Mapping[str, Value]) -> None:
     """Raises InvalidValue for the first config that doesn't fit the others."""
     _check_node(settings)
     _check_times(settings)
+    _check_connections(settings)
     _check_groups(settings)
 
 
@@ -32,6 +33,10 @@ def _check_node(settings: Mapping[str, Value]) -> None:
             ",".join(roles),
             "a node is broker and controller at once for now: broker,controller",
         )
+    directories = settings["log.dirs"] or settings["log.dir"] or ()
+    cordoned = cast("tuple[str, ...]", settings["cordoned.log.dirs"] or ())
+    if outside := [one for one in cordoned if one not in cast("tuple[str, ...]", directories) and one != "*"]:
+        raise InvalidValue("cordoned.log.dirs", outside[0], "is none of log.dirs")
     voters = cast("tuple[str, ...]", settings["controller.quorum.voters"])
     if voters and [voter.partition("@")[0] for voter in voters] != [str(settings["node.id"])]:
         raise InvalidValue(
@@ -50,6 +55,19 @@ def _check_times(settings: Mapping[str, Value]) -> None:
     _not_above(settings, "replica.fetch.wait.max.ms", "replica.socket.timeout.ms")
     _below(settings, "broker.heartbeat.interval.ms", "broker.session.timeout.ms")
     _not_above(settings, "group.min.session.timeout.ms", "group.max.session.timeout.ms")
+
+
+def _check_connections(settings: Mapping[str, Value]) -> None:
+    if settings["max.connections.per.ip"] == 0 and not settings["max.connections.per.ip.overrides"]:
+        raise InvalidValue(
+            "max.connections.per.ip", 0, "needs max.connections.per.ip.overrides, or nobody could connect"
+        )
+    for pair in cast(str, settings["max.connections.per.ip.overrides"]).split(","):
+        host, colon, count = pair.strip().rpartition(":")
+        if pair.strip() and not (colon and host and count.isascii() and count.isdigit()):
+            raise InvalidValue(
+                "max.connections.per.ip.overrides", pair, "each override must be written as host:count"
+            )
 
 
 def _check_groups(settings: Mapping[str, Value]) -> None:

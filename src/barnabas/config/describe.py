@@ -82,12 +82,9 @@ def describe_broker_default(configs: BrokerConfigs, names: Collection[str] | Non
     """The cluster's dynamic defaults of brokers, all or those named."""
     entries = []
     for name, value in configs.cluster.items():
-        if names is not None and name not in names:
-            continue
         key = broker_keys().get(name)
-        if key is None:
-            entries.append(_plugin_entry(name, ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG, read_only=False))
-            continue
+        if key is None or (names is not None and name not in names):
+            continue  # Kafka keeps what it doesn't know, and doesn't show it.
         shown = None if key.sensitive else value
         synonyms = [Synonym(name, shown, ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG)]
         read_only = key.update_mode is UpdateMode.READ_ONLY
@@ -177,9 +174,8 @@ def _entry(key: ConfigKey, value: str | None, synonyms: list[Synonym], *, read_o
     )
 
 
-def _plugin_entry(
-    name: str, source: ConfigSource = ConfigSource.STATIC_BROKER_CONFIG, *, read_only: bool = True
-) -> Entry:
+def _plugin_entry(name: str) -> Entry:
     # What is not known might be a password: it is never shown.
+    source = ConfigSource.STATIC_BROKER_CONFIG
     synonyms = (Synonym(name, None, source),)
-    return Entry(name, None, source, read_only, sensitive=True, type_code=0, synonyms=synonyms, doc="")
+    return Entry(name, None, source, read_only=True, sensitive=True, type_code=0, synonyms=synonyms, doc="")

@@ -61,13 +61,13 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
             if any(parts):
                 yield first, "".join(parts)
             parts = []
-    if any(parts):
+    if any(parts) or continued:  # Java takes a lone backslash at the end for a property without a name.
         yield first, "".join(parts)
 
 
 def _natural_lines(text: str) -> list[str]:
     # Not splitlines(): to Java neither a form feed nor U+0085 ends a line.
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
 def _split(line: str) -> tuple[str, str]:

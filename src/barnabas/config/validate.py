@@ -21,6 +21,7 @@ INVALID_REQUEST = 42
 
 _RESIZABLE = (
     "background.threads",
+    "log.cleaner.threads",
     "num.io.threads",
     "num.network.threads",
     "num.recovery.threads.per.data.dir",

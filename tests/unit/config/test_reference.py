@@ -1,0 +1,53 @@
+"""The reference page is what the definitions say, and the definitions say what is read."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from barnabas.config import UpdateMode, broker_keys, client_metrics_keys, group_keys, topic_keys
+from barnabas.config.reference import reference
+from barnabas.config.synonyms import TOPIC_SYNONYMS
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_page_is_current() -> None:
+    page = (ROOT / "docs" / "reference" / "configs.md").read_text()
+    assert page == reference(), "run `make reference`"
+
+
+def test_page_names_every_config() -> None:
+    page = reference()
+    for keys in (broker_keys(), topic_keys(), group_keys(), client_metrics_keys()):
+        for name in keys:
+            assert f"| `{name}`" in page
+
+
+def test_config_marked_effective_is_named_where_it_is_read() -> None:
+    named = names_in_code()
+    # A broker's default of a topic config is read through the topic config.
+    through_topics = {broker: topic for topic, synonyms in TOPIC_SYNONYMS.items() for broker, _ in synonyms}
+    for name, key in broker_keys().items():
+        if key.effective and through_topics.get(name) not in named:
+            assert name in named, name
+    for keys in (topic_keys(), group_keys(), client_metrics_keys()):
+        for name, key in keys.items():
+            assert not key.effective or name in named, name
+
+
+@pytest.mark.parametrize("keys", [topic_keys(), group_keys(), client_metrics_keys()])
+def test_configs_of_other_resources_change_at_once(keys: dict[str, object]) -> None:
+    assert all(getattr(key, "update_mode") is UpdateMode.CLUSTER_WIDE for key in keys.values())  # noqa: B009
+
+
+def names_in_code() -> set[str]:
+    """Every quoted text in the sources that could be a config's name, outside the tables of definitions."""
+    tables = {"config/synonyms.py", "config/cross_checks.py", "config/validate.py"}
+    files = [*ROOT.glob("crates/*/src/**/*.rs"), *ROOT.glob("src/barnabas/**/*.py")]
+    named: set[str] = set()
+    for file in files:
+        path = file.as_posix()
+        if not path.endswith(tuple(tables)) and "/generated/" not in path and "/cli/" not in path:
+            named.update(re.findall(r'"([a-z0-9]+(?:\.[a-z0-9.]+)?)"', file.read_text()))
+    return named
