@@ -440,3 +440,6 @@ pub(crate) fn field<const N: usize>(bytes: &[u8], position: usize) -> [u8; N] {
 pub(crate) fn put<const N: usize>(bytes: &mut [u8], position: usize, value: [u8; N]) {
     bytes[position..position + N].copy_from_slice(&value);
 }
+
+#[cfg(test)]
+mod tests;

@@ -274,3 +274,6 @@ fn varlong_size(value: i64) -> usize {
     let bits = 64 - ((value << 1) ^ (value >> 63)).leading_zeros() as usize;
     bits.max(1).div_ceil(7)
 }
+
+#[cfg(test)]
+mod tests;

