@@ -5,6 +5,7 @@
 //!   every read either advances inside the buffer or returns an error; no input panics
 //!   a string is valid UTF-8 and at most 32,767 bytes long
 //!   an array has at most [`ARRAY_ELEMENTS_MAX`] elements, a tagged section at most [`TAGGED_FIELDS_MAX`]
+//!   all arrays of a buffer together take at most [`MEMORY_FACTOR_MAX`] times its size, and a constant, in memory
 
 use crate::types::Uuid;
 
@@ -12,6 +13,10 @@ use crate::types::Uuid;
 pub const ARRAY_ELEMENTS_MAX: usize = 1_000_000;
 /// Largest number of fields of one tagged section that Apache Kafka 4.4.0 reads.
 pub const TAGGED_FIELDS_MAX: usize = 10_000;
+/// Elements read from a buffer take at most this many times its size in memory …
+pub const MEMORY_FACTOR_MAX: usize = 4;
+/// … and this many bytes more, so that short messages of short names are never refused.
+pub const MEMORY_EXTRA_MAX: usize = 1 << 20;
 /// Largest length of a string in bytes, in both encodings.
 pub const STRING_BYTES_MAX: usize = 0x7fff;
 
@@ -57,6 +62,18 @@ pub enum DecodeError {
         count: usize,
         /// The limit.
         limit: usize,
+        /// Where the count ends.
+        at: usize,
+    },
+    /// Elements that are small on the wire and would take too much memory.
+    #[error("{count} elements at byte {at} would take {wanted} bytes of memory, {left} are left")]
+    Memory {
+        /// Elements announced.
+        count: usize,
+        /// Bytes of memory that they would take.
+        wanted: usize,
+        /// Bytes of memory that this buffer may still cost.
+        left: usize,
         /// Where the count ends.
         at: usize,
     },
@@ -225,6 +242,8 @@ pub struct Reader<'a> {
     rest: &'a [u8],
     /// Position of the end of `rest`, counted from the start of the outermost buffer.
     end: usize,
+    /// Bytes of memory that elements of arrays may still take.
+    memory: usize,
 }
 
 macro_rules! numbers {
@@ -249,7 +268,8 @@ macro_rules! numbers {
 impl<'a> Reader<'a> {
     /// A reader of the whole of `data`.
     pub fn new(data: &'a [u8]) -> Self {
-        Reader { rest: data, end: data.len() }
+        let memory = data.len().saturating_mul(MEMORY_FACTOR_MAX).saturating_add(MEMORY_EXTRA_MAX);
+        Reader { rest: data, end: data.len(), memory }
     }
 
     /// Bytes that are left.
@@ -511,7 +531,13 @@ impl<'a> Reader<'a> {
     where
         F: FnMut(&mut Self) -> Result<T, DecodeError>,
     {
-        // The count was held against the bytes that remain, so this is bounded by them.
+        let wanted = count.saturating_mul(size_of::<T>());
+        match self.memory.checked_sub(wanted) {
+            Some(left) => self.memory = left,
+            None => {
+                return Err(DecodeError::Memory { count, wanted, left: self.memory, at: self.position() })
+            }
+        }
         let mut elements = Vec::with_capacity(count);
         for _ in 0..count {
             elements.push(read(self)?);
@@ -549,8 +575,10 @@ impl<'a> Reader<'a> {
             let tag = self.uvarint()?;
             let size = self.uvarint()? as usize;
             let rest = self.take(size)?;
-            let mut field = Reader { rest, end: self.position() };
-            if known(tag, &mut field)? && !field.is_empty() {
+            let mut field = Reader { rest, end: self.position(), memory: self.memory };
+            let is_known = known(tag, &mut field)?;
+            self.memory = field.memory;
+            if is_known && !field.is_empty() {
                 return Err(DecodeError::TagSize { tag, unread: field.remaining(), at: field.position() });
             }
         }

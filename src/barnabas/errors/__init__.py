@@ -47,10 +47,12 @@ class KafkaError(BarnabasError):
         return BY_CODE[UNKNOWN_SERVER_ERROR](text)
 
 
-def __getattr__(name: str) -> Any:
-    if name[:1].isupper():
-        from barnabas.errors import by_code
+if not TYPE_CHECKING:  # A type checker sees the names above, and refuses others.
 
-        if hasattr(by_code, name):
-            return getattr(by_code, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name[:1].isupper():
+            from barnabas.errors import by_code
+
+            if hasattr(by_code, name):
+                return getattr(by_code, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -107,7 +107,8 @@ def test_apis_and_error_codes_are_kafkas(class_path: str, tmp_path: Path) -> Non
         ]
         words = [
             "api", api.key, api.name, versions[0], versions[-1], versions[-1] - request.latest_unstable,
-            api.forwardable, api.cluster_action, "broker" in request.listeners, "controller" in request.listeners,
+            api.forwardable, api.cluster_action,
+            "broker" in request.listeners, "controller" in request.listeners,
         ]  # fmt: skip
         ours.append(" ".join([*(str(word) for word in words), *headers]))
     ours = [line.replace("True", "true").replace("False", "false") for line in ours]

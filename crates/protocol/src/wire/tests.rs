@@ -125,3 +125,16 @@ fn a_tagged_field_must_fill_its_size() {
     let error = Reader::new(&data).tagged_fields(|_, field| field.i16().map(|_| true));
     assert_eq!(error, Err(DecodeError::TagSize { tag: 0, unread: 1, at: 5 }));
 }
+
+#[test]
+fn elements_that_are_small_on_the_wire_can_not_take_much_memory() {
+    let count = 300_000;
+    let mut data = written(|writer| writer.array_length(false, count).unwrap());
+    data.resize(4 + count, 0);
+    let array = Reader::new(&data).array(false, 1, |reader| Ok([u64::from(reader.u8()?); 2]));
+    let left = (4 + count) * MEMORY_FACTOR_MAX + MEMORY_EXTRA_MAX;
+    assert_eq!(array, Err(DecodeError::Memory { count, wanted: 16 * count, left, at: 4 }));
+    let small = written(|writer| writer.array_length(false, 1_000).unwrap());
+    let small = [small, vec![0; 1_000]].concat();
+    assert!(Reader::new(&small).array(false, 1, |reader| Ok([u64::from(reader.u8()?); 2])).is_ok());
+}
