@@ -223,41 +223,43 @@ def delete_topics(
     named = [(topic.name, topic.topic_id) for topic in request.topics]
     if version < 6:
         named = [(name, Uuid.ZERO) for name in request.topic_names]
-    problems = _naming_problems(state, named)
+    counts = Counter(named)
+    by_id = {topic_id for name, topic_id in named if name is None}
+    named_twice = {
+        topic.id
+        for name, _ in named
+        if name is not None and (topic := state.image.topic(name)) is not None and topic.id in by_id
+    }
     response = DeleteTopicsResponse()
     records: list[Record] = []
-    for name, topic_id in dict.fromkeys(named):
+    for (name, topic_id), count in counts.items():
+        if name is None and topic_id in named_twice:
+            continue  # Answered under its name.
         result = DeletableTopicResult(name=name, topic_id=topic_id)
         response.responses.append(result)
         with error_of(result):
-            if (name, topic_id) in problems:
-                raise problems[name, topic_id]
+            _check_naming(name, topic_id, count)
             result.name, result.topic_id = _find(state, name, topic_id)
+            if result.topic_id in named_twice:
+                raise refuse(
+                    ErrorCode.INVALID_REQUEST,
+                    "The provided topic name maps to an ID that was already supplied.",
+                )
             records.append((RemoveTopicRecord(topic_id=result.topic_id), 0))
     return Decision(records, response)
 
 
-def _naming_problems(
-    state: ControllerState, named: list[tuple[str | None, Uuid]]
-) -> dict[tuple[str | None, Uuid], KafkaError]:
-    """What is wrong with how topics are named, by (name, id)."""
-    counts = Counter(named)
-    ids = {topic_id for name, topic_id in named if name is None}
-    problems = {}
-    for name, topic_id in counts:
-        topic = state.image.topic(name) if name is not None else None
-        if name is None and not topic_id:
-            problem = "Neither topic name nor id were specified."
-        elif name is not None and topic_id:
-            problem = "You may not specify both topic name and topic id."
-        elif counts[name, topic_id] > 1:
-            problem = "Duplicate topic id." if name is None else "Duplicate topic name."
-        elif topic is not None and topic.id in ids:
-            problem = "The provided topic name maps to an ID that was already supplied."
-        else:
-            continue
-        problems[name, topic_id] = refuse(ErrorCode.INVALID_REQUEST, problem)
-    return problems
+def _check_naming(name: str | None, topic_id: Uuid, count: int) -> None:
+    """A topic is named once, by its name or by its id."""
+    if name is None and not topic_id:
+        problem = "Neither topic name nor id were specified."
+    elif name is not None and topic_id:
+        problem = "You may not specify both topic name and topic id."
+    elif count > 1:
+        problem = "Duplicate topic id." if name is None else "Duplicate topic name."
+    else:
+        return
+    raise refuse(ErrorCode.INVALID_REQUEST, problem)
 
 
 def _find(state: ControllerState, name: str | None, topic_id: Uuid) -> tuple[str, Uuid]:
