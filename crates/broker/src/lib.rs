@@ -1,1 +1,48 @@
-//! Partitions of this node: Produce, Fetch, ListOffsets, Metadata and their kin.
+//! Partitions of this node: Produce, Fetch, ListOffsets, Metadata and their kin, answered without Python.
+//!
+//! [`Broker`] is shared by all threads. A request comes as [`BrokerRequest`] and leaves as [`Handled`]; the crate
+//! knows no socket, no clock and no interpreter, so whoever has a mailbox and a time can drive it. Where things
+//! are: `partition` is a replica (its `leader` counts who is in sync, `append` and `read` are what a leader does),
+//! `waiters` is what parked requests hang on, a file for each API, `apply` follows the image, `housekeeping` and
+//! `log_dirs` do what comes back or moves.
+//!
+//! Locks, in the order in which they may be taken; none is held while a disk syncs, but by `apply` and `tick`:
+//!
+//! 1. `Broker::applying` and `Broker::timers` (threads that own no connection)
+//! 2. a partition's role, held for reading while its log is read or appended to
+//! 3. a partition's log
+//! 4. leaves: the lists of waiters, the log manager's maps, the fetch session cache (then one session in it),
+//!    effects, failed directories
+
+mod api_versions;
+mod append;
+mod apply;
+mod authorize;
+mod broker;
+mod cluster_view;
+mod current_leader;
+mod delete_records;
+mod describe_producers;
+pub mod error_code;
+mod fetch;
+mod fetch_session;
+mod housekeeping;
+pub mod leader;
+mod list_offsets;
+mod log_dirs;
+mod metadata;
+mod offset_for_leader_epoch;
+mod partition;
+mod produce;
+mod read;
+mod request;
+mod settings;
+mod topic_name;
+mod topic_partitions;
+mod waiters;
+
+pub use broker::{Broker, Effect};
+pub use log_dirs::{LogDirInfo, ReplicaInfo};
+pub use request::{BrokerRequest, Chunk, Handled, Parked, Ticket};
+pub use settings::{ApiRange, BrokerSettings, SupportedFeature};
+pub use waiters::Wake;

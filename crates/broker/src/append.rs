@@ -1,0 +1,173 @@
+//! A leader appends what clients produce.
+
+use barnabas_log::{AppendBatch, AppendError, AppendOrigin, Checked, LogError, ProducerError};
+use barnabas_protocol::batch;
+use barnabas_protocol::batch_validate::{validate, InvalidKind, InvalidRecords};
+use barnabas_protocol::{Millis, Offset};
+
+use crate::error_code;
+use crate::partition::Partition;
+use crate::read::log_error_code;
+use crate::waiters::Move;
+
+/// acks: the leader waits for the whole ISR.
+pub(crate) const ACKS_ALL: i16 = -1;
+
+/// Where the records are now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Appended {
+    /// First offset.
+    pub(crate) base_offset: Offset,
+    /// Last offset.
+    pub(crate) last_offset: Offset,
+    /// The append time where it counts, or the time of what was there before; -1 otherwise.
+    pub(crate) log_append_time: Millis,
+    /// Log start offset.
+    pub(crate) log_start_offset: Offset,
+}
+
+/// Why records were not appended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProduceError {
+    /// An error that needs no words.
+    #[error("error {0}")]
+    Code(i16),
+    /// A transaction's batch that its coordinator can't be asked about.
+    #[error("the partition can't be shown to be part of the transaction: COORDINATOR_NOT_AVAILABLE")]
+    Unverified,
+    /// The records themselves.
+    #[error(transparent)]
+    Invalid(InvalidRecords),
+    /// What the producer wrote before.
+    #[error(transparent)]
+    Producer(#[from] ProducerError),
+    /// The log.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+impl ProduceError {
+    /// Kafka's error code.
+    pub(crate) fn code(&self) -> i16 {
+        match self {
+            Self::Code(code) => *code,
+            Self::Unverified => error_code::NOT_ENOUGH_REPLICAS,
+            Self::Invalid(invalid) => invalid.code(),
+            Self::Producer(error) => producer_error_code(error),
+            Self::Append(error) => append_error_code(error),
+        }
+    }
+
+    /// Whether the answer tells the log start offset: Kafka does where the log itself refused.
+    pub(crate) fn tells_log_start_offset(&self) -> bool {
+        match self {
+            Self::Code(_) | Self::Unverified => false,
+            Self::Invalid(invalid) => !matches!(
+                invalid.kind,
+                InvalidKind::Corrupt | InvalidKind::TooLarge | InvalidKind::UnsupportedCompressionType
+            ),
+            Self::Producer(_) => true,
+            Self::Append(error) => !matches!(error, AppendError::Log(_)),
+        }
+    }
+
+    /// The disk's failure behind it, if that is what it is.
+    pub(crate) fn storage_failure(&self) -> Option<&LogError> {
+        match self {
+            Self::Append(AppendError::Log(error)) if error.is_storage_failure() => Some(error),
+            _ => None,
+        }
+    }
+}
+
+fn append_error_code(error: &AppendError) -> i16 {
+    match error {
+        AppendError::Log(error) => log_error_code(error),
+        AppendError::Batch(_) => error_code::CORRUPT_MESSAGE,
+        AppendError::RecordListTooLarge { .. } => error_code::RECORD_LIST_TOO_LARGE,
+        AppendError::Offset { .. } => error_code::UNKNOWN_SERVER_ERROR,
+    }
+}
+
+fn producer_error_code(error: &ProducerError) -> i16 {
+    match error {
+        ProducerError::OutOfOrderSequence { .. } => error_code::OUT_OF_ORDER_SEQUENCE_NUMBER,
+        ProducerError::InvalidProducerEpoch { .. } => error_code::INVALID_PRODUCER_EPOCH,
+        ProducerError::TransactionalWriteExpected { .. } => error_code::INVALID_TXN_STATE,
+        ProducerError::TransactionCoordinatorFenced { .. } => error_code::TRANSACTION_COORDINATOR_FENCED,
+    }
+}
+
+impl Partition {
+    /// Appends the one batch of `records`, as Produce of `version` has it.
+    pub(crate) fn append(
+        &self,
+        records: &[u8],
+        version: i16,
+        acks: i16,
+        now: Millis,
+    ) -> Result<Appended, ProduceError> {
+        let role = self.role.read();
+        let leader = role.leader(-1).map_err(ProduceError::Code)?;
+        let config = self.config.load();
+        if acks == ACKS_ALL && leader.is_under_min_isr(config.log.min_insync_replicas) {
+            return Err(ProduceError::Code(error_code::NOT_ENOUGH_REPLICAS));
+        }
+        // The costly part, a walk over all records, happens before the log is locked.
+        let validated = validate(records, version, &config.validation, now).map_err(ProduceError::Invalid)?;
+        let log = self.log.load();
+        let mut log = log.write();
+        let given = validated.header();
+        // KIP-890: a transaction's first batch here needs the word of its coordinator, and there is none to ask.
+        if given.is_transactional()
+            && given.has_producer_id()
+            && !log.producers().has_ongoing_transaction(given.producer_id, given.producer_epoch)
+        {
+            return Err(ProduceError::Unverified);
+        }
+        match log.check_producer(validated.header(), AppendOrigin::Client)? {
+            Checked::New => {}
+            Checked::Duplicate { first_offset, last_offset, timestamp } => {
+                return Ok(Appended {
+                    base_offset: first_offset,
+                    last_offset,
+                    log_append_time: timestamp,
+                    log_start_offset: log.log_start_offset(),
+                });
+            }
+        }
+        let mut header = validated.header_bytes(log.log_end_offset());
+        batch::set_partition_leader_epoch(&mut header, leader.leader_epoch);
+        let append = AppendBatch { header, records: validated.records_bytes() };
+        let info = log.append_as_leader(&[append], now)?;
+        let (before, after) = self.raise_high_watermark(leader, &mut log, now);
+        drop(log);
+        // Without a move of the high watermark it is news all the same: followers read beyond it.
+        let bytes = if after - before > info.last_offset - info.first_offset + 1 {
+            i64::MAX
+        } else {
+            info.bytes as i64
+        };
+        self.waiters.moved(Move { bytes, high_watermark: after, low_watermark: info.log_start_offset });
+        Ok(Appended {
+            base_offset: info.first_offset,
+            last_offset: info.last_offset,
+            log_append_time: validated.log_append_time().unwrap_or(-1),
+            log_start_offset: info.log_start_offset,
+        })
+    }
+
+    /// Whether the whole ISR has everything up to `last_offset`: Ok(true) when it has, Ok(false) when it has
+    /// not yet, an error when it never will in this leadership.
+    pub(crate) fn is_committed(&self, last_offset: Offset) -> Result<bool, i16> {
+        let role = self.role.read();
+        let leader = role.leader(-1)?;
+        if self.log.load().read().high_watermark() <= last_offset {
+            return Ok(false);
+        }
+        if leader.is_under_min_isr(self.config.load().log.min_insync_replicas) {
+            return Err(error_code::NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,372 @@
+//! Produce: records to the logs, and the answer when as many replicas have them as the client wants.
+//!
+//! A partition that a request names twice is written once, with what was said last, as in Apache Kafka.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use barnabas_image::MetadataImage;
+use barnabas_protocol::batch::{batches, BatchHeader};
+use barnabas_protocol::generated::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use barnabas_protocol::generated::produce_response::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, ProduceResponse,
+    TopicProduceResponse,
+};
+use barnabas_protocol::wire::{Reader, Records};
+use barnabas_protocol::{LeaderEpoch, Millis, NodeId, Offset, PartitionIndex, TopicId, Uuid};
+
+use crate::append::{ProduceError, ACKS_ALL};
+use crate::authorize::{allowed, Operation, Resource};
+use crate::broker::Broker;
+use crate::current_leader::{current_leader, endpoints, Node};
+use crate::error_code;
+use crate::partition::Partition;
+use crate::request::{BrokerRequest, Handled, Parked, ReplyTo, Waiting};
+use crate::topic_name;
+use crate::waiters::{Registration, Wake, Want};
+
+pub(crate) const KEY: i16 = 0;
+const FLEXIBLE_FROM: i16 = 9;
+/// Topics are named by id from here on.
+const IDS_FROM: i16 = 13;
+
+/// The answer for one partition, complete or waiting for `until`.
+#[derive(Debug, Default)]
+struct PartitionAnswer {
+    index: PartitionIndex,
+    error_code: i16,
+    base_offset: Offset,
+    log_append_time: Millis,
+    log_start_offset: Offset,
+    record_errors: Vec<(i32, String)>,
+    message: Option<String>,
+    leader: Option<(NodeId, LeaderEpoch)>,
+    until: Option<(Arc<Partition>, Offset)>,
+}
+
+impl PartitionAnswer {
+    fn error(index: PartitionIndex, error_code: i16) -> PartitionAnswer {
+        PartitionAnswer {
+            index,
+            error_code,
+            base_offset: -1,
+            log_append_time: -1,
+            log_start_offset: -1,
+            ..PartitionAnswer::default()
+        }
+    }
+}
+
+#[derive(Debug)]
+struct TopicAnswer {
+    name: Arc<str>,
+    id: TopicId,
+    partitions: Vec<PartitionAnswer>,
+}
+
+/// A Produce whose records are in the leader's log and not yet in those of the whole ISR.
+pub(crate) struct ParkedProduce {
+    reply_to: ReplyTo,
+    topics: Vec<TopicAnswer>,
+    nodes: Vec<Node>,
+    deadline: Millis,
+    wake: Arc<dyn Wake>,
+    /// Held for its drop, which takes the request out of the partitions' lists.
+    _registration: Registration,
+}
+
+impl Broker {
+    pub(crate) fn produce(&self, request: &BrokerRequest<'_>) -> Handled {
+        let version = request.api_version;
+        let asked = match ProduceRequest::decode(&mut Reader::new(request.body), version) {
+            Ok(asked) => asked,
+            Err(error) => return error.into(),
+        };
+        let image = self.image();
+        let topics = match refused(&asked, request) {
+            Some(error) => all_refused(&asked, error),
+            None => self.produce_topics(&asked, request, &image),
+        };
+        let failed =
+            || topics.iter().flat_map(|topic| &topic.partitions).find(|answer| answer.error_code != 0);
+        if asked.acks == 0 {
+            // The client expects no answer: a closed connection is how it learns to look for the leader anew.
+            return match failed() {
+                None => Handled::NoReply,
+                Some(answer) => {
+                    Handled::Close(format!("produce with acks=0 failed: error {}", answer.error_code))
+                }
+            };
+        }
+        let leaders = topics.iter().flat_map(|topic| &topic.partitions).filter_map(|answer| answer.leader);
+        let nodes = endpoints(&image, leaders.map(|(id, _)| id), request.listener);
+        let deadline = request.now.saturating_add(asked.timeout_ms.max(0).into());
+        let waits = topics.iter().flat_map(|topic| &topic.partitions).any(|answer| answer.until.is_some());
+        if !waits {
+            return reply(request.reply_to(), &topics, &nodes);
+        }
+        wait(request.reply_to(), topics, nodes, deadline, request.ticket.wake(), request.now)
+    }
+
+    pub(crate) fn resume_produce(&self, parked: ParkedProduce, now: Millis) -> Handled {
+        let ParkedProduce { reply_to, topics, nodes, deadline, wake, _registration } = parked;
+        wait(reply_to, topics, nodes, deadline, wake, now)
+    }
+
+    fn produce_topics(
+        &self,
+        asked: &ProduceRequest<'_>,
+        request: &BrokerRequest<'_>,
+        image: &MetadataImage,
+    ) -> Vec<TopicAnswer> {
+        let mut topics: Vec<TopicAnswer> = Vec::with_capacity(asked.topic_data.len());
+        for (topic, partitions) in last_said(&asked.topic_data) {
+            let found = match request.api_version >= IDS_FROM {
+                true => image.topics.by_id(topic.topic_id),
+                false => image.topics.by_name(topic.name),
+            };
+            let mut answer = TopicAnswer {
+                name: found.map_or_else(|| topic.name.into(), |found| found.name.clone()),
+                id: found.map_or(topic.topic_id, |found| found.id),
+                partitions: Vec::with_capacity(partitions.len()),
+            };
+            let refused = match found {
+                None if request.api_version >= IDS_FROM => Some(error_code::UNKNOWN_TOPIC_ID),
+                None => Some(error_code::UNKNOWN_TOPIC_OR_PARTITION),
+                Some(found) => may_write(request, &found.name),
+            };
+            for data in partitions {
+                let one = match refused {
+                    Some(error) => PartitionAnswer::error(data.index, error),
+                    None => self.produce_partition(answer.id, data, asked.acks, request, image),
+                };
+                answer.partitions.push(one);
+            }
+            topics.push(answer);
+        }
+        topics
+    }
+
+    fn produce_partition(
+        &self,
+        topic_id: TopicId,
+        data: &PartitionProduceData<'_>,
+        acks: i16,
+        request: &BrokerRequest<'_>,
+        image: &MetadataImage,
+    ) -> PartitionAnswer {
+        let index = data.index;
+        let partition = match self.partition(topic_id, index) {
+            Ok(partition) => partition,
+            Err(error) => return PartitionAnswer::error(index, error),
+        };
+        // Null records make Kafka 4.3.1 stop answering the connection.
+        let Records::Bytes(records) = data.records else {
+            return PartitionAnswer::error(index, error_code::INVALID_RECORD);
+        };
+        match partition.append(records, request.api_version, acks, request.now) {
+            Ok(appended) => PartitionAnswer {
+                index,
+                base_offset: appended.base_offset,
+                log_append_time: appended.log_append_time,
+                log_start_offset: appended.log_start_offset,
+                until: (acks == ACKS_ALL).then_some((partition, appended.last_offset)),
+                ..PartitionAnswer::default()
+            },
+            Err(error) => {
+                if let Some(failure) = error.storage_failure() {
+                    self.storage_failed(&partition, failure);
+                }
+                self.failed(&partition, records, error, image)
+            }
+        }
+    }
+
+    fn failed(
+        &self,
+        partition: &Partition,
+        records: &[u8],
+        error: ProduceError,
+        image: &MetadataImage,
+    ) -> PartitionAnswer {
+        let code = error.code();
+        let mut answer = PartitionAnswer::error(partition.index, code);
+        if error.tells_log_start_offset() && is_one_batch(records) {
+            answer.log_start_offset = partition.log.load().read().log_start_offset();
+        }
+        if code == error_code::NOT_LEADER_OR_FOLLOWER {
+            answer.leader = Some(current_leader(image, partition.topic_id, partition.index));
+        }
+        match error {
+            ProduceError::Code(_) => {}
+            ProduceError::Invalid(invalid) => {
+                answer.message = Some(invalid.message);
+                answer.record_errors = invalid.record_errors;
+            }
+            error => answer.message = Some(error.to_string()),
+        }
+        answer
+    }
+}
+
+/// Why nothing of the request is done, if so.
+fn refused(asked: &ProduceRequest<'_>, request: &BrokerRequest<'_>) -> Option<i16> {
+    let transactional = asked.topic_data.iter().flat_map(|topic| &topic.partition_data).any(is_transactional);
+    if transactional {
+        let may = |id| allowed(request, Operation::Write, Resource::TransactionalId(id));
+        if !asked.transactional_id.is_some_and(may) {
+            return Some(error_code::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+        }
+    }
+    (!(-1..=1).contains(&asked.acks)).then_some(error_code::INVALID_REQUIRED_ACKS)
+}
+
+fn is_transactional(data: &PartitionProduceData<'_>) -> bool {
+    let header = data.records.bytes().map(BatchHeader::parse);
+    header.is_some_and(|header| header.is_ok_and(|header| header.is_transactional()))
+}
+
+fn is_one_batch(records: &[u8]) -> bool {
+    let mut batches = batches(records);
+    batches.next().is_some_and(|batch| batch.is_ok()) && !batches.next().is_some_and(|batch| batch.is_ok())
+}
+
+fn may_write(request: &BrokerRequest<'_>, topic: &str) -> Option<i16> {
+    if !allowed(request, Operation::Write, Resource::Topic(topic)) {
+        return Some(error_code::TOPIC_AUTHORIZATION_FAILED);
+    }
+    let by_admin = request.client_id == Some(topic_name::ADMIN_CLIENT_ID);
+    (topic_name::is_internal(topic) && !by_admin).then_some(error_code::INVALID_TOPIC_EXCEPTION)
+}
+
+fn all_refused(asked: &ProduceRequest<'_>, error: i16) -> Vec<TopicAnswer> {
+    let refused =
+        |(topic, partitions): (&TopicProduceData<'_>, Vec<&PartitionProduceData<'_>>)| TopicAnswer {
+            name: topic.name.into(),
+            id: topic.topic_id,
+            partitions: partitions.iter().map(|data| PartitionAnswer::error(data.index, error)).collect(),
+        };
+    last_said(&asked.topic_data).into_iter().map(refused).collect()
+}
+
+/// Each topic and partition once, in the order of their first mention, with what was said of them last.
+/// Topics without partitions are left out.
+fn last_said<'r, 'a>(
+    topics: &'r [TopicProduceData<'a>],
+) -> Vec<(&'r TopicProduceData<'a>, Vec<&'r PartitionProduceData<'a>>)> {
+    if let [topic] = topics {
+        if let [data] = &topic.partition_data[..] {
+            return vec![(topic, vec![data])];
+        }
+    }
+    let mut said: Vec<(&TopicProduceData<'a>, Vec<&PartitionProduceData<'a>>)> = Vec::new();
+    let mut topic_places: HashMap<(&str, Uuid), usize> = HashMap::new();
+    let mut places: HashMap<(usize, PartitionIndex), usize> = HashMap::new();
+    for topic in topics.iter().filter(|topic| !topic.partition_data.is_empty()) {
+        let at = *topic_places.entry((topic.name, topic.topic_id)).or_insert_with(|| {
+            said.push((topic, Vec::new()));
+            said.len() - 1
+        });
+        for data in &topic.partition_data {
+            let partitions = &mut said[at].1;
+            let place = *places.entry((at, data.index)).or_insert(partitions.len());
+            match partitions.get_mut(place) {
+                Some(earlier) => *earlier = data,
+                None => partitions.push(data),
+            }
+        }
+    }
+    said
+}
+
+/// Answers when every partition is committed or failed, or when time is up; parks otherwise.
+fn wait(
+    reply_to: ReplyTo,
+    mut topics: Vec<TopicAnswer>,
+    nodes: Vec<Node>,
+    deadline: Millis,
+    wake: Arc<dyn Wake>,
+    now: Millis,
+) -> Handled {
+    if settle(&mut topics, now >= deadline) {
+        return reply(reply_to, &topics, &nodes);
+    }
+    let mut registration = Registration::new(wake.clone(), 0);
+    for (partition, last_offset) in
+        topics.iter().flat_map(|topic| &topic.partitions).filter_map(|a| a.until.as_ref())
+    {
+        registration.wait(partition.clone(), Want::HighWatermark(last_offset + 1));
+    }
+    // Whatever moved between the first look and the registration is seen now.
+    if settle(&mut topics, false) {
+        return reply(reply_to, &topics, &nodes);
+    }
+    let parked = ParkedProduce { reply_to, topics, nodes, deadline, wake, _registration: registration };
+    Handled::Park { deadline, state: Parked(Waiting::Produce(Box::new(parked))) }
+}
+
+/// Ends the waits that are over. Returns whether all are.
+fn settle(topics: &mut [TopicAnswer], time_is_up: bool) -> bool {
+    let mut settled = true;
+    for answer in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        let Some((partition, last_offset)) = &answer.until else { continue };
+        match partition.is_committed(*last_offset) {
+            Ok(true) => answer.until = None,
+            Ok(false) if time_is_up => fail(answer, error_code::REQUEST_TIMED_OUT),
+            Ok(false) => settled = false,
+            Err(error) => fail(answer, error),
+        }
+    }
+    settled
+}
+
+fn fail(answer: &mut PartitionAnswer, error_code: i16) {
+    answer.error_code = error_code;
+    answer.until = None;
+}
+
+fn reply(reply_to: ReplyTo, topics: &[TopicAnswer], nodes: &[Node]) -> Handled {
+    let response = ProduceResponse {
+        responses: topics.iter().map(topic_response).collect(),
+        throttle_time_ms: 0,
+        node_endpoints: nodes
+            .iter()
+            .map(|node| NodeEndpoint {
+                node_id: node.id,
+                host: &node.host,
+                port: node.port,
+                rack: node.rack.as_deref(),
+            })
+            .collect(),
+    };
+    reply_to.reply(FLEXIBLE_FROM, Vec::new(), |writer, version| response.encode(writer, version))
+}
+
+fn topic_response(topic: &TopicAnswer) -> TopicProduceResponse<'_> {
+    TopicProduceResponse {
+        name: &topic.name,
+        topic_id: topic.id,
+        partition_responses: topic.partitions.iter().map(partition_response).collect(),
+    }
+}
+
+fn partition_response(answer: &PartitionAnswer) -> PartitionProduceResponse<'_> {
+    let (leader_id, leader_epoch) = answer.leader.unwrap_or((-1, -1));
+    PartitionProduceResponse {
+        index: answer.index,
+        error_code: answer.error_code,
+        base_offset: answer.base_offset,
+        log_append_time_ms: answer.log_append_time,
+        log_start_offset: answer.log_start_offset,
+        record_errors: answer
+            .record_errors
+            .iter()
+            .map(|(index, message)| BatchIndexAndErrorMessage {
+                batch_index: *index,
+                batch_index_error_message: Some(message),
+            })
+            .collect(),
+        error_message: answer.message.as_deref(),
+        current_leader: LeaderIdAndEpoch { leader_id, leader_epoch },
+    }
+}

@@ -1,0 +1,146 @@
+//! How a request comes to the broker and how its answer leaves.
+//!
+//! The types mirror those of the network's service without knowing them: whoever has both (the binding crate,
+//! a simulator, a test) turns one into the other, field by field.
+
+use std::sync::Arc;
+
+use barnabas_disk::FileSlice;
+use barnabas_protocol::wire::{DecodeError, EncodeError, Writer};
+use barnabas_protocol::Millis;
+
+use crate::delete_records::ParkedDeleteRecords;
+use crate::fetch::ParkedFetch;
+use crate::produce::ParkedProduce;
+use crate::waiters::Wake;
+
+/// Gives a handle that wakes the request after it was parked.
+pub trait Ticket {
+    /// The handle; asked for only when the request parks.
+    fn wake(&self) -> Arc<dyn Wake>;
+}
+
+/// One request, header decoded.
+#[derive(Clone, Copy)]
+pub struct BrokerRequest<'a> {
+    /// API key of the header.
+    pub api_key: i16,
+    /// API version of the header.
+    pub api_version: i16,
+    /// Repeated in the response.
+    pub correlation_id: i32,
+    /// Client id of the header.
+    pub client_id: Option<&'a str>,
+    /// Name of the listener that the client came in by.
+    pub listener: &'a Arc<str>,
+    /// The message without its header.
+    pub body: &'a [u8],
+    /// The time.
+    pub now: Millis,
+    /// Whether the answer may be [`Handled::Cold`]; false when Python asks again after it has done its part.
+    pub cold_allowed: bool,
+    /// Wakes the request when it parks.
+    pub ticket: &'a dyn Ticket,
+}
+
+impl BrokerRequest<'_> {
+    pub(crate) fn reply_to(&self) -> ReplyTo {
+        ReplyTo { api_key: self.api_key, api_version: self.api_version, correlation_id: self.correlation_id }
+    }
+}
+
+/// Part of a response.
+#[derive(Debug, Clone)]
+pub enum Chunk {
+    /// Bytes in memory.
+    Bytes(Vec<u8>),
+    /// Bytes of a file, to be sent without being read where the platform can.
+    File(FileSlice),
+}
+
+/// What became of a request.
+pub enum Handled {
+    /// The response: header and body, without the length prefix.
+    Reply(Vec<Chunk>),
+    /// There is no response (Produce with acks=0).
+    NoReply,
+    /// Nothing to say yet: call `Broker::resume` when the ticket wakes, or at `deadline`. Dropping the state
+    /// (the connection is gone) is safe.
+    Park {
+        /// When to resume at the latest.
+        deadline: Millis,
+        /// Handed back to `Broker::resume`.
+        state: Parked,
+    },
+    /// Python must do something first or altogether.
+    Cold,
+    /// The connection must be closed, for this reason.
+    Close(String),
+}
+
+/// A request that waits.
+pub struct Parked(pub(crate) Waiting);
+
+pub(crate) enum Waiting {
+    Fetch(Box<ParkedFetch>),
+    Produce(Box<ParkedProduce>),
+    DeleteRecords(Box<ParkedDeleteRecords>),
+}
+
+impl From<DecodeError> for Handled {
+    fn from(error: DecodeError) -> Handled {
+        Handled::Close(format!("malformed request: {error}"))
+    }
+}
+
+/// What of a request its answer needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReplyTo {
+    pub(crate) api_key: i16,
+    pub(crate) api_version: i16,
+    pub(crate) correlation_id: i32,
+}
+
+impl ReplyTo {
+    /// The answer that `encode` writes in the request's version; `flexible_from` is the first version with
+    /// tagged fields. `files[i]` goes where records with index `i` were announced.
+    pub(crate) fn reply(
+        self,
+        flexible_from: i16,
+        files: Vec<FileSlice>,
+        encode: impl FnOnce(&mut Writer, i16) -> Result<(), EncodeError>,
+    ) -> Handled {
+        let mut writer = Writer::append_to(Vec::with_capacity(256));
+        writer.i32(self.correlation_id);
+        // ApiVersions keeps the old header for good: its reader does not know yet what the other side speaks.
+        if self.api_version >= flexible_from && self.api_key != crate::api_versions::KEY {
+            writer.uvarint(0);
+        }
+        match encode(&mut writer, self.api_version) {
+            Ok(()) => Handled::Reply(chunks(writer, files)),
+            Err(error) => Handled::Close(format!("response does not fit: {error}")),
+        }
+    }
+}
+
+fn chunks(writer: Writer, files: Vec<FileSlice>) -> Vec<Chunk> {
+    if writer.splices.is_empty() {
+        return vec![Chunk::Bytes(writer.bytes)];
+    }
+    let mut chunks = Vec::with_capacity(2 * writer.splices.len() + 1);
+    let mut files: Vec<Option<FileSlice>> = files.into_iter().map(Some).collect();
+    let mut start = 0;
+    for splice in &writer.splices {
+        if splice.position > start {
+            chunks.push(Chunk::Bytes(writer.bytes[start..splice.position].to_vec()));
+        }
+        start = splice.position;
+        let file = files.get_mut(splice.index as usize).and_then(Option::take);
+        assert!(file.as_ref().is_some_and(|file| file.length == splice.length), "records have their file");
+        chunks.extend(file.map(Chunk::File));
+    }
+    if start < writer.bytes.len() {
+        chunks.push(Chunk::Bytes(writer.bytes[start..].to_vec()));
+    }
+    chunks
+}
