@@ -286,22 +286,22 @@ impl Segment {
         Ok(())
     }
 
-    /// Removes batches from the one that contains `offset` on. Returns how many bytes went.
+    /// Removes batches from the one that contains `offset` on. Returns the first offset that is gone.
     pub(crate) fn truncate_to(
         &mut self,
         place: &Place,
         offset: Offset,
         now: Millis,
-    ) -> Result<u64, LogError> {
-        let Some((position, _)) = self.find(place, offset)? else { return Ok(0) };
+    ) -> Result<Offset, LogError> {
+        let Some((position, header)) = self.find(place, offset)? else { return Ok(offset) };
         self.offset_index.truncate_to(place, offset)?;
         self.time_index.truncate_to(place, offset)?;
-        self.cut(place, position, now)
+        self.cut(place, position, now)?;
+        Ok(offset.min(header.base_offset))
     }
 
     /// Cuts the file at `position`, where a batch begins; the indexes do not point behind it any more.
-    pub(crate) fn cut(&mut self, place: &Place, position: u64, now: Millis) -> Result<u64, LogError> {
-        let removed = self.size - position;
+    pub(crate) fn cut(&mut self, place: &Place, position: u64, now: Millis) -> Result<(), LogError> {
         self.file(place)?.set_len(position).at("cut", &self.path(place))?;
         self.size = position;
         self.bytes_since_index_entry = 0;
@@ -310,8 +310,7 @@ impl Segment {
             self.created = now;
             self.first_timestamp = OnceLock::new();
         }
-        self.learn_max_timestamp(place)?;
-        Ok(removed)
+        self.learn_max_timestamp(place)
     }
 
     /// Finds the largest timestamp where the time index may not have it: behind its last entry.

@@ -10,7 +10,7 @@ use crate::transaction_index;
 
 impl Log {
     /// Removes everything from the batch that contains `offset` on, as a follower does whose log has left the
-    /// leader's. Returns whether any record was removed.
+    /// leader's. The log then ends at `offset`, or where that batch began. Returns whether anything was removed.
     pub fn truncate_to(&mut self, offset: Offset, now: Millis) -> Result<bool, LogError> {
         if offset >= self.log_end_offset {
             if self.epochs.truncate_from_end(offset) {
@@ -28,7 +28,7 @@ impl Log {
             self.remove_last_segment()?;
         }
         let last = self.segments.len() - 1;
-        self.segments[last].truncate_to(&self.place, offset, now)?;
+        let offset = self.segments[last].truncate_to(&self.place, offset, now)?;
         transaction_index::truncate_to(&self.place, self.segments[last].base_offset, offset)?;
         self.log_end_offset = offset;
         self.recovery_point = self.recovery_point.min(offset);
