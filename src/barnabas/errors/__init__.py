@@ -36,7 +36,7 @@ class KafkaError(BarnabasError):
 
     @staticmethod
     def for_code(code: int, message: str | None = None) -> KafkaError:
-        """The exception of an error code; for a code that is not known, UnknownServerError with the number."""
+        """The exception of an error code; for an unknown code, UnknownServerError with the number."""
         from barnabas.errors.by_code import BY_CODE
 
         if code == NO_ERROR:
