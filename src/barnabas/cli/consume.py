@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _BATCH_MAX = 500
 _POLL_SECONDS = 0.5
+_END_WAIT_MS = 20
 
 
 @click.command()
@@ -103,7 +104,7 @@ def consume(
         raise click.UsageError(str(error)) from None
     if follow is None:
         follow = position.word == start_position.END
-    consumer = _consumer(connection, isolation)
+    consumer = _consumer(connection, isolation, follow=follow)
     try:
         assignment = _assignment(consumer, connection, topic, partitions, position)
         consumer.assign(assignment)
@@ -127,7 +128,7 @@ def _formatter(form: str, keys: bool, headers: bool, timestamps: bool, offsets: 
     raise ValueError(f"'{form}' is no format: text, json, hex, or a template such as '%k: %v'")
 
 
-def _consumer(connection: Connection, isolation: str) -> "Consumer":
+def _consumer(connection: Connection, isolation: str, *, follow: bool) -> "Consumer":
     from confluent_kafka import Consumer, KafkaException
 
     connection.check_reachable()
@@ -139,6 +140,8 @@ def _consumer(connection: Connection, isolation: str) -> "Consumer":
                 enable_partition_eof=True,
                 auto_offset_reset="earliest",
                 isolation_level=isolation,
+                # The end of a partition is told by a fetch that waited in vain: it need not wait long.
+                fetch_wait_max_ms=int(_POLL_SECONDS * 1000) if follow else _END_WAIT_MS,
             )
         )
     except KafkaException as error:
@@ -190,7 +193,9 @@ def _records(consumer: "Consumer", partitions: int, *, follow: bool) -> Iterator
     ended: set[int] = set()
     while follow or len(ended) < partitions:
         batch = []
-        for message in consumer.consume(_BATCH_MAX, _POLL_SECONDS):
+        # `consume` would wait until the batch is full: wait for one record, then take what is there.
+        first = consumer.poll(_POLL_SECONDS)
+        for message in [first, *consumer.consume(_BATCH_MAX, 0)] if first is not None else []:
             error = message.error()
             if error is None:
                 batch.append(_record(message))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Producer
 
 _QUEUE_WAIT_SECONDS = 0.1
+_CREATION_POLL_SECONDS = 0.05
 
 
 @click.command()
@@ -165,14 +166,26 @@ def _producer(connection: Connection, topic: str, compression: str, acks: str) -
                 compression_type=compression, acks=acks, linger_ms=5, enable_idempotence=acks == "all"
             )
         )
-        metadata = producer.list_topics(topic, timeout=CONNECT_SECONDS_MAX * 2)
+        _await_topic(producer, topic)
     except KafkaException as error:
-        raise CommandFailed(
-            f"The cluster at {connection.bootstrap} does not answer: {sentence(error)}"
-        ) from error
-    if (problem := metadata.topics[topic].error) is not None and not problem.retriable():
-        raise CommandFailed(f"Topic {topic} can't be written: {sentence(problem)}")
+        problem = sentence(error)
+        raise CommandFailed(f"The cluster at {connection.bootstrap} does not answer: {problem}") from error
     return producer
+
+
+def _await_topic(producer: "Producer", topic: str) -> None:
+    """Waits for a topic that the brokers create because it was asked for."""
+    from confluent_kafka import KafkaError
+
+    coming = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
+    deadline = time.monotonic() + CONNECT_SECONDS_MAX
+    while True:
+        problem = producer.list_topics(topic, timeout=CONNECT_SECONDS_MAX * 2).topics[topic].error
+        if problem is None:
+            return
+        if problem.code() not in coming or time.monotonic() > deadline:
+            raise CommandFailed(f"Topic {topic} can't be written: {sentence(problem)}")
+        time.sleep(_CREATION_POLL_SECONDS)
 
 
 def _lines(stream: BinaryIO) -> Any:

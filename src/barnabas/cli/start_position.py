@@ -43,7 +43,7 @@ def parse_start(text: str, now_ms: int) -> StartPosition:
         ago = sum(int(count) * _UNITS[unit] for count, unit in _PART.findall(text))
         return StartPosition(timestamp_ms=max(now_ms - ago, 0))
     try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
+        seconds = datetime.fromisoformat(text).timestamp()  # Without a zone it is local time.
+    except (ValueError, OverflowError):
         raise ValueError(f"'{text}' is no position. Write one of: {EXAMPLES}") from None
-    return StartPosition(timestamp_ms=int(time.timestamp() * 1000))  # Without a zone it is local time.
+    return StartPosition(timestamp_ms=max(int(seconds * 1000), 0))

@@ -119,7 +119,8 @@ def delete(connection: Connection, names: Sequence[str], if_exists: bool, yes: b
     if not yes and sys.stdin.isatty():
         what = f"topic {names[0]}" if len(names) == 1 else f"{len(names)} topics ({', '.join(names)})"
         click.confirm(f"Delete {what} with all records?", abort=True, err=True)
-    futures = connection.admin().delete_topics(list(names), request_timeout=REQUEST_SECONDS_MAX)
+    admin = connection.admin()  # Held until the outcome is there: a client that is gone answers nothing.
+    futures = admin.delete_topics(list(names), request_timeout=REQUEST_SECONDS_MAX)
     ignored = {"UNKNOWN_TOPIC_OR_PART"} if if_exists else set()
     _report(futures, "deleted", as_json=as_json, ignored=ignored)
 

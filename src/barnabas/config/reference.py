@@ -48,7 +48,7 @@ def reference() -> str:
 
 
 def _table(keys: Iterable[ConfigKey], broker_defaults: Mapping[str, str] | None) -> str:
-    """One row a config; `broker_defaults` names the broker configs behind a resource's, None for the broker."""
+    """One row a config; `broker_defaults` has the broker configs behind a resource's, None for brokers."""
     third = "changes" if broker_defaults is None else "broker's default"
     head = ("config", "type", "default", "bounds", third, "effect", "what it is for")
     rows = [f"| {' | '.join(head)} |\n", "|--" * len(head) + "|\n"]

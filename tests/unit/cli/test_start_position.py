@@ -1,0 +1,55 @@
+"""What `consume --from` understands."""
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barnabas.cli.start_position import StartPosition, parse_start
+
+NOW = 1_795_248_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("beginning", StartPosition(word="beginning")),
+        ("earliest", StartPosition(word="beginning")),
+        ("end", StartPosition(word="end")),
+        ("latest", StartPosition(word="end")),
+        ("0", StartPosition(offset=0)),
+        ("42", StartPosition(offset=42)),
+        ("-10", StartPosition(before_end=10)),
+        ("-1h", StartPosition(timestamp_ms=NOW - 3_600_000)),
+        ("-1h30m", StartPosition(timestamp_ms=NOW - 5_400_000)),
+        ("-500ms", StartPosition(timestamp_ms=NOW - 500)),
+        ("-2w", StartPosition(timestamp_ms=NOW - 2 * 604_800_000)),
+        ("-9999999w", StartPosition(timestamp_ms=0)),
+        ("@1700000000000", StartPosition(timestamp_ms=1_700_000_000_000)),
+        ("2026-11-21T08:00:00+00:00", StartPosition(timestamp_ms=1_795_248_000_000)),
+        ("2026-11-21T08:00:00Z", StartPosition(timestamp_ms=1_795_248_000_000)),
+    ],
+)
+def test_text_names_a_position(text: str, position: StartPosition) -> None:
+    assert parse_start(text, NOW) == position
+
+
+def test_date_without_a_zone_is_local_time() -> None:
+    local = int(datetime(2026, 11, 21).timestamp() * 1000)
+    assert parse_start("2026-11-21", NOW) == StartPosition(timestamp_ms=local)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-", "-1y", "1h", "@", "--5", "4 2", "-h"])
+def test_anything_else_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no position\. Write one of: beginning, end, 42, -10"):
+        parse_start(text, NOW)
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_a_position_or_refused(text: str) -> None:
+    try:
+        position = parse_start(text, NOW)
+    except ValueError:
+        return
+    assert sum(field is not None for field in position) == 1
