@@ -27,7 +27,7 @@ async def describe_quorum(node: NodeContext, request: ColdRequest) -> DescribeQu
     ]
     # Kafka answers for exactly this one partition or for none.
     if partitions == [(CLUSTER_METADATA_TOPIC, 0)]:
-        return _quorum(node)
+        return _quorum(node, request.api_version)
     error = KafkaError.for_code(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
     return DescribeQuorumResponse(
         topics=[
@@ -47,15 +47,16 @@ async def describe_quorum(node: NodeContext, request: ColdRequest) -> DescribeQu
     )
 
 
-def _quorum(node: NodeContext) -> DescribeQuorumResponse:
+def _quorum(node: NodeContext, version: int) -> DescribeQuorumResponse:
     quorum, now = node.native.quorum(), node.now()
     voter = ReplicaState(
         replica_id=node.node_id,
-        replica_directory_id=quorum.directory_id,
         log_end_offset=quorum.log_end_offset,
         last_fetch_timestamp=now,
         last_caught_up_timestamp=now,
     )
+    if version >= 2:
+        voter.replica_directory_id = quorum.directory_id
     partition = PartitionData(
         partition_index=0,
         leader_id=quorum.leader_id,
@@ -69,5 +70,5 @@ def _quorum(node: NodeContext) -> DescribeQuorumResponse:
     ]
     return DescribeQuorumResponse(
         topics=[TopicData(topic_name=CLUSTER_METADATA_TOPIC, partitions=[partition])],
-        nodes=[Node(node_id=node.node_id, listeners=listeners)],
+        nodes=[Node(node_id=node.node_id, listeners=listeners)] if version >= 2 else (),
     )

@@ -55,9 +55,10 @@ async def delegation_tokens(_node: NodeContext, request: ColdRequest) -> Message
     for name in ("issue_timestamp_ms", "expiry_timestamp_ms", "max_timestamp_ms"):
         if hasattr(response, name):
             setattr(response, name, -1)
-    for prefix in ("", "token_requester_"):
-        if hasattr(response, f"{prefix}principal_type"):
-            setattr(response, f"{prefix}principal_type", "User")
-            setattr(response, f"{prefix}principal_name", "ANONYMOUS")
+    if request.api_key == ApiKey.CREATE_DELEGATION_TOKEN:
+        response.principal_type, response.principal_name = "User", "ANONYMOUS"
+        if request.api_version >= 3:
+            response.token_requester_principal_type = "User"
+            response.token_requester_principal_name = "ANONYMOUS"
     answer: Message = response
     return answer

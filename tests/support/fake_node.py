@@ -1,0 +1,88 @@
+"""A node for handlers: real metadata and decisions, no network, no disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from barnabas._core import MetadataImage
+from barnabas.controller.decision import ControllerState, Decision, Record
+from barnabas.protocol import Message
+from barnabas.server import dispatch
+from tests.support.cluster import CLUSTER_ID, Cluster, numbered
+
+R = TypeVar("R")
+
+
+class FakeNative:
+    """What handlers ask of `barnabas._core.Node`."""
+
+    def __init__(self) -> None:
+        self.directories: list[Any] = []
+        self.moves: list[tuple[str, int, str]] = []
+        self.move_code = 0
+
+    def log_directories(self) -> list[Any]:
+        return self.directories
+
+    def alter_replica_log_dir(self, topic: str, partition: int, path: str) -> int:
+        self.moves.append((topic, partition, path))
+        return self.move_code
+
+    def quorum(self) -> Any:
+        return SimpleNamespace(
+            leader_id=1, leader_epoch=3, high_watermark=20, log_end_offset=21, directory_id=numbered(5)
+        )
+
+
+class FakeNode:
+    """The node that handlers see."""
+
+    def __init__(self, cluster: Cluster | None = None) -> None:
+        self.cluster = cluster or Cluster(1)
+        self.settings = self.cluster.settings
+        self.native: Any = FakeNative()
+        self.time = 1_000_000
+        self.answered_natively: list[int] = []
+
+    node_id = 1
+    cluster_id = CLUSTER_ID
+
+    def now(self) -> int:
+        return self.time
+
+    def image(self) -> MetadataImage:
+        return self.cluster.image
+
+    def state(self) -> ControllerState:
+        return self.cluster.state
+
+    def propose(self, records: Sequence[Record]) -> Awaitable[None]:
+        self.cluster.write(records)
+        return asyncio.sleep(0)
+
+    async def commit(self, decision: Decision[R]) -> R:
+        await self.propose(decision.records)
+        return decision.response
+
+    def answer_natively(self, request: Any) -> None:
+        self.answered_natively.append(request.id)
+
+    async def ask(self, message: Message, version: int | None = None, **header: Any) -> Any:
+        """The response to a request, found as the node finds it."""
+        request: Any = SimpleNamespace(
+            **{
+                "id": 1,
+                "api_key": message.API_KEY,
+                "api_version": message.HIGHEST_VERSION if version is None else version,
+                "correlation_id": 1,
+                "client_id": "test",
+                "listener": "PLAINTEXT",
+                "client_address": "127.0.0.1:40000",
+                "body": message,
+                **header,
+            }
+        )
+        return await dispatch.answer(self, request)
