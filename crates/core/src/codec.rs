@@ -9,6 +9,7 @@ mod objects;
 mod source;
 
 use barnabas_protocol::api::ApiKey;
+use barnabas_protocol::compression::{self, Compression};
 use barnabas_protocol::generated::schemas;
 use barnabas_protocol::table::{self, Schema};
 use barnabas_protocol::wire::{DecodeError, EncodeError, Reader, Writer};
@@ -30,6 +31,12 @@ pub(crate) enum CodecError {
     /// The message does not fit its version.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// The objects of the message would take too much memory.
+    #[error("the message takes over {limit} bytes of memory")]
+    Memory {
+        /// What a message of its size may take.
+        limit: usize,
+    },
     /// Python refused.
     #[error("{0}")]
     Python(#[from] PyErr),
@@ -72,6 +79,22 @@ pub(crate) fn decode<'py>(
     let message = decode_schema(cls.py(), schema, version, &mut reader)?;
     reader.finish().map_err(CodecError::from)?;
     Ok(message)
+}
+
+/// Decompresses with one of Kafka's codecs (1 gzip, 2 snappy, 3 lz4, 4 zstd); ValueError when the data is
+/// damaged or holds more than `bytes_max`.
+#[pyfunction]
+pub(crate) fn decompress<'py>(
+    py: Python<'py>,
+    codec: i8,
+    data: &[u8],
+    bytes_max: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let mut out = Vec::new();
+    Compression::from_id(codec)
+        .and_then(|codec| compression::decompress(codec, data, bytes_max, &mut out))
+        .map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(PyBytes::new(py, &out))
 }
 
 /// The body of a request as a Python message. What follows the message is ignored, as Apache Kafka does.
@@ -131,7 +154,8 @@ fn decode_schema<'py>(
     reader: &mut Reader<'_>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let classes = Classes::of(py, schema)?;
-    Ok(table::decode(schema, version, reader, &mut objects::Objects { py, classes })?)
+    let mut objects = objects::Objects::new(py, classes, reader.remaining());
+    Ok(table::decode(schema, version, reader, &mut objects)?)
 }
 
 /// The table of a generated message class.

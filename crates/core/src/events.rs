@@ -2,6 +2,8 @@
 
 use pyo3::prelude::*;
 
+use crate::uuid::Uuid;
+
 /// A whole request that Python answers.
 #[pyclass(frozen, get_all, module = "barnabas._core")]
 pub(crate) struct ColdRequest {
@@ -19,6 +21,20 @@ pub(crate) struct ColdRequest {
 #[pyclass(frozen, get_all, module = "barnabas._core")]
 pub(crate) struct Committed {
     pub(crate) offset: i64,
+}
+
+/// This node's replica lies in that directory.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct ReplicaDirectory {
+    pub(crate) topic_id: Uuid,
+    pub(crate) partition: i32,
+    pub(crate) directory: Uuid,
+}
+
+/// A log directory has failed.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct DirectoryFailed {
+    pub(crate) directory: Uuid,
 }
 
 /// A line for the log; the level is Python's.

@@ -298,7 +298,7 @@ impl MetadataImage {
         self.0.topics.by_name(name).cloned().map(TopicImage)
     }
 
-    fn topic_by_id(&self, topic_id: Uuid) -> Option<TopicImage> {
+    fn topic_by_id(&self, topic_id: &Uuid) -> Option<TopicImage> {
         self.0.topics.by_id(topic_id.0).cloned().map(TopicImage)
     }
 

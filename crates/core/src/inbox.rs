@@ -12,6 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use barnabas_net::Request;
+use barnabas_protocol::Uuid;
 use parking_lot::Mutex;
 
 /// Log lines that wait for Python; more are counted and dropped, so that a stalled interpreter can't be
@@ -25,6 +26,10 @@ pub(crate) enum Event {
     Request { id: u64, request: Arc<Request> },
     /// Metadata records up to this offset are committed and applied by the broker.
     Committed { offset: i64 },
+    /// This node's replica lies in that directory: to be recorded (AssignReplicasToDirs).
+    ReplicaDirectory { topic_id: Uuid, index: i32, directory: Uuid },
+    /// A log directory has failed: to be recorded.
+    DirectoryFailed { directory: Uuid },
     /// A line for the log.
     Log { level: log::Level, target: String, message: String },
     /// The node can't go on; the reason.
@@ -129,10 +134,5 @@ impl Inbox {
     /// Forgets the requests of a connection that is gone.
     pub(crate) fn forget(&self, connection: barnabas_net::ConnectionId) {
         self.pending.lock().retain(|_, request| request.ticket.connection != connection);
-    }
-
-    /// Requests in Python's hands.
-    pub(crate) fn in_hand(&self) -> usize {
-        self.pending.lock().len()
     }
 }

@@ -1,14 +1,47 @@
 //! The Python extension `barnabas._core`: what crosses between Python and Rust, and nothing else.
+//!
+//! `node` is the face to Python, `running` the node behind it; `inbox` and `events` are the way from Rust to
+//! Python, `codec` turns messages, `image` shows the metadata. No thread of Rust ever calls into Python.
 
+mod clock;
 mod codec;
+mod directories;
+mod events;
+mod image;
+mod inbox;
+mod log_lines;
+mod metadata;
+mod node;
+mod running;
+mod service;
+mod settings;
 mod uuid;
 
+use barnabas_broker::Broker;
 use pyo3::prelude::*;
+
+/// API keys that are answered without Python.
+#[pyfunction]
+fn native_apis() -> Vec<i16> {
+    Broker::NATIVE.to_vec()
+}
 
 /// The native half of barnabas.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<uuid::Uuid>()?;
+    module.add_class::<node::Node>()?;
+    module.add_class::<node::LogDirectory>()?;
+    module.add_class::<node::QuorumInfo>()?;
+    module.add_class::<events::ColdRequest>()?;
+    module.add_class::<events::Committed>()?;
+    module.add_class::<events::ReplicaDirectory>()?;
+    module.add_class::<events::DirectoryFailed>()?;
+    module.add_class::<events::LogLine>()?;
+    module.add_class::<events::Fatal>()?;
+    image::register(module)?;
+    module.add_function(wrap_pyfunction!(native_apis, module)?)?;
+    module.add_function(wrap_pyfunction!(codec::decompress, module)?)?;
     module.add_function(wrap_pyfunction!(codec::encode, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decode, module)?)
 }

@@ -34,7 +34,7 @@ impl barnabas_broker::Ticket for BrokerTicket<'_> {
 
 impl NodeService {
     fn ask(&self, request: &Request, now: Millis, cold_allowed: bool) -> Handled {
-        self.broker.handle(BrokerRequest {
+        self.broker.handle(&BrokerRequest {
             api_key: request.api_key,
             api_version: request.api_version,
             correlation_id: request.correlation_id,

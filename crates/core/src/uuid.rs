@@ -40,18 +40,7 @@ impl Uuid {
     /// A new id; never a reserved one, and its text never starts with '-'.
     #[staticmethod]
     fn random() -> PyResult<Self> {
-        loop {
-            let mut bytes = [0; 16];
-            getrandom::fill(&mut bytes).map_err(|error| PyOSError::new_err(error.to_string()))?;
-            // Version 4 of RFC 9562, as Java's random ids are.
-            bytes[6] = (bytes[6] & 0x0f) | 0x40;
-            bytes[8] = (bytes[8] & 0x3f) | 0x80;
-            let id = Id(bytes);
-            // A leading '-' would look like an option on a command line.
-            if u128::from_be_bytes(bytes) >= RESERVED && !id.to_string().starts_with('-') {
-                return Ok(Uuid(id));
-            }
-        }
+        random_uuid().map(Uuid).map_err(|error| PyOSError::new_err(error.to_string()))
     }
 
     #[getter]
@@ -73,5 +62,21 @@ impl Uuid {
 
     fn __repr__(&self) -> String {
         format!("Uuid('{}')", self.0)
+    }
+}
+
+/// A new id; never a reserved one, and its text never starts with '-', which would look like an option on a
+/// command line.
+pub(crate) fn random_uuid() -> Result<Id, getrandom::Error> {
+    loop {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)?;
+        // Version 4 of RFC 9562, as Java's random ids are.
+        bytes[6] = (bytes[6] & 0x0f) | 0x40;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        let id = Id(bytes);
+        if u128::from_be_bytes(bytes) >= RESERVED && !id.to_string().starts_with('-') {
+            return Ok(id);
+        }
     }
 }

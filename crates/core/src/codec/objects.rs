@@ -1,6 +1,9 @@
 //! Builds Python messages while the tables are walked.
+//!
+//! Always true:
+//!   the objects of one message take at most [`MEMORY_FACTOR_MAX`] times its bytes, and a constant, of memory
 
-use barnabas_protocol::table::{Build, Struct};
+use barnabas_protocol::table::{Build, Default, Field, Struct, Type};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyString};
@@ -9,10 +12,44 @@ use super::classes::{Class, Classes};
 use super::CodecError;
 use crate::uuid::Uuid;
 
+/// Objects take at most this many times the bytes that they were read from. Python's smallest object is 28
+/// bytes, so this can't be as tight as it is for Rust's structs …
+const MEMORY_FACTOR_MAX: usize = 32;
+/// … and this many bytes more, so that no message of common size is refused.
+const MEMORY_EXTRA_MAX: usize = 4 << 20;
+
+// What CPython takes for an object, rounded up: the part that does not depend on what is in it.
+const INTEGER_BYTES: usize = 32;
+const STRING_BYTES: usize = 56;
+const LIST_BYTES: usize = 72;
+const STRUCT_BYTES: usize = 32;
+const POINTER_BYTES: usize = 8;
+
 /// Builds the objects of one message.
 pub(super) struct Objects<'py> {
-    pub(super) py: Python<'py>,
-    pub(super) classes: &'static Classes,
+    py: Python<'py>,
+    classes: &'static Classes,
+    memory: usize,
+    limit: usize,
+}
+
+impl<'py> Objects<'py> {
+    /// A builder for a message of `size` bytes.
+    pub(super) fn new(py: Python<'py>, classes: &'static Classes, size: usize) -> Self {
+        let limit = size.saturating_mul(MEMORY_FACTOR_MAX).saturating_add(MEMORY_EXTRA_MAX);
+        Objects { py, classes, memory: limit, limit }
+    }
+
+    #[inline]
+    fn charge(&mut self, bytes: usize) -> Result<(), CodecError> {
+        match self.memory.checked_sub(bytes) {
+            Some(left) => {
+                self.memory = left;
+                Ok(())
+            }
+            None => Err(CodecError::Memory { limit: self.limit }),
+        }
+    }
 }
 
 /// A struct that is being filled.
@@ -43,11 +80,13 @@ impl<'a, 'py> Build<'a> for Objects<'py> {
     }
 
     fn integer(&mut self, value: i64) -> Result<Self::Value, CodecError> {
+        self.charge(INTEGER_BYTES)?;
         // SAFETY: a new reference, or null with an exception set.
         Ok(unsafe { Bound::from_owned_ptr_or_err(self.py, ffi::PyLong_FromLongLong(value)) }?)
     }
 
     fn float(&mut self, value: f64) -> Result<Self::Value, CodecError> {
+        self.charge(INTEGER_BYTES)?;
         Ok(PyFloat::new(self.py, value).into_any())
     }
 
@@ -55,18 +94,23 @@ impl<'a, 'py> Build<'a> for Objects<'py> {
         if value.is_zero() {
             return Ok(self.classes.zero_uuid(self.py));
         }
+        self.charge(STRUCT_BYTES)?;
         Ok(Bound::new(self.py, Uuid(value))?.into_any())
     }
 
     fn string(&mut self, value: &'a str) -> Result<Self::Value, CodecError> {
+        // Text beyond ASCII takes up to four bytes for each character, which has at least two on the wire.
+        self.charge(STRING_BYTES + 2 * value.len())?;
         Ok(PyString::new(self.py, value).into_any())
     }
 
     fn bytes(&mut self, value: &'a [u8]) -> Result<Self::Value, CodecError> {
+        self.charge(STRING_BYTES + value.len())?;
         Ok(PyBytes::new(self.py, value).into_any())
     }
 
     fn array(&mut self, length: usize) -> Result<OpenList<'py>, CodecError> {
+        self.charge(LIST_BYTES + POINTER_BYTES * length)?;
         // SAFETY: the length is bounded by the bytes that remain, far below isize::MAX. The elements begin
         // empty, which the list tolerates until it is dropped or filled. A new reference, or null.
         let list = unsafe { Bound::from_owned_ptr_or_err(self.py, ffi::PyList_New(length as isize)) }?;
@@ -89,6 +133,7 @@ impl<'a, 'py> Build<'a> for Objects<'py> {
     }
 
     fn open(&mut self, schema: &'static Struct) -> Result<Open<'py>, CodecError> {
+        self.charge(STRUCT_BYTES + POINTER_BYTES * schema.fields.len())?;
         let class = self.classes.class(schema);
         Ok(Open { object: class.allocate(self.py)?, schema, class })
     }
@@ -98,11 +143,24 @@ impl<'a, 'py> Build<'a> for Objects<'py> {
     }
 
     fn set_default(&mut self, open: &mut Open<'py>, index: usize) -> Result<(), CodecError> {
+        self.charge(open.schema.fields.get(index).map_or(0, default_bytes))?;
         let value = self.classes.default(self.py, open.schema, index)?;
         Ok(open.class.set(&open.object, index, &value)?)
     }
 
     fn close(&mut self, open: Open<'py>) -> Result<Self::Value, CodecError> {
         Ok(open.object)
+    }
+}
+
+/// What the default of a field takes; immutable ones are shared and cost nothing.
+fn default_bytes(field: &'static Field) -> usize {
+    match (field.default, field.array, field.kind) {
+        (Default::Plain, true, _) => LIST_BYTES,
+        (Default::Plain, false, Type::Struct(nested)) => {
+            let fields: usize = nested.fields.iter().map(default_bytes).sum();
+            STRUCT_BYTES + POINTER_BYTES * nested.fields.len() + fields
+        }
+        _ => 0,
     }
 }

@@ -1,0 +1,136 @@
+//! The log directories of a node: formatted on first use, refused when they are somebody else's.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use barnabas_disk::{Disk, Lock};
+use barnabas_log::{DirectoryError, LogManager, LogManagerSettings, MetaProperties};
+use barnabas_protocol::{Millis, Uuid};
+use barnabas_raft::{FormatOptions, RaftError, ReplicaKey, Voter, VoterEndpoint};
+
+use crate::settings::NodeSettings;
+use crate::uuid::random_uuid;
+
+/// Kafka's name of the lock in each log directory.
+const LOCK_FILE: &str = ".lock";
+/// What may stand in a directory that is about to be formatted: traces of a format that was cut short, and what
+/// file systems put there.
+const HARMLESS: [&str; 5] =
+    [LOCK_FILE, "lost+found", "bootstrap.checkpoint", "__cluster_metadata-0", ".kafka_cleanshutdown"];
+
+/// Why directories can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DirectoriesError {
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    #[error(transparent)]
+    Raft(#[from] RaftError),
+    #[error("{} can't be {action}: {source}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    #[error(
+        "{} holds other files ({name}, for one) and no meta.properties: name an empty directory, or one of Kafka's",
+        path.display()
+    )]
+    Foreign { path: PathBuf, name: String },
+    #[error("the operating system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+    #[error("the log directories belong to different clusters, {first} and {second}: name those of one cluster")]
+    Clusters { first: String, second: String },
+}
+
+/// The directories, taken for this node.
+pub(crate) struct Directories {
+    pub(crate) logs: LogManager,
+    pub(crate) cluster_id: String,
+    /// Id of the directory that holds the metadata log.
+    pub(crate) metadata_directory: Uuid,
+    /// Holds the metadata log's directory when it is not one of `log.dirs`, which lock themselves.
+    pub(crate) metadata_lock: Option<Box<dyn Lock>>,
+}
+
+/// Takes the directories of `settings`, formatting those that are new.
+pub(crate) fn open(
+    disk: &Arc<dyn Disk>,
+    settings: &NodeSettings,
+    log_settings: LogManagerSettings,
+    now: Millis,
+) -> Result<Directories, DirectoriesError> {
+    let mut paths = settings.log_dirs.clone();
+    if !paths.contains(&settings.metadata_log_dir) {
+        paths.push(settings.metadata_log_dir.clone());
+    }
+    let mut known: Option<String> = None;
+    let mut new = Vec::new();
+    for path in &paths {
+        let io = |action| move |source| DirectoriesError::Io { action, path: path.clone(), source };
+        disk.create_dir_all(path).map_err(io("created"))?;
+        match MetaProperties::read(&**disk, path)? {
+            None => new.push(path.clone()),
+            Some(found) => match &known {
+                Some(first) if *first != found.cluster_id => {
+                    return Err(DirectoriesError::Clusters { first: first.clone(), second: found.cluster_id })
+                }
+                _ => known = Some(found.cluster_id),
+            },
+        }
+    }
+    let cluster_id = match known {
+        Some(known) => known,
+        None => random_uuid()?.to_string(),
+    };
+    for path in &new {
+        format(&**disk, path, settings, &cluster_id, now)?;
+    }
+    let metadata_directory = match MetaProperties::read(&**disk, &settings.metadata_log_dir)? {
+        Some(found) => found.directory_id,
+        None => return Err(DirectoryError::NotFormatted { path: settings.metadata_log_dir.clone() }.into()),
+    };
+    let log_settings = LogManagerSettings { cluster_id: cluster_id.clone(), ..log_settings };
+    let logs = LogManager::open(disk.clone(), &settings.log_dirs, log_settings)?;
+    let metadata_lock = match settings.log_dirs.contains(&settings.metadata_log_dir) {
+        true => None,
+        false => Some(lock(&**disk, &settings.metadata_log_dir)?),
+    };
+    Ok(Directories { logs, cluster_id, metadata_directory, metadata_lock })
+}
+
+fn lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn Lock>, DirectoriesError> {
+    disk.lock(&path.join(LOCK_FILE)).map_err(|source| match source.kind() {
+        std::io::ErrorKind::WouldBlock => DirectoryError::InUse { path: path.to_path_buf() }.into(),
+        _ => DirectoriesError::Io { action: "locked", path: path.to_path_buf(), source },
+    })
+}
+
+fn format(
+    disk: &dyn Disk,
+    path: &Path,
+    settings: &NodeSettings,
+    cluster_id: &str,
+    now: Millis,
+) -> Result<(), DirectoriesError> {
+    // Two first starts at once must not format over one another.
+    let _lock = lock(disk, path)?;
+    let entries = disk
+        .list(path)
+        .map_err(|source| DirectoriesError::Io { action: "read", path: path.to_path_buf(), source })?;
+    if let Some(foreign) = entries.into_iter().find(|entry| !HARMLESS.contains(&entry.name.as_str())) {
+        return Err(DirectoriesError::Foreign { path: path.to_path_buf(), name: foreign.name });
+    }
+    let directory_id = random_uuid()?;
+    if path == settings.metadata_log_dir {
+        let voter = Voter {
+            key: ReplicaKey { id: settings.node_id, directory_id },
+            endpoints: settings
+                .voter_endpoints
+                .iter()
+                .map(|(name, host, port)| VoterEndpoint { name: name.clone(), host: host.clone(), port: *port })
+                .collect(),
+            kraft_versions: (0, 1),
+        };
+        let features = settings.bootstrap_features.iter().map(|(name, level)| (name.clone(), *level)).collect();
+        barnabas_raft::format(disk, path, &FormatOptions { voter, features, records: Vec::new() }, now)?;
+    }
+    // Last: a directory without it counts as not formatted, so that a crash in between does no harm.
+    let meta = MetaProperties { cluster_id: cluster_id.to_string(), node_id: settings.node_id, directory_id };
+    Ok(meta.write(disk, path).map_err(DirectoryError::from)?)
+}

@@ -1,0 +1,339 @@
+//! `barnabas._core.Node`: the data plane of one node, as Python drives it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barnabas_net::{BindError, Chunk, Request};
+use barnabas_protocol::api::ApiKey;
+use barnabas_protocol::header::encode_response_header;
+use barnabas_protocol::wire::Writer;
+use parking_lot::Mutex;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::clock;
+use crate::codec;
+use crate::directories::DirectoriesError;
+use crate::events::{
+    python_level, ColdRequest, Committed, DirectoryFailed, Fatal, LogLine, ReplicaDirectory,
+};
+use crate::image::MetadataImage;
+use crate::inbox::{Event, Inbox};
+use crate::log_lines;
+use crate::metadata::describe;
+use crate::running::{Running, StartError};
+use crate::settings::{log_config, NodeSettings};
+use crate::uuid::Uuid;
+use barnabas_log::DirectoryError;
+
+/// The data plane of one node: log directories, metadata log, partitions, network.
+#[pyclass(frozen, module = "barnabas._core")]
+pub(crate) struct Node {
+    settings: NodeSettings,
+    inbox: Arc<Inbox>,
+    running: Mutex<Option<Arc<Running>>>,
+}
+
+/// A log directory of the node.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct LogDirectory {
+    path: String,
+    id: Uuid,
+    error_code: i16,
+    total_bytes: i64,
+    usable_bytes: i64,
+    /// (topic, partition, size, offset lag, whether it is a future one)
+    replicas: Vec<(String, i32, u64, i64, bool)>,
+}
+
+/// State of the metadata quorum.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct QuorumInfo {
+    leader_id: i32,
+    leader_epoch: i32,
+    high_watermark: i64,
+    log_end_offset: i64,
+    directory_id: Uuid,
+}
+
+impl Node {
+    fn running(&self) -> PyResult<Arc<Running>> {
+        let running = self.running.lock().clone();
+        running.ok_or_else(|| PyRuntimeError::new_err("the node is not running"))
+    }
+
+    fn event(&self, py: Python<'_>, event: Event) -> PyResult<Option<Py<PyAny>>> {
+        Ok(Some(match event {
+            Event::Request { id, request } => match self.cold_request(py, id, &request)? {
+                Some(request) => request,
+                None => return Ok(None),
+            },
+            Event::Committed { offset } => Py::new(py, Committed { offset })?.into_any(),
+            Event::ReplicaDirectory { topic_id, index, directory } => {
+                let (topic_id, directory) = (Uuid(topic_id), Uuid(directory));
+                Py::new(py, ReplicaDirectory { topic_id, partition: index, directory })?.into_any()
+            }
+            Event::DirectoryFailed { directory } => {
+                Py::new(py, DirectoryFailed { directory: Uuid(directory) })?.into_any()
+            }
+            Event::Log { level, target, message } => {
+                let target = target.replace("::", ".");
+                Py::new(py, LogLine { level: python_level(level), target, message })?.into_any()
+            }
+            Event::Fatal(reason) => Py::new(py, Fatal { reason })?.into_any(),
+        }))
+    }
+
+    /// The request with its body as a message; None when it is malformed, which closes its connection.
+    fn cold_request(&self, py: Python<'_>, id: u64, request: &Request) -> PyResult<Option<Py<PyAny>>> {
+        let body = &request.frame[request.body..];
+        let body = match codec::decode_request(py, request.api_key, request.api_version, body) {
+            Ok(body) => body,
+            Err(error) => {
+                let address = request.peer.address;
+                log::warn!("closing {address}: malformed request of api {}: {error}", request.api_key);
+                if let Some(request) = self.inbox.take(id) {
+                    request.ticket.reply(None);
+                }
+                return Ok(None);
+            }
+        };
+        let cold = ColdRequest {
+            id,
+            api_key: request.api_key,
+            api_version: request.api_version,
+            correlation_id: request.correlation_id,
+            client_id: request.client_id.clone(),
+            listener: request.peer.listener.to_string(),
+            client_address: request.peer.address.ip().to_string(),
+            body,
+        };
+        Ok(Some(Py::new(py, cold)?.into_any()))
+    }
+
+    fn response(&self, request: &Request, message: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+        let api = ApiKey::from_code(request.api_key);
+        let api = api.ok_or_else(|| PyValueError::new_err("an API that nobody knows"))?;
+        let mut writer = Writer::new();
+        encode_response_header(&mut writer, api, request.api_version, request.correlation_id);
+        let mut bytes = writer.into_bytes();
+        codec::encode_message(message, request.api_version, &mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+#[pymethods]
+impl Node {
+    #[new]
+    fn new(settings: NodeSettings) -> PyResult<Node> {
+        let inbox = Arc::new(Inbox::new()?);
+        log_lines::forward_to(&inbox);
+        Ok(Node { settings, inbox, running: Mutex::default() })
+    }
+
+    /// Opens the directories, replays the metadata, loads the logs and takes the metadata log's leadership.
+    fn start(&self, py: Python<'_>) -> PyResult<()> {
+        let started = py.detach(|| {
+            let running = Running::open(&self.settings, &self.inbox)?;
+            running.run(&self.inbox)?;
+            Ok(running)
+        });
+        let running = started.map_err(|error| start_error(py, error))?;
+        *self.running.lock() = Some(Arc::new(running));
+        Ok(())
+    }
+
+    fn bind(&self, py: Python<'_>) -> PyResult<Vec<(String, String, u16)>> {
+        let running = self.running()?;
+        py.detach(|| running.bind(&self.settings)).map_err(|error| start_error(py, error))
+    }
+
+    fn serve(&self, py: Python<'_>) -> PyResult<()> {
+        let running = self.running()?;
+        py.detach(|| running.serve()).map_err(|error| start_error(py, error))
+    }
+
+    fn stop_serving(&self, py: Python<'_>, grace_ms: u64) {
+        let running = self.running.lock().clone();
+        if let Some(running) = running {
+            py.detach(|| running.stop_serving(Duration::from_millis(grace_ms)));
+        }
+    }
+
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        let running = self.running.lock().take();
+        match running {
+            Some(running) => py
+                .detach(|| running.close())
+                .map_err(|error| PyRuntimeError::new_err(describe(&error))),
+            None => Ok(()),
+        }
+    }
+
+    fn event_descriptor(&self) -> i32 {
+        self.inbox.descriptor()
+    }
+
+    fn drain<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for event in self.inbox.drain(limit) {
+            if let Some(event) = self.event(py, event)? {
+                list.append(event)?;
+            }
+        }
+        Ok(list)
+    }
+
+    fn respond(&self, py: Python<'_>, responses: Vec<(u64, Option<Py<PyAny>>)>) {
+        for (id, message) in responses {
+            let Some(request) = self.inbox.take(id) else { continue };
+            let encoded = match &message {
+                Some(message) => self.response(&request, message.bind(py)).map(Some),
+                None => Ok(None),
+            };
+            let reply = encoded.unwrap_or_else(|error| {
+                log::error!("the response of api {} can't be written: {error}", request.api_key);
+                None
+            });
+            request.ticket.reply(reply.map(|bytes| vec![Chunk::Bytes(bytes)]));
+        }
+    }
+
+    fn answer_natively(&self, py: Python<'_>, id: u64) -> PyResult<()> {
+        let running = self.running()?;
+        if let Some(request) = self.inbox.take(id) {
+            py.detach(|| running.service.answer_again(&request));
+        }
+        Ok(())
+    }
+
+    fn propose(&self, py: Python<'_>, records: Vec<(Py<PyAny>, i16)>) -> PyResult<i64> {
+        let running = self.running()?;
+        let mut encoded = Vec::with_capacity(records.len());
+        for (record, version) in &records {
+            let mut bytes = Vec::with_capacity(64);
+            codec::encode_metadata_record(record.bind(py), *version, &mut bytes)?;
+            encoded.push(bytes);
+        }
+        py.detach(|| running.metadata.propose(&encoded)).map_err(PyRuntimeError::new_err)
+    }
+
+    fn wait_committed(&self, py: Python<'_>, offset: i64, most_ms: u64) -> PyResult<bool> {
+        let running = self.running()?;
+        let most = Duration::from_millis(most_ms);
+        py.detach(|| running.metadata.wait_committed(offset, most)).map_err(PyRuntimeError::new_err)
+    }
+
+    fn head(&self) -> PyResult<MetadataImage> {
+        Ok(MetadataImage(self.running()?.metadata.head()))
+    }
+
+    fn image(&self) -> PyResult<MetadataImage> {
+        Ok(MetadataImage(self.running()?.metadata.image()))
+    }
+
+    #[getter]
+    fn cluster_id(&self) -> PyResult<String> {
+        Ok(self.running()?.cluster_id.clone())
+    }
+
+    fn directory_ids(&self) -> PyResult<Vec<Uuid>> {
+        let directories = self.running()?.broker.logs().directories();
+        Ok(directories.iter().filter(|one| one.offline.is_none()).map(|one| Uuid(one.id)).collect())
+    }
+
+    fn previous_broker_epoch(&self) -> PyResult<i64> {
+        Ok(self.running()?.previous_broker_epoch())
+    }
+
+    fn set_broker_epoch(&self, epoch: i64) -> PyResult<()> {
+        self.running()?.set_broker_epoch(epoch);
+        Ok(())
+    }
+
+    fn set_log_defaults(
+        &self,
+        py: Python<'_>,
+        defaults: std::collections::BTreeMap<String, String>,
+    ) -> PyResult<()> {
+        let running = self.running()?;
+        let defaults = log_config(&defaults)?;
+        py.detach(|| running.set_log_defaults(defaults));
+        Ok(())
+    }
+
+    fn log_directories(&self, py: Python<'_>) -> PyResult<Vec<LogDirectory>> {
+        let running = self.running()?;
+        let found = py.detach(|| running.broker.log_dirs());
+        let directories = found.into_iter().map(|directory| LogDirectory {
+            path: directory.path,
+            id: Uuid(directory.id),
+            error_code: directory.error_code,
+            total_bytes: directory.total_bytes,
+            usable_bytes: directory.usable_bytes,
+            replicas: directory
+                .replicas
+                .into_iter()
+                .map(|one| (one.topic.to_string(), one.index, one.size, one.offset_lag, one.is_future))
+                .collect(),
+        });
+        Ok(directories.collect())
+    }
+
+    fn alter_replica_log_dir(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        partition: i32,
+        path: &str,
+    ) -> PyResult<i16> {
+        let running = self.running()?;
+        Ok(py.detach(|| running.broker.alter_replica_log_dir(path, topic, partition, clock::now())))
+    }
+
+    fn quorum(&self) -> PyResult<QuorumInfo> {
+        let running = self.running()?;
+        let directory_id = Uuid(running.metadata_directory);
+        let info = running.metadata.with_log(|log| QuorumInfo {
+            leader_id: self.settings.node_id,
+            leader_epoch: log.epoch(),
+            high_watermark: log.high_watermark(),
+            log_end_offset: log.log_end_offset(),
+            directory_id,
+        });
+        info.ok_or_else(|| PyRuntimeError::new_err("the node is not running"))
+    }
+}
+
+/// The exception of `barnabas.server.errors` for the cause.
+fn start_error(py: Python<'_>, error: StartError) -> PyErr {
+    let class = match &error {
+        StartError::Bind(BindError::AddressInUse { .. }) => "AddressInUse",
+        StartError::Bind(_) => "AddressUnusable",
+        StartError::Raft(_) | StartError::Directories(DirectoriesError::Raft(_)) => "MetadataUnreadable",
+        StartError::Directory(error) | StartError::Directories(DirectoriesError::Directory(error)) => {
+            directory_class(error)
+        }
+        StartError::Directories(DirectoriesError::Clusters { .. }) => "WrongCluster",
+        StartError::Directories(_) => "DirectoryUnusable",
+        StartError::System(_) | StartError::Settings(_) => "StartError",
+    };
+    let message = describe(&error);
+    let made = py
+        .import("barnabas.server.errors")
+        .and_then(|module| module.getattr(class))
+        .and_then(|class| class.call1((message,)));
+    match made {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
+    }
+}
+
+fn directory_class(error: &DirectoryError) -> &'static str {
+    match error {
+        DirectoryError::ClusterId { .. } | DirectoryError::NodeId { .. } => "WrongCluster",
+        DirectoryError::InUse { .. } => "DirectoryInUse",
+        _ => "DirectoryUnusable",
+    }
+}

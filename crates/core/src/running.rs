@@ -1,0 +1,287 @@
+//! A node put together: directories, metadata log, broker, threads. No Python in here.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use barnabas_broker::{ApiRange, Broker, BrokerSettings, Effect, SupportedFeature};
+use barnabas_disk::{Disk, Lock, MemoryDisk, OpenFiles, OsDisk};
+use barnabas_image::MetadataImage;
+use barnabas_log::{DirectoryError, LoadProgress, LogConfig, LogManagerSettings};
+use barnabas_net::{BindError, BoundListener, Network, NetworkSettings};
+use barnabas_protocol::api::ApiKey;
+use barnabas_protocol::{Millis, Uuid};
+use barnabas_raft::{RaftError, ReplicaKey, StartOptions};
+use parking_lot::{Condvar, Mutex};
+
+use crate::clock;
+use crate::directories::{self, DirectoriesError};
+use crate::inbox::{Event, Inbox};
+use crate::metadata::{describe, Metadata};
+use crate::service::NodeService;
+use crate::settings::NodeSettings;
+
+/// Files that the metadata log keeps open.
+const METADATA_FILES_MAX: usize = 16;
+/// Logs between two lines that tell how far loading has come.
+const LOAD_PROGRESS_LOGS: usize = 10_000;
+
+/// Why a node can't start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Directories(#[from] DirectoriesError),
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    #[error(transparent)]
+    Raft(#[from] RaftError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("the operating system gives no thread or descriptor: {0}")]
+    System(#[from] std::io::Error),
+    #[error("{0}")]
+    Settings(#[from] pyo3::PyErr),
+}
+
+/// A node that is up.
+pub(crate) struct Running {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) metadata: Arc<Metadata>,
+    pub(crate) service: Arc<NodeService>,
+    pub(crate) cluster_id: String,
+    pub(crate) metadata_directory: Uuid,
+    previous_broker_epoch: i64,
+    broker_epoch: Mutex<i64>,
+    network_settings: NetworkSettings,
+    bound: Mutex<Vec<BoundListener>>,
+    network: Mutex<Option<Network>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    housekeeping: Arc<Housekeeping>,
+    _metadata_lock: Option<Box<dyn Lock>>,
+}
+
+#[derive(Default)]
+struct Housekeeping {
+    stopping: Mutex<bool>,
+    wake: Condvar,
+}
+
+impl Running {
+    /// Opens directories and logs and takes the leadership of the metadata log.
+    pub(crate) fn open(settings: &NodeSettings, inbox: &Arc<Inbox>) -> Result<Running, StartError> {
+        let now = clock::now();
+        let disk: Arc<dyn Disk> =
+            if settings.memory { Arc::new(MemoryDisk::new()) } else { Arc::new(OsDisk::new()) };
+        let log_settings = LogManagerSettings {
+            producer_id_expiration_ms: settings.number("producer.id.expiration.ms")?,
+            recovery_threads_per_directory: settings.number("num.recovery.threads.per.data.dir")? as usize,
+            ..LogManagerSettings::new("", settings.node_id)
+        };
+        let found = directories::open(&disk, settings, log_settings, now)?;
+        let started = barnabas_raft::start(
+            Arc::new(OpenFiles::new(disk, METADATA_FILES_MAX)),
+            &settings.metadata_log_dir,
+            start_options(settings, found.metadata_directory)?,
+            now,
+        )?;
+        let (image, log) = (started.image, started.log);
+        let defaults = crate::settings::log_config(&settings.log_defaults)?;
+        let logs = Arc::new(found.logs);
+        let previous_broker_epoch = logs.previous_broker_epoch().unwrap_or(-1);
+        let broker_settings = broker_settings(settings, &found.cluster_id, log.kraft_version())?;
+        let broker = Arc::new(Broker::new(broker_settings, logs, defaults, now));
+        load_logs(&broker, &image, now)?;
+        broker.apply(image.clone(), now);
+        Ok(Running {
+            service: Arc::new(NodeService { broker: broker.clone(), inbox: inbox.clone() }),
+            broker,
+            metadata: Metadata::new(log, image),
+            cluster_id: found.cluster_id,
+            metadata_directory: found.metadata_directory,
+            previous_broker_epoch,
+            broker_epoch: Mutex::new(-1),
+            network_settings: settings.network()?,
+            bound: Mutex::default(),
+            network: Mutex::default(),
+            threads: Mutex::default(),
+            housekeeping: Arc::default(),
+            _metadata_lock: found.metadata_lock,
+        })
+    }
+
+    /// Starts the threads that commit metadata and keep house.
+    pub(crate) fn run(&self, inbox: &Arc<Inbox>) -> Result<(), StartError> {
+        let broker = self.broker.clone();
+        let apply = Arc::new(move |image: Arc<MetadataImage>, now| broker.apply(MetadataImage::clone(&image), now));
+        let mut threads = self.threads.lock();
+        threads.push(self.metadata.run(apply, inbox.clone())?);
+        let (broker, metadata, inbox) = (self.broker.clone(), self.metadata.clone(), inbox.clone());
+        let housekeeping = self.housekeeping.clone();
+        let thread = std::thread::Builder::new().name("housekeeping".to_string());
+        threads.push(thread.spawn(move || housekeeping.run(&broker, &metadata, &inbox))?);
+        Ok(())
+    }
+
+    /// Binds the listeners; nobody is accepted yet. (name, host, port) with the real port of each.
+    pub(crate) fn bind(&self, settings: &NodeSettings) -> Result<Vec<(String, String, u16)>, StartError> {
+        let listeners = settings.listeners()?;
+        let bound = listeners.iter().map(BoundListener::bind).collect::<Result<Vec<_>, _>>()?;
+        let address = |listener: &BoundListener| {
+            let address = listener.address();
+            (listener.name().to_string(), address.ip().to_string(), address.port())
+        };
+        let addresses = bound.iter().map(address).collect();
+        *self.bound.lock() = bound;
+        Ok(addresses)
+    }
+
+    /// Lets clients in.
+    pub(crate) fn serve(&self) -> Result<(), StartError> {
+        let bound = std::mem::take(&mut *self.bound.lock());
+        let network = Network::start(self.network_settings.clone(), bound, self.service.clone())?;
+        *self.network.lock() = Some(network);
+        Ok(())
+    }
+
+    /// Lets nobody in any more; requests in hand may finish for at most `grace`.
+    pub(crate) fn stop_serving(&self, grace: Duration) {
+        let network = self.network.lock().take();
+        if let Some(network) = network {
+            network.stop(grace);
+        }
+        self.bound.lock().clear();
+    }
+
+    /// Ends the threads and closes all files, so that the next start needs no recovery.
+    pub(crate) fn close(&self) -> Result<(), RaftError> {
+        self.stop_serving(Duration::ZERO);
+        self.metadata.stop();
+        self.housekeeping.stop();
+        for thread in self.threads.lock().drain(..) {
+            if thread.join().is_err() {
+                log::error!("a thread of the node has panicked");
+            }
+        }
+        self.broker.shutdown(*self.broker_epoch.lock(), clock::now());
+        self.metadata.close()
+    }
+
+    /// Epoch of the broker's registration at its last clean stop, -1 otherwise.
+    pub(crate) fn previous_broker_epoch(&self) -> i64 {
+        self.previous_broker_epoch
+    }
+
+    /// Notes the epoch of this registration, for the clean stop.
+    pub(crate) fn set_broker_epoch(&self, epoch: i64) {
+        *self.broker_epoch.lock() = epoch;
+    }
+
+    /// Replaces what topics have that override nothing.
+    pub(crate) fn set_log_defaults(&self, defaults: LogConfig) {
+        self.broker.set_log_defaults(defaults, clock::now());
+    }
+}
+
+impl Housekeeping {
+    fn run(&self, broker: &Broker, metadata: &Metadata, inbox: &Inbox) {
+        loop {
+            let next = broker.tick(clock::now());
+            if let Err(error) = metadata.snapshot_if_due(clock::now()) {
+                log::error!("the metadata snapshot has failed: {}", describe(&error));
+            }
+            for effect in broker.take_effects() {
+                tell(effect, inbox);
+            }
+            let mut stopping = self.stopping.lock();
+            if *stopping {
+                return;
+            }
+            let pause = next.saturating_sub(clock::now()).clamp(0, HOUSEKEEPING_PAUSE_MS_MAX);
+            if !self.wake.wait_for(&mut stopping, Duration::from_millis(pause as u64)).timed_out() && *stopping {
+                return;
+            }
+        }
+    }
+
+    fn stop(&self) {
+        *self.stopping.lock() = true;
+        self.wake.notify_all();
+    }
+}
+
+/// Longest pause of housekeeping: the clock may jump.
+const HOUSEKEEPING_PAUSE_MS_MAX: Millis = 10_000;
+
+fn tell(effect: Effect, inbox: &Inbox) {
+    match effect {
+        Effect::AssignDirectory { topic_id, index, directory } => {
+            inbox.tell(Event::ReplicaDirectory { topic_id, index, directory });
+        }
+        Effect::DirectoryFailed { directory } => inbox.tell(Event::DirectoryFailed { directory }),
+        // A node alone is the only replica of everything: nobody can fall behind or catch up.
+        Effect::AlterIsr { .. } => (),
+    }
+}
+
+fn load_logs(broker: &Broker, image: &MetadataImage, now: Millis) -> Result<(), StartError> {
+    let progress = |progress: LoadProgress<'_>| {
+        let (done, total) = (progress.logs_done, progress.logs_total);
+        if progress.unclean && (done == total || done % LOAD_PROGRESS_LOGS == 0) && total > 0 {
+            log::info!("recovering {}: {done} of {total} logs", progress.directory.display());
+        }
+    };
+    broker.logs().load(&|topic| Arc::new(broker.topic_config(image, topic)), now, &progress)?;
+    Ok(())
+}
+
+fn start_options(settings: &NodeSettings, directory_id: Uuid) -> Result<StartOptions, StartError> {
+    Ok(StartOptions {
+        local: ReplicaKey { id: settings.node_id, directory_id },
+        static_voters: None,
+        bootstrap_configs: settings.bootstrap_configs.clone(),
+        election_timeout_ms: settings.number("controller.quorum.election.timeout.ms")?,
+        seed: settings.node_id as u64,
+        config: settings.metadata_log()?,
+    })
+}
+
+fn broker_settings(
+    settings: &NodeSettings,
+    cluster_id: &str,
+    kraft_version: i16,
+) -> Result<BrokerSettings, StartError> {
+    let apis = Broker::NATIVE.iter().chain(&settings.cold_apis).filter_map(|key| ApiKey::from_code(*key));
+    Ok(BrokerSettings {
+        node_id: settings.node_id,
+        cluster_id: cluster_id.into(),
+        apis: apis
+            .map(|api| ApiRange {
+                api_key: api.code(),
+                min_version: api.lowest(),
+                max_version: api.highest_stable(),
+            })
+            .collect(),
+        supported_features: settings
+            .features
+            .iter()
+            .map(|(name, (lowest, highest))| SupportedFeature {
+                name: name.clone(),
+                min_version: *lowest,
+                max_version: *highest,
+            })
+            .collect(),
+        kraft_version,
+        auto_create_topics_enable: settings.number("auto.create.topics.enable")? != 0,
+        fetch_session_slots: settings.number("max.incremental.fetch.session.cache.slots")? as usize,
+        fetch_session_seed: clock::now() as u32,
+        fetch_max_bytes: settings.number("fetch.max.bytes")? as i32,
+        max_request_partition_size_limit: settings.number("max.request.partition.size.limit")? as i32,
+        replica_lag_time_max_ms: settings.number("replica.lag.time.max.ms")?,
+        producer_id_expiration_ms: settings.number("producer.id.expiration.ms")?,
+        high_watermark_checkpoint_interval_ms: settings
+            .number("replica.high.watermark.checkpoint.interval.ms")?,
+        checkpoint_interval_ms: settings.number("log.flush.offset.checkpoint.interval.ms")?,
+        retention_check_interval_ms: settings.number("log.retention.check.interval.ms")?,
+        producer_expiration_check_interval_ms: settings.number("producer.id.expiration.check.interval.ms")?,
+    })
+}
