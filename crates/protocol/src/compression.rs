@@ -150,6 +150,7 @@ pub fn decompress(
             // Grows with what came out, never with what the input promises.
             let produced = filled - start;
             let room = produced.max(CHUNK_BYTES).min(max_decompressed.saturating_sub(produced).max(1));
+            out.reserve_exact(room);
             out.resize(filled + room, 0);
         }
         match decompressor.read(&mut out[filled..]) {

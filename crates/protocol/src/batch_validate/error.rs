@@ -2,6 +2,7 @@
 
 use crate::batch::BatchError;
 use crate::compression::CompressionError;
+use crate::error::ErrorCode;
 use crate::types::Millis;
 
 /// So many records at most are named in one answer; the rest is only counted.
@@ -45,13 +46,14 @@ impl InvalidRecords {
 
     /// Kafka's error code.
     pub fn code(&self) -> i16 {
-        match self.kind {
-            InvalidKind::Corrupt => 2,                     // CORRUPT_MESSAGE
-            InvalidKind::TooLarge => 10,                   // MESSAGE_TOO_LARGE
-            InvalidKind::Timestamp => 32,                  // INVALID_TIMESTAMP
-            InvalidKind::UnsupportedCompressionType => 76, // UNSUPPORTED_COMPRESSION_TYPE
-            InvalidKind::Record => 87,                     // INVALID_RECORD
-        }
+        let code = match self.kind {
+            InvalidKind::Corrupt => ErrorCode::CORRUPT_MESSAGE,
+            InvalidKind::TooLarge => ErrorCode::MESSAGE_TOO_LARGE,
+            InvalidKind::Timestamp => ErrorCode::INVALID_TIMESTAMP,
+            InvalidKind::UnsupportedCompressionType => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+            InvalidKind::Record => ErrorCode::INVALID_RECORD,
+        };
+        code.code()
     }
 }
 
