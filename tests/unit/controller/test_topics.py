@@ -1,5 +1,7 @@
 """CreateTopics and DeleteTopics: records written and errors answered, as Apache Kafka 4.3.1 does."""
 
+from typing import Any
+
 import pytest
 
 from barnabas._core import Uuid
@@ -51,7 +53,7 @@ def test_a_topic_is_its_record_its_configs_and_its_partitions() -> None:
     asked = CreateTopicsRequest(topics=[creatable("orders", 2, 1, configs={"retention.ms": "5000"})])
     decision = topics.create_topics(cluster.state, asked)
     directory = cluster.image.broker(1).log_dirs[0]  # type: ignore[union-attr]
-    partition = {
+    partition: dict[str, Any] = {
         "topic_id": numbered(1),
         "replicas": [1],
         "isr": [1],

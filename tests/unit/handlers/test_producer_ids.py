@@ -1,6 +1,7 @@
 """InitProducerId."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from barnabas.protocol.generated.init_producer_id_request import InitProducerIdR
 from tests.support.fake_node import FakeNode
 
 
-def asked(transactional_id: str | None = None, timeout: int = 1000, **fields: int) -> InitProducerIdRequest:
+def asked(transactional_id: str | None = None, timeout: int = 1000, **fields: Any) -> InitProducerIdRequest:
     return InitProducerIdRequest(transactional_id=transactional_id, transaction_timeout_ms=timeout, **fields)
 
 
