@@ -167,14 +167,9 @@ def group(configs: BrokerConfigs, after: Mapping[str, str]) -> None:
     values = _parse_all(group_keys(), after)
     for name, value in values.items():
         kind, _, rest = name.partition(".")
-        _within(configs, name, value, f"group.{kind}.min.{rest}", f"group.{kind}.max.{rest}")
-    _within(
-        configs,
-        "streams.num.standby.replicas",
-        values.get("streams.num.standby.replicas"),
-        None,
-        "group.streams.max.standby.replicas",
-    )
+        limit = rest.removeprefix("num.")  # streams.num.standby.replicas: group.streams.max.standby.replicas
+        _within(configs, name, value, f"group.{kind}.min.{limit}", f"group.{kind}.max.{limit}")
+    _streams_and_dead_letters(configs, after, values)
     for kind in ("consumer", "share", "streams"):
         names = f"{kind}.session.timeout.ms", f"{kind}.heartbeat.interval.ms"
         session, heartbeat = (cast(int, group_value(configs, after, name)) for name in names)
@@ -182,13 +177,35 @@ def group(configs: BrokerConfigs, after: Mapping[str, str]) -> None:
             raise KafkaError.for_code(INVALID_CONFIG, f"{names[0]} must be greater than {names[1]}")
 
 
-def _within(configs: BrokerConfigs, name: str, value: Value, low: str | None, high: str | None) -> None:
+def _streams_and_dead_letters(
+    configs: BrokerConfigs, after: Mapping[str, str], values: Mapping[str, Value]
+) -> None:
+    assignor = values.get("streams.assignor.name")
+    known = cast("tuple[str, ...]", configs.value("group.streams.assignors"))
+    if assignor is not None and assignor not in known:
+        raise KafkaError.for_code(
+            INVALID_CONFIG,
+            f"streams.assignor.name={assignor} is none of group.streams.assignors={','.join(known)}",
+        )
+    tags = [tag.strip() for tag in after.get("streams.rack.aware.assignment.tags", "").split(",")]
+    if len(set(tags)) != len(tags):
+        raise KafkaError.for_code(
+            INVALID_CONFIG, "streams.rack.aware.assignment.tags must not name a tag twice"
+        )
+    if cast(str, values.get("errors.deadletterqueue.topic.name") or "").startswith("__"):
+        raise KafkaError.for_code(
+            INVALID_CONFIG,
+            "errors.deadletterqueue.topic.name must not start with '__', as internal topics do",
+        )
+
+
+def _within(configs: BrokerConfigs, name: str, value: Value, low: str, high: str) -> None:
     keys = broker_keys()
     if not isinstance(value, int):
         return
-    if low in keys and value < cast(int, configs.value(cast(str, low))):
+    if low in keys and value < cast(int, configs.value(low)):
         raise KafkaError.for_code(INVALID_CONFIG, f"{name} must be greater than or equal to {low}")
-    if high in keys and value > cast(int, configs.value(cast(str, high))):
+    if high in keys and value > cast(int, configs.value(high)):
         raise KafkaError.for_code(INVALID_CONFIG, f"{name} must be less than or equal to {high}")
 
 

@@ -259,6 +259,14 @@ def test_broker_changes_that_are_refused(name: str, text: str, code: int, messag
         ("SET share.record.lock.duration.ms=100", "must be at least 1000"),
         ("SET share.delivery.count.limit=11", "less than or equal to group.share.max.delivery.count.limit"),
         ("SET streams.num.standby.replicas=3", "less than or equal to group.streams.max.standby.replicas"),
+        ("SET streams.num.warmup.replicas=21", "less than or equal to group.streams.max.warmup.replicas"),
+        ("SET streams.task.offset.interval.ms=1", "group.streams.min.task.offset.interval.ms"),
+        (
+            "SET streams.assignor.name=foo",
+            "streams.assignor.name=foo is none of group.streams.assignors=sticky",
+        ),
+        ("SET streams.rack.aware.assignment.tags=a,b,a", "must not name a tag twice"),
+        ("SET errors.deadletterqueue.topic.name=__x", "must not start with '__'"),
         ("APPEND streams.rack.aware.assignment.tags=a", "its type is not LIST"),
     ],
 )
