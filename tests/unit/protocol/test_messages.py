@@ -86,6 +86,15 @@ def test_bytes_that_are_no_message_are_refused() -> None:
             decode(TopicRecord, 0, data[:length])
 
 
+def test_elements_that_are_small_on_the_wire_can_not_take_much_memory() -> None:
+    count = 500_000
+    data = count.to_bytes(4) + bytes(2 * count)  # so many topics of empty names
+    with pytest.raises(ValueError, match="takes over 36194432 bytes of memory"):
+        decode(class_named("MetadataRequest"), 1, data)
+    small = 10_000
+    assert decode(class_named("MetadataRequest"), 1, small.to_bytes(4) + bytes(2 * small))
+
+
 def test_an_enum_stands_for_its_number() -> None:
     response = message_class(ApiKey.HEARTBEAT, response=True)()
     response.error_code = ErrorCode.REBALANCE_IN_PROGRESS  # type: ignore[attr-defined]
