@@ -62,7 +62,7 @@ impl<const N: usize> EntryFile<N> {
     }
 
     /// Entries in the file. Apache Kafka makes index files larger than their content while they grow, and a
-    /// crash leaves them so: `N` zero bytes at the end are no entry.
+    /// crash leaves them so: zeroes at the end are no entries. (The first may be: the time 0 at the base offset.)
     fn stored(&self, place: &Place) -> Result<usize, LogError> {
         if let Some(stored) = self.stored.get() {
             return Ok(*stored);
@@ -74,8 +74,8 @@ impl<const N: usize> EntryFile<N> {
             Err(error) => return Err(error).at("look at", &path),
         };
         let mut count = length as usize / N;
-        if count > 0 && self.read(place, count - 1)? == [0; N] {
-            count = self.search(place, 0, count, |entry| *entry != [0; N])?;
+        if count > 1 && self.read(place, count - 1)? == [0; N] {
+            count = self.search(place, 1, count, |entry| *entry != [0; N])?;
         }
         Ok(*self.stored.get_or_init(|| count))
     }

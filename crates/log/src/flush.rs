@@ -107,10 +107,12 @@ impl Log {
     /// Closes the log. When `clean`, everything is synced and the producers are written, so that opening it
     /// again needs no checking.
     pub fn close(&mut self, clean: bool, now: Millis) -> Result<(), LogError> {
-        if clean && !self.is_complete() {
-            let preallocated = self.config.preallocate;
+        if clean {
             let last = self.segments.len() - 1;
-            self.segments[last].complete(&self.place, preallocated)?;
+            // The very many logs that nobody has touched cost nothing here.
+            if !self.segments[last].is_complete {
+                self.segments[last].complete(&self.place, self.config.preallocate)?;
+            }
             self.take_snapshot(self.log_end_offset)?;
             self.flush(self.log_end_offset, now)?;
         }
@@ -118,16 +120,6 @@ impl Log {
             segment.close();
         }
         Ok(())
-    }
-}
-
-impl Log {
-    /// Whether the files are as a clean stop leaves them, as they are when nothing was appended since.
-    fn is_complete(&self) -> bool {
-        let flushed = self.recovery_point >= self.log_end_offset;
-        let snapshot = self.snapshots.last().copied().unwrap_or(0) >= self.log_end_offset;
-        let index = self.active().offset_index.entries.path(&self.place);
-        flushed && snapshot && self.place.disk().exists(&index)
     }
 }
 

@@ -127,7 +127,10 @@ impl Log {
         for segment in &found.segments {
             let size = self.place.disk().file_len(&self.place.path(segment.base_offset, crate::place::LOG));
             let size = size.at("look at", &self.place.path(segment.base_offset, crate::place::LOG))?;
-            self.segments.push(Segment::existing(segment.base_offset, size, now));
+            let is_complete = options.clean_shutdown && segment.indexed;
+            let mut segment = Segment::existing(segment.base_offset, size, now);
+            segment.is_complete = is_complete;
+            self.segments.push(segment);
         }
         if self.segments.is_empty() {
             let (offset, preallocate) = (options.log_start_offset.max(0), self.config.preallocate);

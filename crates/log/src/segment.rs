@@ -27,6 +27,8 @@ pub(crate) struct Segment {
     pub(crate) size: u64,
     /// When it was created, or opened.
     pub(crate) created: Millis,
+    /// Whether the files are as `complete` leaves them.
+    pub(crate) is_complete: bool,
     file: LazyFile,
     pub(crate) offset_index: OffsetIndex,
     pub(crate) time_index: TimeIndex,
@@ -57,6 +59,7 @@ impl Segment {
             base_offset,
             size,
             created: now,
+            is_complete: false,
             file: LazyFile::new(),
             offset_index: OffsetIndex::existing(base_offset),
             time_index: TimeIndex::existing(base_offset),
@@ -185,6 +188,7 @@ impl Segment {
         batch: &Written,
         index_interval_bytes: u64,
     ) -> Result<(), LogError> {
+        self.is_complete = false;
         let mut max = self.max_timestamp(place)?;
         if batch.max_timestamp > max.timestamp {
             max = MaxTimestamp { timestamp: batch.max_timestamp, offset: batch.last_offset };
@@ -283,6 +287,7 @@ impl Segment {
         if preallocated {
             self.file(place)?.set_len(self.size).at("cut", &self.path(place))?;
         }
+        self.is_complete = true;
         Ok(())
     }
 
@@ -304,6 +309,7 @@ impl Segment {
     pub(crate) fn cut(&mut self, place: &Place, position: u64, now: Millis) -> Result<(), LogError> {
         self.file(place)?.set_len(position).at("cut", &self.path(place))?;
         self.size = position;
+        self.is_complete = false;
         self.bytes_since_index_entry = 0;
         self.max_timestamp = OnceLock::new();
         if position == 0 {
@@ -335,6 +341,7 @@ impl Segment {
         self.offset_index.entries.reset(place)?;
         self.time_index.entries.reset(place)?;
         self.size = 0;
+        self.is_complete = false;
         self.bytes_since_index_entry = 0;
         self.first_timestamp = OnceLock::new();
         self.max_timestamp = OnceLock::from(MaxTimestamp { timestamp: -1, offset: self.base_offset });
