@@ -78,6 +78,10 @@ class BrokerImage:
 class MetadataImage:
     """One state of the cluster's metadata: frozen, shared with Rust, cheap to hold."""
 
+    def __init__(self) -> None:
+        """No metadata at all."""
+    def with_records(self, records: Sequence[bytes]) -> MetadataImage:
+        """The image after these records, framed as in the log. ValueError for one that can't be applied."""
     @property
     def offset(self) -> int:
         """Offset of the last record in it; -1 when empty."""
@@ -96,6 +100,10 @@ class MetadataImage:
     def config_resources(self) -> list[tuple[int, str]]: ...
     def features(self) -> dict[str, int]: ...
     def next_producer_id(self) -> int: ...
+    def quotas(self) -> list[tuple[list[tuple[str, str | None]], dict[str, float]]]:
+        """(entity as (type, name) pairs, quotas by key)"""
+    def scram(self) -> list[tuple[int, str, bytes, bytes, bytes, int]]:
+        """(mechanism, user, salt, stored key, server key, iterations)"""
 
 # ---- node -------------------------------------------------------------------------------------------------
 

@@ -50,6 +50,10 @@ MODULES: dict[int, str] = {
     ApiKey.UPDATE_FEATURES: "update_features",
     ApiKey.UNREGISTER_BROKER: "unregister_broker",
     ApiKey.INIT_PRODUCER_ID: "init_producer_id",
+    ApiKey.DESCRIBE_CLIENT_QUOTAS: "quotas",
+    ApiKey.ALTER_CLIENT_QUOTAS: "quotas",
+    ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS: "scram",
+    ApiKey.ALTER_USER_SCRAM_CREDENTIALS: "scram",
     ApiKey.GET_TELEMETRY_SUBSCRIPTIONS: "telemetry",
     ApiKey.PUSH_TELEMETRY: "telemetry",
     **dict.fromkeys(
