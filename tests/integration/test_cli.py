@@ -142,6 +142,18 @@ def test_cluster_is_described(run: Run, bootstrap: str) -> None:
     assert shown.startswith(f"cluster     {found['cluster_id']}\n")
 
 
+def test_features_and_apis_are_shown(run: Run) -> None:
+    found = json.loads(run("cluster", "--features", "--apis", "--json").stdout)
+    levels = {feature["name"]: feature["level"] for feature in found["features"]}
+    assert levels["metadata.version"] > 0
+    assert {"key": 18, "name": "ApiVersions", "lowest": 0}.items() <= next(
+        api for api in found["apis"] if api["key"] == 18
+    ).items()
+    shown = run("cluster", "--features").stdout
+    assert "FEATURE" in shown
+    assert "ApiVersions" not in shown
+
+
 def test_reader_that_has_enough_ends_the_pipe_quietly(run: Run, bootstrap: str, topic: str) -> None:
     run("produce", topic, stdin="".join(f"{i}\n" for i in range(20_000)))
     command = [sys.executable, "-m", "barnabas", "consume", topic, "--bootstrap", bootstrap]
