@@ -53,14 +53,21 @@ def incremental_alter(
     resource_name: str,
     current: Mapping[str, str],
     operations: Sequence[Operation],
+    check_name: Callable[[], None] | None = None,
 ) -> dict[str, str | None]:
-    """Changes that IncrementalAlterConfigs asks for one resource; `current` is what is set for it now."""
-    check_resource(configs, resource_type, resource_name)
+    """Changes that IncrementalAlterConfigs asks for one resource; `current` is what is set for it now.
+
+    `check_name` says what else is wrong with the resource's name; it is called where Kafka looks at names.
+    """
+    check_kind(configs, resource_type, resource_name)
     names = [operation.name for operation in operations]
     if len(set(names)) != len(names):
         raise KafkaError.for_code(INVALID_REQUEST, "Error due to duplicate config keys")
     _refuse_nulls(op.name for op in operations if op.op_type != OpType.DELETE and op.value is None)
     changes = {op.name: _apply(resource_type, op, current.get(op.name)) for op in operations}
+    check_resource(configs, resource_type, resource_name)
+    if check_name is not None:
+        check_name()
     return _validated(configs, resource_type, resource_name, current, changes)
 
 
@@ -70,26 +77,38 @@ def replace_configs(
     resource_name: str,
     current: Mapping[str, str],
     wanted: Mapping[str, str | None],
+    check_name: Callable[[], None] | None = None,
 ) -> dict[str, str | None]:
-    """Changes that AlterConfigs asks for one resource: what it doesn't name goes back to its default."""
-    check_resource(configs, resource_type, resource_name)
+    """Changes that AlterConfigs asks for one resource: what it doesn't name goes back to its default.
+
+    `check_name` is as in `incremental_alter`.
+    """
+    check_kind(configs, resource_type, resource_name)
     _refuse_nulls(name for name, value in wanted.items() if value is None)
+    check_resource(configs, resource_type, resource_name)
+    if check_name is not None:
+        check_name()
     changes = {**wanted, **{name: None for name in current if name not in wanted}}
     return _validated(configs, resource_type, resource_name, current, changes)
 
 
+def check_kind(configs: BrokerConfigs, resource_type: int, resource_name: str) -> None:
+    """Refuses kinds of resources without dynamic configs, and other brokers: Kafka looks at these first."""
+    if resource_type not in _VALIDATORS:
+        raise KafkaError.for_code(INVALID_REQUEST, f"Unknown resource type {int(resource_type)}")
+    if resource_type == ResourceType.BROKER and resource_name:
+        _check_broker_name(configs, resource_name)
+
+
 def check_resource(configs: BrokerConfigs, resource_type: int, resource_name: str) -> None:
     """Refuses resources that can't have dynamic configs."""
+    check_kind(configs, resource_type, resource_name)
     if resource_type == ResourceType.TOPIC and not resource_name:
         raise KafkaError.for_code(INVALID_REQUEST, "Default topic resources are not allowed.")
     if resource_type == ResourceType.GROUP and not resource_name:
         raise KafkaError.for_code(INVALID_REQUEST, "Default group resources are not allowed.")
     if resource_type == ResourceType.CLIENT_METRICS and not resource_name:
         raise KafkaError.for_code(INVALID_REQUEST, "Subscription name can't be empty")
-    if resource_type == ResourceType.BROKER and resource_name:
-        _check_broker_name(configs, resource_name)
-    if resource_type not in _VALIDATORS:
-        raise KafkaError.for_code(INVALID_REQUEST, f"Unknown resource type {int(resource_type)}")
 
 
 def _check_broker_name(configs: BrokerConfigs, name: str) -> None:

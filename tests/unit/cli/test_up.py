@@ -160,6 +160,13 @@ def test_help_documents_every_exit_code(capsys: pytest.CaptureFixture[str]) -> N
         assert f"  {code}  {meaning}\n" in out
 
 
+def test_reference_documents_every_exit_code() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "command-line.md").read_text()
+    assert [line for line in page.splitlines() if line[:3].strip("| ").isdigit()] == [
+        f"| {code} | {meaning} |" for code, meaning in exit_codes.MEANINGS.items()
+    ]
+
+
 def test_node_that_stops_by_itself_is_a_failure(
     node: type[StandIn], capsys: pytest.CaptureFixture[str]
 ) -> None:
