@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from barnabas.config.alter import Operation, ResourceType, incremental_alter, replace_configs
@@ -87,7 +88,8 @@ def incremental_alter_configs(
         with error_of(result):
             _check_single(counts[kind, name])
             current = state.image.config(kind, name)
-            changes = incremental_alter(state.broker_configs, kind, name, current, operations)
+            check = partial(_check_name, kind, name)
+            changes = incremental_alter(state.broker_configs, kind, name, current, operations, check)
             records += _change_records(state, kind, name, changes, RECORDS_MAX - len(records))
     return Decision([] if request.validate_only else records, response)
 
@@ -109,7 +111,8 @@ def alter_configs(state: ControllerState, request: AlterConfigsRequest) -> Decis
             if len(wanted) != len(resource.configs):
                 raise refuse(ErrorCode.INVALID_REQUEST, "Error due to duplicate config keys")
             current = state.image.config(kind, name)
-            changes = replace_configs(state.broker_configs, kind, name, current, wanted)
+            check = partial(_check_name, kind, name)
+            changes = replace_configs(state.broker_configs, kind, name, current, wanted, check)
             records += _change_records(state, kind, name, changes, RECORDS_MAX - len(records))
     return Decision([] if request.validate_only else records, response)
 
@@ -119,15 +122,17 @@ def _check_single(count: int) -> None:
         raise refuse(ErrorCode.INVALID_REQUEST, "Each resource must appear at most once.")
 
 
+def _check_name(kind: int, name: str) -> None:
+    problem = name_problem(name) if kind == TOPIC else None
+    if problem is not None:
+        raise refuse(ErrorCode.INVALID_TOPIC_EXCEPTION, problem)
+
+
 def _change_records(
     state: ControllerState, kind: int, name: str, changes: Mapping[str, str | None], records_max: int
 ) -> list[Record]:
-    if kind == TOPIC:
-        problem = name_problem(name)
-        if problem is not None:
-            raise refuse(ErrorCode.INVALID_TOPIC_EXCEPTION, problem)
-        if state.image.topic(name) is None:
-            raise refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
+    if kind == TOPIC and state.image.topic(name) is None:
+        raise refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
     if kind == BROKER:
         _check_min_isr(state, name, changes)
     if len(changes) > records_max:

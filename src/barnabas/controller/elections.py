@@ -24,7 +24,7 @@ PREFERRED, UNCLEAN = 0, 1
 def elect_leaders(state: ControllerState, request: ElectLeadersRequest) -> Decision[ElectLeadersResponse]:
     """Decides the elections asked for. Asked for all, it leaves out those that are not needed."""
     if request.election_type not in (PREFERRED, UNCLEAN):
-        return Decision([], ElectLeadersResponse(error_code=ErrorCode.INVALID_REQUEST))
+        return Decision([], _unknown_kind(request))
     if request.topic_partitions is None:
         asked = [(topic.name, [index for index, _ in topic.partitions()]) for topic in state.image.topics()]
     else:
@@ -42,6 +42,22 @@ def elect_leaders(state: ControllerState, request: ElectLeadersRequest) -> Decis
             if request.topic_partitions is not None or not not_needed:
                 results.partition_result.append(result)
     return Decision(records, response)
+
+
+def _unknown_kind(request: ElectLeadersRequest) -> ElectLeadersResponse:
+    code = ErrorCode.INVALID_REQUEST
+    return ElectLeadersResponse(
+        error_code=code,
+        replica_election_results=[
+            ReplicaElectionResult(
+                topic=topic.topic,
+                partition_result=[
+                    PartitionResult(partition_id=index, error_code=code) for index in topic.partitions
+                ],
+            )
+            for topic in request.topic_partitions or ()
+        ],
+    )
 
 
 def _elect(state: ControllerState, name: str, index: int, election_type: int) -> Record:

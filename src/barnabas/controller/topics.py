@@ -49,12 +49,14 @@ def create_topics(state: ControllerState, request: CreateTopicsRequest) -> Decis
     records: list[Record] = []
 
     too_many = _partition_limit_problem(state, permitted)
+    if too_many is not None:
+        code, text = ErrorCode(too_many.error_code), too_many.message
+        refused = [_refused_result(topic.name, code, text) for topic in request.topics]
+        return Decision([], CreateTopicsResponse(topics=refused))
     existing = _collision_index(state, permitted)
     for topic in permitted:
         result = _refused_result(topic.name)
         with error_of(result):
-            if too_many is not None:
-                raise too_many
             new_records, result = _create_topic(state, topic, existing, RECORDS_MAX - len(records))
             records += new_records
         response.topics.append(result)
