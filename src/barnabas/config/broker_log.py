@@ -56,7 +56,7 @@ log.index.interval.bytes | int | 4096 | 0.. | cluster-wide | effective
     Bytes of records between two entries of the offset index.
 log.index.size.max.bytes | int | 10485760 | 4.. | cluster-wide | effective
     Largest size of an index file; a full index closes its segment.
-log.preallocate | boolean | false | - | cluster-wide | unread
+log.preallocate | boolean | false | - | cluster-wide | effective
     Whether a new segment file takes its full size on disk at once.
 log.cleanup.policy | list | delete | list of compact delete | cluster-wide | effective
     What happens to old segments: delete, compact, both, or nothing.
@@ -68,7 +68,7 @@ log.retention.hours | int | 168 | - | read-only | effective
     Age in hours at which segments are deleted.
 log.retention.bytes | long | -1 | - | cluster-wide | effective
     Size of a partition above which its oldest segments are deleted; -1 sets no bound.
-log.retention.check.interval.ms | long | 300000 | 1.. | read-only | unread
+log.retention.check.interval.ms | long | 300000 | 1.. | read-only | effective
     How often old segments are looked for.
 log.segment.delete.delay.ms | long | 60000 | 0.. | cluster-wide | effective
     Pause between taking a segment out of the log and removing its files.
@@ -80,11 +80,11 @@ log.flush.interval.ms | long | null | - | cluster-wide | effective
     Longest time that a message stays unforced; when unset, log.flush.scheduler.interval.ms.
 log.flush.scheduler.interval.ms | long | 9223372036854775807 | - | read-only | effective
     How often partitions due for a flush are looked for.
-log.flush.offset.checkpoint.interval.ms | int | 60000 | 0.. | read-only | unread
+log.flush.offset.checkpoint.interval.ms | int | 60000 | 0.. | read-only | effective
     How often the recovery points are written down.
 log.flush.start.offset.checkpoint.interval.ms | int | 60000 | 0.. | read-only | unread
     How often the log start offsets are written down.
-num.recovery.threads.per.data.dir | int | 2 | 1.. | cluster-wide | unread
+num.recovery.threads.per.data.dir | int | 2 | 1.. | cluster-wide | effective
     Threads for each data directory that load and recover logs at the start.
 num.replica.alter.log.dirs.threads | int | null | - | read-only | threads
     Threads that move replicas between log directories.

@@ -51,9 +51,9 @@ queued.max.request.bytes | long | -1 | - | read-only | effective
     How many bytes of requests may wait before sockets are no longer read; -1 sets no bound.
 request.timeout.ms | int | 30000 | - | read-only | quorum
     How long this node waits for the answer to a request of its own.
-fetch.max.bytes | int | 57671680 | 1024.. | read-only | unread
+fetch.max.bytes | int | 57671680 | 1024.. | read-only | effective
     Most bytes of records in one Fetch response.
-max.incremental.fetch.session.cache.slots | int | 1000 | 0.. | read-only | unread
+max.incremental.fetch.session.cache.slots | int | 1000 | 0.. | read-only | effective
     How many incremental fetch sessions are remembered.
 fetch.purgatory.purge.interval.requests | int | 1000 | - | read-only | internals
     After how many requests finished fetches are swept from the waiting list.

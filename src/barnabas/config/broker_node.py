@@ -80,7 +80,7 @@ internal.metadata.log.segment.bytes | int | null | - | read-only | unread | inte
     Metadata segment size for tests, below the public minimum.
 internal.metadata.max.batch.size.in.bytes | int | 8388608 | - | read-only | effective | internal
     Largest batch of metadata records.
-max.request.partition.size.limit | int | 2000 | 1.. | read-only | unread
+max.request.partition.size.limit | int | 2000 | 1.. | read-only | effective
     Most partitions that one DescribeTopicPartitions answer holds.
 create.topic.policy.class.name | class | null | - | read-only | java
     Java class that may veto the creation of topics.

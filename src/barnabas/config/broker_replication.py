@@ -24,7 +24,7 @@ replica.fetch.response.max.bytes | int | 10485760 | 0.. | read-only | quorum
     Bytes of one whole response to a follower.
 replica.fetch.wait.max.ms | int | 500 | - | read-only | quorum
     Longest time that a follower's fetch waits.
-replica.high.watermark.checkpoint.interval.ms | long | 5000 | - | read-only | unread
+replica.high.watermark.checkpoint.interval.ms | long | 5000 | - | read-only | effective
     How often the high watermarks are written down.
 replica.lag.time.max.ms | long | 30000 | - | read-only | quorum
     A follower that has not caught up for this long leaves the in-sync replicas.

@@ -4,9 +4,9 @@ The columns are described in `definition`.
 """
 
 TABLE = """
-producer.id.expiration.ms | int | 86400000 | 1.. | cluster-wide | unread
+producer.id.expiration.ms | int | 86400000 | 1.. | cluster-wide | effective
     How long a partition remembers a producer that has gone quiet.
-producer.id.expiration.check.interval.ms | int | 600000 | 1.. | read-only | unread | internal
+producer.id.expiration.check.interval.ms | int | 600000 | 1.. | read-only | effective | internal
     How often forgotten producers are looked for.
 transactional.id.expiration.ms | int | 604800000 | 1.. | read-only | transactions
     How long a transactional id without transactions is remembered.

@@ -54,7 +54,7 @@ min.compaction.lag.ms | long | 0 | 0.. | compaction
     Time for which a record stays safe from compaction.
 min.insync.replicas | int | 1 | 1.. | effective
     Fewest in-sync replicas with which a write of acks=all is taken.
-preallocate | boolean | false | - | unread
+preallocate | boolean | false | - | effective
     Whether a new segment file takes its full size on disk at once.
 remote.copy.lag.bytes | long | -1 | -1.. | tiered
     Size up to which a closed segment may wait for its copy to remote storage; -1 takes local.retention.bytes.

@@ -28,10 +28,11 @@ CASES = int(os.environ.get("CASES", "2000"))
 
 PLAIN = BrokerConfigs(BrokerSettings({}), {}, {})
 TIERED = BrokerConfigs(BrokerSettings({"remote.log.storage.system.enable": "true"}), {}, {})
-NUMBERS = """
-    -3 -2 -1 0 1 2 3 4 5 10 11 100 1000 4000 5000 15000 15001 30000 45000 60000 60001 1048576 604800000
-    9223372036854775807 9223372036854775808 abc +7
-""".split()
+NUMBERS = (
+    "-3", "-2", "-1", "0", "1", "2", "3", "4", "5", "10", "11", "100", "1000", "4000", "5000", "15000", "15001",
+    "30000", "45000", "60000", "60001", "1048576", "604800000", "9223372036854775807", "9223372036854775808",
+    "abc", "+7",
+)  # fmt: skip
 TEXTS = ("a", "dlq.a", "__x", "bad name!", "a,b", "a,a", "")
 LISTS = {
     "cleanup.policy": ("delete", "compact", "compact,delete", "", "x", "delete,delete", "delete,"),
