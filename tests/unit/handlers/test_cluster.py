@@ -16,6 +16,7 @@ from barnabas.protocol.generated.describe_log_dirs_request import (
     DescribeLogDirsRequest,
 )
 from barnabas.protocol.generated.metadata_request import MetadataRequest, MetadataRequestTopic
+from barnabas.protocol.generated.unregister_broker_request import UnregisterBrokerRequest
 from barnabas.server import dispatch
 from tests.support.cluster import CLUSTER_ID, Cluster, numbered, registration
 from tests.support.fake_node import FakeNode
@@ -174,3 +175,12 @@ async def test_topics_are_kept_when_deletion_is_switched_off() -> None:
 async def test_acls_need_an_authorizer() -> None:
     response = await FakeNode().ask(CreateAclsRequest([AclCreation(), AclCreation()]))
     assert [result.error_code for result in response.results] == [ErrorCode.SECURITY_DISABLED] * 2
+
+
+async def test_a_running_broker_is_not_unregistered() -> None:
+    node = FakeNode(Cluster(2))
+    assert (await node.ask(UnregisterBrokerRequest(broker_id=1))).error_code == ErrorCode.INVALID_REQUEST
+    assert (await node.ask(UnregisterBrokerRequest(broker_id=2))).error_code == ErrorCode.NONE
+    unknown = await node.ask(UnregisterBrokerRequest(broker_id=2))
+    assert unknown.error_code == ErrorCode.BROKER_ID_NOT_REGISTERED
+    assert [broker.id for broker in node.image().brokers()] == [1]
