@@ -88,8 +88,9 @@ def register(
         _check_directories(state, request)
     _check_features(state, request)
 
-    # A broker that did not stop in order may have lost the end of its logs (KIP-966).
+    # A broker that did not stop in order may have lost the end of its logs: since KIP-966 that counts.
     clean = existing is None or same_process or request.previous_broker_epoch == existing.epoch
+    clean = clean or not state.versions.eligible_leader_replicas
     cleanup = [] if clean else _take_out(state, request.broker_id, unclean_shutdown=True)
     epoch = existing.epoch if existing is not None and same_process else new_epoch + len(cleanup)
     record = _registration(state, request, epoch, existing if same_process else None)

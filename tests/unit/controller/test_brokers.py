@@ -124,6 +124,13 @@ def test_an_unclean_shutdown_costs_the_broker_its_place_in_the_isr() -> None:
     assert cluster.state.brokers[1].epoch == cluster.image.offset
 
 
+def test_before_kip_966_an_unclean_shutdown_was_not_noticed() -> None:
+    cluster = Cluster(2, levels={"metadata.version": 22, "eligible.leader.replicas.version": 0})
+    cluster.create("t", replicas=[[1, 2]])
+    cluster.register(1, incarnation=B, previous_epoch=-1)
+    assert cluster.partition("t").isr == [1, 2]
+
+
 def test_a_clean_restart_keeps_it() -> None:
     cluster = Cluster(2)
     cluster.create("t", replicas=[[1, 2]])
