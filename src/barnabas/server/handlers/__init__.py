@@ -1,0 +1,1 @@
+"""One module for each cold API, imported with the first request for it."""
