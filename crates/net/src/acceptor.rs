@@ -109,9 +109,8 @@ impl Acceptor {
     /// Accepts until it is told to stop.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
-        let mut timeout = None;
         while !self.handle.stop.load(Ordering::SeqCst) {
-            timeout = self.accept_all().or(timeout.filter(|_| self.failing));
+            let timeout = self.accept_all();
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result?,
@@ -125,7 +124,8 @@ impl Acceptor {
         Ok(())
     }
 
-    /// Gives each listener a turn. Returns how long to wait at most before the next turn.
+    /// Gives each listener a turn. Returns how long to wait at most before the next one; a listener whose turn
+    /// has failed or was cut short is still `ready` then.
     fn accept_all(&mut self) -> Option<Duration> {
         for index in 0..self.listeners.len() {
             for _ in 0..ACCEPTS_PER_TURN {

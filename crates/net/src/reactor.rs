@@ -341,6 +341,7 @@ impl Reactor {
             self.timers.remove(due, index, Timer::Idle);
         }
         let (id, taken) = (session.id, session.connection.taken());
+        self.shared.metrics.connections_closed.add(1);
         // Dropping what was parked runs the service's code, as does telling it.
         let service = &self.shared.service;
         let told = catch_unwind(AssertUnwindSafe(|| {
@@ -351,7 +352,6 @@ impl Reactor {
             log::error!("A panic when connection {id} was closed");
         }
         self.shared.release(taken);
-        self.shared.metrics.connections_closed.add(1);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The state machine of a connection, without sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by its panic")]
+
 use std::io;
 
 use barnabas_net::connection::{

@@ -1,5 +1,7 @@
 //! What a connection can make the node hold, counted by the allocator. One test: it has the process to itself.
 
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by its panic")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::Any;
 use std::io::{Read, Write};
