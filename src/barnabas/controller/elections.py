@@ -67,16 +67,16 @@ def _elect(state: ControllerState, name: str, index: int, election_type: int) ->
     partition = topic.partition(index)
     if partition is None:
         raise refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"No such partition as {name}-{index}")
-    if partition.leader == (partition.replicas[0] if election_type == PREFERRED else partition.leader) != -1:
+    preferred = election_type == PREFERRED
+    settled = partition.leader == partition.replicas[0] if preferred else partition.leader != NO_LEADER
+    if settled:
         raise refuse(ErrorCode.ELECTION_NOT_NEEDED)
-    record = election_record(
-        state, topic, index, partition, Election.PREFERRED if election_type == PREFERRED else Election.UNCLEAN
-    )
+    election = Election.PREFERRED if preferred else Election.UNCLEAN
+    record = election_record(state, topic, index, partition, election)
+    if record is None and preferred:
+        raise refuse(ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE)
     if record is None:
-        code = ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE
-        if election_type == PREFERRED:
-            code = ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE
-        raise refuse(code)
+        raise refuse(ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE)
     return record
 
 
