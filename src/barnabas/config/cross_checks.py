@@ -12,6 +12,10 @@ from .values import Value
 
 _GROUP_KINDS = ("consumer", "share", "streams")
 _GROUP_BOUNDED = ("session.timeout.ms", "heartbeat.interval.ms", "assignment.interval.ms")
+_DEDUPE_BYTES_MIN = 1 << 20
+_CODECS = range(5)
+_ASSIGNORS = {"group.consumer.assignors": ("uniform", "range"), "group.share.assignors": ("simple",)}
+"""Assignors that are built in; Kafka loads others as Java classes."""
 _SHARE_BOUNDED = ("delivery.count.limit", "record.lock.duration.ms", "partition.max.record.locks")
 
 
@@ -19,6 +23,7 @@ def check_together(settings: Mapping[str, Value]) -> None:
     """Raises InvalidValue for the first config that doesn't fit the others."""
     _check_node(settings)
     _check_times(settings)
+    _check_sizes(settings)
     _check_connections(settings)
     _check_groups(settings)
 
@@ -45,19 +50,37 @@ def _check_node(settings: Mapping[str, Value]) -> None:
 
 
 def _check_times(settings: Mapping[str, Value]) -> None:
-    for name in ("log.retention.ms", "log.retention.minutes", "log.retention.hours"):
-        value = settings[name]
-        if isinstance(value, int) and value != -1 and value < 1:
-            raise InvalidValue(name, value, "must be -1 for no limit, or at least 1")
+    names = ("log.retention.ms", "log.retention.minutes", "log.retention.hours")
+    name = next(name for name in names if settings[name] is not None)  # The first that is set counts.
+    if settings[name] == 0:
+        raise InvalidValue(name, 0, "must be at least 1, or negative for no limit")
     _at_least(settings, "log.roll.ms", 1)
     _at_least(settings, "log.roll.jitter.ms", 0)
     _not_above(settings, "replica.fetch.wait.max.ms", "replica.lag.time.max.ms")
     _not_above(settings, "replica.fetch.wait.max.ms", "replica.socket.timeout.ms")
-    _below(settings, "broker.heartbeat.interval.ms", "broker.session.timeout.ms")
-    _not_above(settings, "group.min.session.timeout.ms", "group.max.session.timeout.ms")
+
+
+def _check_sizes(settings: Mapping[str, Value]) -> None:
+    threads = cast(int, settings["log.cleaner.threads"])
+    buffer = cast(int, settings["log.cleaner.dedupe.buffer.size"])
+    if threads == 0 or buffer // threads <= _DEDUPE_BYTES_MIN:
+        raise InvalidValue(
+            "log.cleaner.dedupe.buffer.size",
+            buffer,
+            f"must give each of log.cleaner.threads={threads} more than {_DEDUPE_BYTES_MIN} bytes",
+        )
+    if cast(int, settings["queued.max.request.bytes"]) > 0:
+        _not_above(settings, "socket.request.max.bytes", "queued.max.request.bytes")
+    for name in ("offsets.topic.compression.codec", "share.coordinator.state.topic.compression.codec"):
+        if settings[name] not in _CODECS:
+            raise InvalidValue(
+                name, settings[name], "must be 0 (none), 1 (gzip), 2 (snappy), 3 (lz4) or 4 (zstd)"
+            )
 
 
 def _check_connections(settings: Mapping[str, Value]) -> None:
+    if cast(int, settings["connections.max.idle.ms"]) >= 0:
+        _below(settings, "connection.failed.authentication.delay.ms", "connections.max.idle.ms")
     if settings["max.connections.per.ip"] == 0 and not settings["max.connections.per.ip.overrides"]:
         raise InvalidValue(
             "max.connections.per.ip", 0, "needs max.connections.per.ip.overrides, or nobody could connect"
@@ -77,6 +100,13 @@ def _check_groups(settings: Mapping[str, Value]) -> None:
             _not_above(settings, f"group.{kind}.min.{name}", f"group.{kind}.{name}")
             _not_above(settings, f"group.{kind}.{name}", f"group.{kind}.max.{name}")
         _below(settings, f"group.{kind}.heartbeat.interval.ms", f"group.{kind}.session.timeout.ms")
+    _not_above(settings, "group.streams.num.standby.replicas", "group.streams.max.standby.replicas")
+    _not_above(settings, "group.streams.num.warmup.replicas", "group.streams.max.warmup.replicas")
+    _not_above(settings, "group.share.max.size", "group.share.max.share.sessions")
+    for name, known in _ASSIGNORS.items():
+        for assignor in cast("tuple[str, ...]", settings[name]):
+            if assignor not in known:
+                raise InvalidValue(name, assignor, f"must be one of: {', '.join(known)}")
 
 
 def _at_least(settings: Mapping[str, Value], name: str, low: int) -> None:

@@ -219,7 +219,7 @@ def test_broker_changes_are_always_written(name: str, text: str, changes: dict[s
         ("1", "SET listeners=PLAINTEXT://127.0.0.1:1", INVALID_REQUEST, "need a restart"),
         ("1", "SET ssl.keystore.password=x", INVALID_REQUEST, "listener prefix: [ssl.keystore.password]"),
         ("1", "SET log.retention.ms=abc", INVALID_REQUEST, "Invalid value abc"),
-        ("1", "SET log.retention.ms=0", INVALID_REQUEST, "must be -1 for no limit, or at least 1"),
+        ("1", "SET log.retention.ms=0", INVALID_REQUEST, "must be at least 1, or negative for no limit"),
         ("", "SET log.roll.ms=0", INVALID_REQUEST, "must be at least 1"),
         ("1", "SET leader.replication.throttled.rate=-1", INVALID_REQUEST, "must be at least 0"),
         ("1", "SET num.io.threads=100", INVALID_REQUEST, "double or halve"),
