@@ -111,7 +111,7 @@ impl PartitionImage {
         let mut partition = PartitionImage {
             replicas: Nodes::from_slice(&record.replicas),
             isr: Nodes::from_slice(&record.isr),
-            directories: directories_or_migrating(&record.directories, record.replicas.len()),
+            directories: directories_of(&record.directories, record.replicas.len())?,
             uncommon: None,
             leader: record.leader,
             leader_epoch: record.leader_epoch,
@@ -127,21 +127,16 @@ impl PartitionImage {
         Ok(partition)
     }
 
-    /// Whether `change` can be applied.
-    pub(crate) fn check_change(change: &PartitionChangeRecord) -> Result<(), ReplayError> {
-        if change.leader_recovery_state == NO_RECOVERY_STATE_CHANGE {
-            return Ok(());
-        }
-        check_recovery_state("PartitionChangeRecord", change.leader_recovery_state)
-    }
-
     /// Applies a change. `leader_epoch` grows also when the change elects the leader that leads already.
-    pub(crate) fn apply(&mut self, change: &PartitionChangeRecord) {
+    pub(crate) fn apply(&mut self, change: &PartitionChangeRecord) -> Result<(), ReplayError> {
+        if change.leader_recovery_state != NO_RECOVERY_STATE_CHANGE {
+            check_recovery_state("PartitionChangeRecord", change.leader_recovery_state)?;
+        }
+        let replicas = change.replicas.as_ref().map_or(self.replicas.len(), Vec::len);
+        let directories = change.directories.as_deref().unwrap_or(&self.directories);
+        self.directories = directories_of(directories, replicas)?;
         if let Some(replicas) = &change.replicas {
             self.replicas = Nodes::from_slice(replicas);
-        }
-        if let Some(directories) = &change.directories {
-            self.directories = directories_or_migrating(directories, self.replicas.len());
         }
         if let Some(isr) = &change.isr {
             self.isr = Nodes::from_slice(isr);
@@ -160,6 +155,7 @@ impl PartitionImage {
             self.leader_recovery_state = change.leader_recovery_state;
         }
         self.partition_epoch += 1;
+        Ok(())
     }
 
     /// The record that describes the whole state, for records of `version`.
@@ -182,9 +178,10 @@ impl PartitionImage {
         }
     }
 
-    /// Forgets the ELR. The epochs stay: Kafka counts this as no change.
+    /// Forgets the ELR, which is a change like any other.
     pub(crate) fn clear_elr(&mut self) {
         self.set_uncommon(None, None, Some(&[]), Some(&[]));
+        self.partition_epoch += 1;
     }
 
     pub(crate) fn has_elr(&self) -> bool {
@@ -222,12 +219,15 @@ impl PartitionImage {
     }
 }
 
-/// The directories given, or as many times "migrating" as there are replicas when none are (KIP-858).
-fn directories_or_migrating(directories: &[Uuid], replicas: usize) -> Directories {
-    match directories {
-        [] => smallvec![Uuid::DIRECTORY_MIGRATING; replicas],
-        given => Directories::from_slice(given),
+/// A directory for each replica: "migrating" where none are known (KIP-858).
+fn directories_of(given: &[Uuid], replicas: usize) -> Result<Directories, ReplayError> {
+    if given.iter().all(|directory| *directory == Uuid::DIRECTORY_MIGRATING) {
+        return Ok(smallvec![Uuid::DIRECTORY_MIGRATING; replicas]);
     }
+    if given.len() != replicas {
+        return Err(ReplayError::Directories { directories: given.len(), replicas });
+    }
+    Ok(Directories::from_slice(given))
 }
 
 fn check_recovery_state(record: &'static str, state: i8) -> Result<(), ReplayError> {

@@ -94,6 +94,14 @@ pub enum ReplayError {
     /// The bytes are no record that is known here; a later release of Kafka may have written them.
     #[error("unreadable metadata record: {0}")]
     Decode(#[from] DecodeError),
+    /// A partition's record does not name one directory for each replica.
+    #[error("{directories} directories are named for {replicas} replicas")]
+    Directories {
+        /// How many directories.
+        directories: usize,
+        /// How many replicas.
+        replicas: usize,
+    },
     /// A field has a value that has no meaning.
     #[error("{record} has {field}={value}, which has no meaning")]
     Value {
@@ -161,7 +169,6 @@ impl Parts {
                 self.topics.set_partition(record.topic_id, record.partition_id, partition)?;
             }
             MetadataRecord::PartitionChange(change) => {
-                PartitionImage::check_change(change)?;
                 let (topic, index) = (change.topic_id, change.partition_id);
                 self.topics.update_partition(topic, index, |partition| partition.apply(change))?;
             }

@@ -136,12 +136,12 @@ impl TopicsImage {
         Ok(())
     }
 
-    /// Applies `change` to a partition. When it fails the partition is as it was.
+    /// Applies `change` to a partition, which it leaves as it was when it fails.
     pub(crate) fn update_partition(
         &mut self,
         id: TopicId,
         index: PartitionIndex,
-        change: impl FnOnce(&mut PartitionImage),
+        change: impl FnOnce(&mut PartitionImage) -> Result<(), ReplayError>,
     ) -> Result<(), ReplayError> {
         let unknown = || ReplayError::UnknownPartition { id, index };
         let position = usize::try_from(index).map_err(|_| unknown())?;
@@ -150,8 +150,7 @@ impl TopicsImage {
             return Err(unknown());
         }
         let partition = Arc::make_mut(topic).partitions.get_mut(position).ok_or_else(unknown)?;
-        change(Arc::make_mut(partition));
-        Ok(())
+        change(Arc::make_mut(partition))
     }
 
     /// Forgets the ELR of one topic, or of all when `name` is empty.
@@ -171,7 +170,10 @@ impl TopicsImage {
                 .map(|(index, _)| index)
                 .collect();
             for index in with_elr {
-                self.update_partition(id, index, PartitionImage::clear_elr)?;
+                self.update_partition(id, index, |partition| {
+                    partition.clear_elr();
+                    Ok(())
+                })?;
             }
         }
         Ok(())

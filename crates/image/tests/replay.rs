@@ -97,6 +97,7 @@ fn a_reassignment_that_is_over_leaves_nothing_behind() {
         replicas: Some(vec![1, 2]),
         adding_replicas: Some(vec![2]),
         removing_replicas: Some(vec![1]),
+        directories: Some(vec![id(1), id(2)]),
         ..change(1, 0)
     };
     image.replay(&MetadataRecord::PartitionChange(begun), 5, 1).unwrap();
@@ -193,6 +194,7 @@ fn what_cannot_be_applied_changes_nothing() {
         partition(1, 2, &[1]),
         MetadataRecord::PartitionChange(change(1, 1)),
         MetadataRecord::PartitionChange(change(3, 0)),
+        MetadataRecord::PartitionChange(PartitionChangeRecord { replicas: Some(vec![1, 2]), ..change(1, 0) }),
         MetadataRecord::PartitionChange(PartitionChangeRecord { leader_recovery_state: 5, ..change(1, 0) }),
         MetadataRecord::RemoveTopic(RemoveTopicRecord { topic_id: id(2) }),
         MetadataRecord::ClearElr(ClearElrRecord { topic_name: "missing" }),
@@ -209,22 +211,23 @@ fn what_cannot_be_applied_changes_nothing() {
 }
 
 #[test]
-fn the_cleared_elr_leaves_the_epochs_alone() {
+fn clearing_the_elr_is_a_change_where_there_was_one() {
     let with_elr = PartitionChangeRecord {
         isr: Some(vec![1]),
         eligible_leader_replicas: Some(vec![2]),
         last_known_elr: Some(vec![3]),
         ..change(1, 0)
     };
-    let mut image = image(&[topic("orders", 1), partition(1, 0, &[1, 2, 3])]);
+    let mut image = image(&[topic("orders", 1), partition(1, 0, &[1, 2, 3]), partition(1, 1, &[1])]);
     image.replay(&MetadataRecord::PartitionChange(with_elr), 5, 1).unwrap();
     assert_eq!(image.topics.partition(id(1), 0).unwrap().elr(), [2]);
     image.replay(&MetadataRecord::ClearElr(ClearElrRecord { topic_name: "" }), 6, 1).unwrap();
     let partition = image.topics.partition(id(1), 0).unwrap();
     assert_eq!(
         (partition.elr(), partition.last_known_elr(), partition.partition_epoch),
-        (&[][..], &[][..], 1)
+        (&[][..], &[][..], 2)
     );
+    assert_eq!(image.topics.partition(id(1), 1).unwrap().partition_epoch, 0);
 }
 
 #[test]
