@@ -7,6 +7,7 @@ BrokerHeartbeat) is decided here by the same functions, directly.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def advertised(server: NodeServer, addresses: Sequence[tuple[str, str, int]]) ->
         if listener.host:
             host = listener.host
         elif host in ("0.0.0.0", "::"):
-            host = server.native.host_name()
+            host = socket.gethostname()
         protocol = SECURITY_PROTOCOLS[listener.security_protocol]
         told.append((listener.name, host, listener.port or port, protocol))
     return told
@@ -77,7 +78,7 @@ def _register_broker(
         ],
         rack=server.settings["broker.rack"],
         log_dirs=server.native.directory_ids(),
-        previous_broker_epoch=server.native.previous_broker_epoch(),
+        previous_broker_epoch=_previous_epoch(server),
     )
     state = server.state()
     try:
@@ -86,3 +87,15 @@ def _register_broker(
         raise StartError(f"The controller refuses this broker: {error}") from error
     server.native.propose(decision.records)
     return decision.response.broker_epoch
+
+
+def _previous_epoch(server: NodeServer) -> int:
+    """Epoch under which this broker last ran, as far as it may say that nothing was lost since; else -1.
+
+    After an unclean stop the controller takes a broker out of all ISRs, for others may have what it has lost
+    (KIP-966). A broker that is alone has nobody to wait for: its logs, recovered, are all there is.
+    """
+    known = server.native.image().brokers()
+    if [broker.id for broker in known] == [server.node_id]:
+        return known[0].epoch
+    return int(server.native.previous_broker_epoch())

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from barnabas import _core
 from barnabas.server import dispatch, lifecycle
-from barnabas.server.native import native_settings
+from barnabas.server.native import broker_configs, log_defaults, native_settings
 
 if TYPE_CHECKING:
     from barnabas._core import ColdRequest, MetadataImage
@@ -31,8 +31,6 @@ logger = logging.getLogger("barnabas")
 
 EVENTS_MAX = 256
 """Events taken from Rust in one turn of the loop."""
-TICK_SECONDS = 1.0
-"""How often housekeeping runs: checkpoints, retention, expiry."""
 STOP_MS_MAX = 20_000
 """Longest wait for requests in hand when the node stops."""
 
@@ -48,7 +46,7 @@ class NodeServer:
         """Why the node stopped by itself; None while it runs or was asked to stop."""
         self._addresses: list[tuple[str, str, int]] = []
         self._overrides: tuple[dict[str, str], dict[str, str]] = ({}, {})
-        self._log_defaults = log_defaults(broker_configs(settings, _core.MetadataImage.empty()))
+        self._log_defaults = log_defaults(broker_configs(settings, _core.MetadataImage()))
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
         self._commits: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -100,17 +98,10 @@ class NodeServer:
     async def _serve(self) -> None:
         descriptor = self.native.event_descriptor()
         self._loop.add_reader(descriptor, self._on_events)
-        ticking = self._loop.create_task(self._tick())
         self._on_events()
         await self._stopping.wait()
-        ticking.cancel()
         await self._loop.run_in_executor(None, self.native.stop_serving, STOP_MS_MAX)
         self._loop.remove_reader(descriptor)
-
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            self.native.tick()
 
     # ---- events from Rust
 
@@ -121,6 +112,10 @@ class NodeServer:
                     self._begin(event)
                 case _core.Committed():
                     self._note_commit(event.offset)
+                case _core.ReplicaDirectory():
+                    self._record_directory(event)
+                case _core.DirectoryFailed():
+                    self._record_failure(event.directory)
                 case _core.LogLine():
                     logging.getLogger(event.target).log(event.level, "%s", event.message)
                 case _core.Fatal():
@@ -144,6 +139,25 @@ class NodeServer:
     def _send_responses(self) -> None:
         responses, self._responses = self._responses, []
         self.native.respond(responses)
+
+    def _record_directory(self, event: _core.ReplicaDirectory) -> None:
+        """Records where this broker has put a replica (what AssignReplicasToDirs does between nodes)."""
+        from barnabas.controller.directories import assign_replica
+
+        self._propose_now(
+            assign_replica(self.state(), self.node_id, event.topic_id, event.partition, event.directory)
+        )
+
+    def _record_failure(self, directory: _core.Uuid) -> None:
+        """Records that a log directory has failed (what heartbeats tell between nodes)."""
+        from barnabas.controller.brokers import directories_offline
+
+        state = self.state()
+        self._propose_now(directories_offline(state, state.brokers[self.node_id], [directory]))
+
+    def _propose_now(self, records: Sequence[Record]) -> None:
+        if records:
+            self.native.propose(records)
 
     def _broker_overrides(self) -> tuple[dict[str, str], dict[str, str]]:
         configs = broker_configs(self.settings, self.native.image())
