@@ -74,6 +74,16 @@ format: $(BIN)/.dev
 shape:
 	@$(PYTHON) tools/shape.py
 
+# Each target for SECONDS; what is found is in fuzz/artifacts. Stable Rust, with the sanitizer's flags allowed.
+FUZZ_TARGETS ?= request message record_batches produce gzip snappy lz4 zstd
+fuzz: | tools
+	@command -v cargo-fuzz >/dev/null || { echo "installing cargo-fuzz"; cargo install --quiet --locked cargo-fuzz; }
+	@for target in $(FUZZ_TARGETS); do \
+	    mkdir -p fuzz/target/corpus/$$target; \
+	    RUSTC_BOOTSTRAP=1 cargo fuzz run $$target fuzz/target/corpus/$$target fuzz/corpus/$$target -- \
+	        -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=2048 -print_final_stats=1; \
+	done
+
 codegen: $(BIN)/.dev
 	$(BIN)/python -m codegen
 

@@ -3,6 +3,7 @@
 //! The programs of fuzz_targets/ run them under libFuzzer; crates/protocol/tests/fuzz_corpus.rs runs them over the
 //! stored corpus and over seeded changes of it, in every test run, and watches what they allocate. A target
 //! panics when something that always holds does not.
+#![allow(clippy::expect_used)] // To panic is how a target says that something is wrong.
 
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::batch::{batches, Batch, Batches, TimestampType, HEADER_SIZE, LOG_OVERHEAD};
@@ -18,8 +19,11 @@ use barnabas_protocol::wire::{Reader, Writer};
 /// What decompression may give here.
 pub(crate) const DECOMPRESSED_MAX: usize = 1 << 20;
 
+/// Takes what a connection, a log or a compressed batch might hold.
+pub(crate) type Target = fn(&[u8]);
+
 /// All targets by name.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub(crate) const TARGETS: [(&str, Target); 8] = [
     ("request", request),
     ("message", message),
     ("record_batches", record_batches),
@@ -87,7 +91,7 @@ fn read_message(schema: &'static Schema, version: i16, body: &[u8]) {
 /// Record batches as they come from a log or a peer.
 pub(crate) fn record_batches(data: &[u8]) {
     let mut walk: Batches<'_> = batches(data);
-    while let Some(batch) = walk.next() {
+    for batch in walk.by_ref() {
         let Ok(batch) = batch else { break };
         assert_eq!(batch.header.to_bytes(), batch.bytes[..HEADER_SIZE]);
         let _ = (batch.crc_is_valid(), batch.header.next_offset(), batch.header.last_sequence());

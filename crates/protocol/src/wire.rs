@@ -267,6 +267,7 @@ macro_rules! numbers {
 
 impl<'a> Reader<'a> {
     /// A reader of the whole of `data`.
+    #[inline]
     pub fn new(data: &'a [u8]) -> Self {
         let memory = data.len().saturating_mul(MEMORY_FACTOR_MAX).saturating_add(MEMORY_EXTRA_MAX);
         Reader { rest: data, end: data.len(), memory }
@@ -351,10 +352,14 @@ impl<'a> Reader<'a> {
     /// An unsigned number of 1 to 5 bytes, 7 bits each, low bits first.
     #[inline]
     pub fn uvarint(&mut self) -> Result<u32, DecodeError> {
-        match self.rest.split_first() {
-            Some((&byte, rest)) if byte < 0x80 => {
+        match *self.rest {
+            [byte, ref rest @ ..] if byte < 0x80 => {
                 self.rest = rest;
                 Ok(u32::from(byte))
+            }
+            [low, high, ref rest @ ..] if high < 0x80 => {
+                self.rest = rest;
+                Ok(u32::from(low & 0x7f) | u32::from(high) << 7)
             }
             _ => self.uvarint_long(),
         }
@@ -377,13 +382,29 @@ impl<'a> Reader<'a> {
     }
 
     /// A signed number of 1 to 5 bytes, zigzag.
+    #[inline]
     pub fn varint(&mut self) -> Result<i32, DecodeError> {
         let value = self.uvarint()?;
         Ok((value >> 1) as i32 ^ -((value & 1) as i32))
     }
 
     /// An unsigned number of 1 to 10 bytes.
+    #[inline]
     pub fn uvarlong(&mut self) -> Result<u64, DecodeError> {
+        match *self.rest {
+            [byte, ref rest @ ..] if byte < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(byte))
+            }
+            [low, high, ref rest @ ..] if high < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(low & 0x7f) | u64::from(high) << 7)
+            }
+            _ => self.uvarlong_long(),
+        }
+    }
+
+    fn uvarlong_long(&mut self) -> Result<u64, DecodeError> {
         let at = self.position();
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
@@ -400,6 +421,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A signed number of 1 to 10 bytes, zigzag.
+    #[inline]
     pub fn varlong(&mut self) -> Result<i64, DecodeError> {
         let value = self.uvarlong()?;
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))

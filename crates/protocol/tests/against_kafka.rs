@@ -11,6 +11,7 @@
 //! produce version now leaderEpoch config=value,... records
 //!     → ok maxTimestamp batch | error code recordIndexes
 //! ```
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)] // A test, not the broker.
 
 mod support;
 
@@ -207,8 +208,7 @@ fn request(random: &mut Random) -> (Vec<u8>, bool) {
         config.log_append_time = NOW - 5;
     }
     let mut records = Vec::new();
-    let mut offset = 0;
-    for _ in 0..1 + random.of(&[0, 1, 5]) {
+    for offset in 0..1 + random.of(&[0, 1, 5]) {
         let timestamp = match random.below(12) {
             0 => -1,
             1 => NOW + 3_600_001,
@@ -217,7 +217,6 @@ fn request(random: &mut Random) -> (Vec<u8>, bool) {
             _ => NOW - random.below(1000) as i64,
         };
         records.push(OwnedRecord::random(random, offset, timestamp));
-        offset += 1;
     }
     let mut bytes = batch(config, &records);
     let mut mangled = false;

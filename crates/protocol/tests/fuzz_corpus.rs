@@ -2,6 +2,7 @@
 //! changes of both; with what each input makes the program allocate held against what it may.
 //!
 //! FACTOR=100 makes a hundred times as many changes, SEED=n others.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)] // A test, not the broker.
 
 mod support;
 

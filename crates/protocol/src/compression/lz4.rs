@@ -177,7 +177,7 @@ impl<'a> Decoder<'a> {
         if direct {
             return Ok(count);
         }
-        self.block.truncate(count);
+        self.block.set_length(count);
         self.given = 0;
         Ok(0)
     }

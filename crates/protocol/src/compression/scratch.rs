@@ -12,39 +12,46 @@ thread_local! {
     static KEPT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// An empty buffer at first; goes back to its thread at the end.
-pub(crate) struct Scratch(Vec<u8>);
+/// Bytes that are of no interest until they are written; empty at first. Goes back to its thread at the end.
+pub(crate) struct Scratch {
+    /// Longer than what is in use where it has been longer before: nothing is cleared twice.
+    buffer: Vec<u8>,
+    length: usize,
+}
 
 impl Scratch {
     pub(crate) fn take() -> Self {
-        let mut buffer = KEPT.with_borrow_mut(Vec::pop).unwrap_or_default();
-        buffer.clear();
-        Scratch(buffer)
+        Scratch { buffer: KEPT.with_borrow_mut(Vec::pop).unwrap_or_default(), length: 0 }
     }
 
-    /// Makes it `length` bytes long; what they are is of no interest.
+    /// Makes it `length` bytes long.
     pub(crate) fn set_length(&mut self, length: usize) {
-        self.0.resize(length, 0);
+        if length > self.buffer.len() {
+            self.buffer.resize(length, 0);
+        }
+        self.length = length;
     }
 }
 
 impl Deref for Scratch {
-    type Target = Vec<u8>;
+    type Target = [u8];
 
-    fn deref(&self) -> &Vec<u8> {
-        &self.0
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.buffer[..self.length]
     }
 }
 
 impl DerefMut for Scratch {
-    fn deref_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.0
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer[..self.length]
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.0);
+        let buffer = std::mem::take(&mut self.buffer);
         if buffer.capacity() > BYTES_KEPT {
             return;
         }

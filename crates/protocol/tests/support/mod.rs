@@ -1,5 +1,6 @@
 //! What several test programs share.
 #![allow(dead_code, unreachable_pub)] // Each program uses a part of it.
+#![allow(clippy::unwrap_used)] // As in the tests themselves.
 
 use barnabas_protocol::batch::TimestampType;
 use barnabas_protocol::batch_builder::{BatchBuilder, BuilderConfig};
