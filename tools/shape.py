@@ -13,7 +13,9 @@ from pathlib import Path
 FILE_LINES_MAX = 600
 SHOWN = 10
 ROOT = Path(__file__).resolve().parent.parent
-RUST_FUNCTION = re.compile(r"^(?P<indent> *)(?:pub(?:\([a-z]+\))? )?(?:const |async |unsafe )*fn (?P<name>\w+)")
+RUST_FUNCTION = re.compile(
+    r"^(?P<indent> *)(?:pub(?:\([a-z]+\))? )?(?:const |async |unsafe )*fn (?P<name>\w+)"
+)
 
 
 def sources() -> list[Path]:

@@ -32,8 +32,8 @@ def decode(cls: type[Message], version: int, data: bytes) -> Message:
     """Reads exactly one message. ValueError when the bytes are anything else."""
 
 def decompress(codec: int, data: bytes, size_max: int) -> bytes:
-    """What a codec of record batches (0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd) packed; ValueError when the data
-    is damaged or holds more than `size_max` bytes."""
+    """What a codec of record batches (0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd) packed; ValueError when the
+    data is damaged or holds more than `size_max` bytes."""
 
 # ---- metadata image ---------------------------------------------------------------------------------------
 
@@ -125,6 +125,7 @@ class LogDirectory:
     """A log directory of this node, as DescribeLogDirs shows it."""
 
     path: str
+    id: Uuid
     error_code: int
     """0, or KAFKA_STORAGE_ERROR when it has failed."""
     total_bytes: int
@@ -134,7 +135,7 @@ class LogDirectory:
     """(topic, partition, size in bytes, offset lag, whether it is a future replica), in order"""
 
 @final
-class QuorumState:
+class QuorumInfo:
     """The metadata quorum as its leader sees it."""
 
     leader_id: int
@@ -144,29 +145,94 @@ class QuorumState:
     directory_id: Uuid
     """Of the directory that holds this voter's metadata log."""
 
-class NodeConfig:
-    """What Rust must know of the configuration: see `barnabas.server.native_config`."""
+@final
+class Committed:
+    """Metadata records up to this offset are committed and applied by the broker."""
+
+    offset: int
+
+@final
+class ReplicaDirectory:
+    """This node's replica lies in that log directory: to be recorded."""
+
+    topic_id: Uuid
+    partition: int
+    directory: Uuid
+
+@final
+class DirectoryFailed:
+    """A log directory has failed: to be recorded."""
+
+    directory: Uuid
+
+@final
+class LogLine:
+    """A line for the log, with Python's number of its level."""
+
+    level: int
+    target: str
+    message: str
+
+@final
+class Fatal:
+    """The node can't go on."""
+
+    reason: str
+
+Event = ColdRequest | Committed | ReplicaDirectory | DirectoryFailed | LogLine | Fatal
+
+def native_apis() -> list[int]:
+    """API keys that are answered without Python."""
 
 @final
 class Node:
-    """The data plane of one node: log directories, metadata log, partitions, network."""
+    """The data plane of one node: log directories, metadata log, partitions, network.
 
-    def __init__(self, settings: Mapping[str, Any]) -> None: ...
-    def start(self) -> None: ...
-    def listen(self) -> list[tuple[str, str, int]]:
-        """Binds the listeners; (name, host, port) with the real port of each."""
-    def stop(self, deadline_ms: int) -> None: ...
+    The order of a life: `start`, `bind`, decisions of the controller, `serve`, `drain` and `respond` many
+    times, `stop_serving`, `stop`. RuntimeError is raised outside of it.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        """`settings`: what `barnabas.server.native` makes."""
+    def start(self) -> None:
+        """Opens the directories (formatted on first use), replays the metadata, loads the logs and takes the
+        metadata log's leadership. Raises StartError."""
+    def bind(self) -> list[tuple[str, str, int]]:
+        """Binds the listeners; (name, host, port) with the real port of each. Raises StartError."""
+    def serve(self) -> None:
+        """Lets clients in."""
+    def stop_serving(self, grace_ms: int) -> None:
+        """Lets nobody in any more; requests in hand may finish for at most `grace_ms`."""
+    def stop(self) -> None:
+        """Ends all threads and closes all files, so that the next start needs no recovery."""
     def event_descriptor(self) -> int:
         """Readable whenever `drain` has something."""
-    def drain(self, limit: int) -> list[Any]:
-        """ColdRequest, Committed, LogLine … in order."""
+    def drain(self, limit: int) -> list[Event]:
+        """What has happened, in order."""
     def respond(self, responses: Sequence[tuple[int, Message | None]]) -> None:
         """Answers cold requests by id; None closes the connection."""
+    def answer_natively(self, request_id: int) -> None:
+        """Answers a cold request from the metadata as it is now."""
     def propose(self, records: Sequence[tuple[Message, int]]) -> int:
-        """Appends one atomic batch of metadata records (message, version); its last offset."""
-    def head(self) -> MetadataImage: ...
-    def image(self) -> MetadataImage: ...
+        """Appends one atomic batch of metadata records (message, version) to the log and applies it to the
+        head; its last offset. RuntimeError when the records can't be applied: nothing is appended then."""
+    def wait_committed(self, offset: int, most_ms: int) -> bool:
+        """Waits until everything up to `offset` is committed and applied; False when that takes too long."""
+    def head(self) -> MetadataImage:
+        """With everything that was proposed: what decisions read."""
+    def image(self) -> MetadataImage:
+        """With everything that is committed: what answers read."""
+    @property
+    def cluster_id(self) -> str: ...
+    def directory_ids(self) -> list[Uuid]:
+        """Ids of the log directories that work."""
+    def previous_broker_epoch(self) -> int:
+        """Epoch of the broker's registration at its last clean stop; -1 after any other."""
+    def set_broker_epoch(self, epoch: int) -> None:
+        """Epoch of this registration, kept for the clean stop."""
+    def set_log_defaults(self, defaults: Mapping[str, str]) -> None:
+        """Topic configs, by name, of topics that override nothing."""
     def log_directories(self) -> list[LogDirectory]: ...
     def alter_replica_log_dir(self, topic: str, partition: int, path: str) -> int:
         """Moves this node's replica of a partition to another directory; 0 or an error code."""
-    def quorum(self) -> QuorumState: ...
+    def quorum(self) -> QuorumInfo: ...

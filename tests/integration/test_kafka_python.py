@@ -11,7 +11,8 @@ def test_what_was_produced_is_consumed(bootstrap: str, topic: str, codec: str | 
     admin.create_topics([NewTopic(topic, 2, 1)])
     producer = KafkaProducer(bootstrap_servers=bootstrap, compression_type=codec, acks="all")
     futures = [
-        producer.send(topic, str(i).encode(), partition=i % 2, headers=[("n", str(i).encode())]) for i in range(500)
+        producer.send(topic, str(i).encode(), partition=i % 2, headers=[("n", str(i).encode())])
+        for i in range(500)
     ]
     producer.flush()
     assert [future.get(30).offset for future in futures[::2]] == list(range(250))

@@ -43,7 +43,11 @@ def create(bootstrap: str, topic: str, partitions: int = 1, **config: str) -> No
 
 
 def produce(
-    bootstrap: str, topic: str, records: Iterable[tuple[bytes | None, bytes]], partition: int = 0, **config: object
+    bootstrap: str,
+    topic: str,
+    records: Iterable[tuple[bytes | None, bytes]],
+    partition: int = 0,
+    **config: object,
 ) -> list[Message]:
     """Sends the records and waits for each; the delivered messages in order."""
     delivered: list[Message] = []
@@ -64,7 +68,9 @@ def produce(
     return delivered
 
 
-def consume(bootstrap: str, topic: str, count: int, partition: int = 0, offset: int = OFFSET_BEGINNING) -> list[Message]:
+def consume(
+    bootstrap: str, topic: str, count: int, partition: int = 0, offset: int = OFFSET_BEGINNING
+) -> list[Message]:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "unused", "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, partition, offset)])
     messages: list[Message] = []
@@ -154,7 +160,8 @@ def test_offsets_are_listed_and_records_deleted(bootstrap: str, topic: str) -> N
     partition = TopicPartition(topic, 0)
 
     def offset(spec: OffsetSpec) -> int:
-        [future] = client.list_offsets({partition: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED).values()
+        level = IsolationLevel.READ_UNCOMMITTED
+        [future] = client.list_offsets({partition: spec}, isolation_level=level).values()
         return int(future.result(SECONDS_MAX).offset)
 
     assert (offset(OffsetSpec.earliest()), offset(OffsetSpec.latest())) == (0, 100)

@@ -45,5 +45,6 @@ def test_node(bootstrap: str) -> None:
     home.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json", "clients.js"):
         shutil.copy(HERE / "node" / name, home / name)
-    subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=home, check=True, timeout=SECONDS_MAX)
+    install = ["npm", "ci", "--silent", "--no-audit", "--no-fund"]
+    subprocess.run(install, cwd=home, check=True, timeout=SECONDS_MAX)
     run(["node", "clients.js", bootstrap], cwd=home)

@@ -62,7 +62,8 @@ class ApacheKafka:
         config = self.directory / "server.properties"
         config.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
         if not (self.log_directory / "meta.properties").exists():
-            done = java("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id, "-c", str(config))
+            options = ["format", "--standalone", "-t", cluster_id, "-c", str(config)]
+            done = java("kafka.tools.StorageTool", *options)
             assert done.returncode == 0, done.stdout + done.stderr
         output = self.directory / "server.out"
         with output.open("a") as out:
@@ -78,7 +79,8 @@ class ApacheKafka:
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     self.stop()
-                    raise RuntimeError(f"Apache Kafka did not come up: {output.read_text()[-4000:]}") from None
+                    said = output.read_text()[-4000:]
+                    raise RuntimeError(f"Apache Kafka did not come up: {said}") from None
                 time.sleep(0.05)
             else:
                 return self

@@ -1,4 +1,4 @@
-"""Why a node can't start: each cause has a class of its own, so that the command line has an exit code for it."""
+"""Why a node can't start: a class for each cause, so that the command line has an exit code for it."""
 
 from barnabas.errors import BarnabasError
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from barnabas._core import Uuid
 from barnabas.controller import bootstrap, brokers
@@ -39,12 +39,16 @@ def activate(server: NodeServer, addresses: Sequence[tuple[str, str, int]]) -> N
     # One wait for all three: each decision sees the head, and each commit costs a sync of the disk.
     last_offset = native.propose(brokers.unfence(server.state(), server.node_id))
     if not native.wait_committed(last_offset, COMMIT_MS_MAX):
-        raise StartError(f"The metadata log took no records within {COMMIT_MS_MAX // 1000} s: is the disk stuck?")
+        raise StartError(
+            f"The metadata log took no records within {COMMIT_MS_MAX // 1000} s: is the disk stuck?"
+        )
     native.set_broker_epoch(epoch)
 
 
-def advertised(server: NodeServer, addresses: Sequence[tuple[str, str, int]]) -> list[tuple[str, str, int, int]]:
-    """What clients are told: (name, host, port, security protocol), port 0 replaced by the one that was bound."""
+def advertised(
+    server: NodeServer, addresses: Sequence[tuple[str, str, int]]
+) -> list[tuple[str, str, int, int]]:
+    """What clients are told: (name, host, port, security protocol), port 0 replaced by the one bound."""
     bound = {name: (host, port) for name, host, port in addresses}
     told = []
     for listener in server.settings.advertised_listeners:
@@ -58,9 +62,7 @@ def advertised(server: NodeServer, addresses: Sequence[tuple[str, str, int]]) ->
     return told
 
 
-def _register_broker(
-    server: NodeServer, incarnation: Uuid, addresses: Sequence[tuple[str, str, int]]
-) -> int:
+def _register_broker(server: NodeServer, incarnation: Uuid, addresses: Sequence[tuple[str, str, int]]) -> int:
     """Registers the broker with the controller beside it; its epoch."""
     request = BrokerRegistrationRequest(
         broker_id=server.node_id,
@@ -76,7 +78,7 @@ def _register_broker(
             )
             for name, (lowest, highest) in SUPPORTED.items()
         ],
-        rack=server.settings["broker.rack"],
+        rack=cast("str | None", server.settings["broker.rack"]),
         log_dirs=server.native.directory_ids(),
         previous_broker_epoch=_previous_epoch(server),
     )

@@ -1,0 +1,126 @@
+"""docs/compatibility.md, made from the code: `python -m barnabas.server.compatibility`.
+
+What is served comes from the two places that answer (`Broker::NATIVE` in Rust, `dispatch.MODULES`), the versions
+from the generated message classes; only the reasons why something waits are written down here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from barnabas import _core
+from barnabas.protocol import ApiKey, message_class
+from barnabas.protocol.generated.index import API_NAMES
+from barnabas.server.dispatch import MODULES
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "compatibility.md"
+
+UNSTABLE = {ApiKey.INIT_PRODUCER_ID: 6}
+"""The first version that Kafka 4.4.0 calls unstable: not served there either without a special setting."""
+
+REFUSING = {
+    "unavailable": "waits for the coordinators: answered as by a Kafka whose coordinator is not available",
+    "security_disabled": "waits for security: answered as by a Kafka without authorizer and delegation tokens",
+}
+"""Handlers that answer with Kafka's own error, and why."""
+
+ONE_NODE = "asked between nodes of a cluster: waits for several nodes"
+SECURITY = "waits for SASL"
+COORDINATORS = "asked between brokers: waits for the coordinators"
+ABSENT = {
+    ApiKey.SASL_HANDSHAKE: SECURITY,
+    ApiKey.SASL_AUTHENTICATE: SECURITY,
+    ApiKey.WRITE_TXN_MARKERS: COORDINATORS,
+}
+"""Why an API is not served at all, where the reason is not ONE_NODE."""
+
+REMARKS = {
+    ApiKey.PRODUCE: "transactional batches wait for the transaction coordinator",
+    ApiKey.METADATA: "a missing topic that may be created is created before the answer, which has it",
+    ApiKey.INIT_PRODUCER_ID: "with a transactional id: COORDINATOR_NOT_AVAILABLE, waits for the coordinators",
+    ApiKey.ALTER_CLIENT_QUOTAS: "stored and described, not enforced yet",
+    ApiKey.ALTER_USER_SCRAM_CREDENTIALS: "stored and described; logging in waits for SASL",
+    ApiKey.UPDATE_FEATURES: "metadata.version 7 (3.3-IV3) to 30 (4.3-IV0)",
+    ApiKey.ALTER_PARTITION_REASSIGNMENTS: "to what one node can do",
+    ApiKey.ELECT_LEADERS: "to what one node can do",
+}
+
+HEAD = """# Compatibility
+
+What barnabas answers of Apache Kafka 4.4.0's protocol. Made from the code by `make reference`; a test fails when it
+is out of date.
+
+- **served**: with the meaning that Kafka gives it. *native* ones are answered without Python.
+- **refused**: answered with the error that Kafka itself has for the case.
+- **absent**: not among the versions that ApiVersions lists; a request closes the connection, as in Kafka.
+
+{counts}
+
+| key | API | versions | | where, and what to know |
+|--:|--|--|--|--|
+"""
+
+FOOT = """
+## Beside the protocol
+
+- One node is broker, controller and only voter. Its metadata log is KRaft's, with `metadata.version` 30 (4.3-IV0), so
+  that Apache Kafka 4.3.1 can read and take over the directory. Levels 31 to 33 wait.
+- Message formats 0 and 1 are refused, as in Kafka 4.
+- Compaction waits: topics with `cleanup.policy=compact` keep all records until then.
+- Listeners are PLAINTEXT; TLS, SASL and authorization wait.
+- Which configs have an effect stands in [reference/configs.md](reference/configs.md).
+
+## Where barnabas answers otherwise than Apache Kafka, on purpose
+
+- A topic that its first Metadata request creates is in that request's answer. Kafka answers
+  UNKNOWN_TOPIC_OR_PARTITION first.
+- CreatePartitions beyond the limit of records in one change answers POLICY_VIOLATION, an unknown config operation
+  INVALID_REQUEST and an empty SCRAM password UNACCEPTABLE_CREDENTIAL, where Kafka answers UNKNOWN_SERVER_ERROR.
+- Unregistering the only broker while it runs is refused with INVALID_REQUEST; Kafka takes itself out of service.
+- After an unclean stop a broker that is alone keeps its partitions as they were: nobody could have what it has lost.
+"""
+
+
+def versions(api_key: int) -> tuple[int, int]:
+    """Lowest and highest stable version of Kafka 4.4.0."""
+    request = message_class(api_key, response=False)
+    unstable = UNSTABLE.get(ApiKey(api_key))
+    return request.LOWEST_VERSION, unstable - 1 if unstable is not None else request.HIGHEST_VERSION
+
+
+def verdict(api_key: int) -> tuple[str, str]:
+    """(served, refused or absent; where it is answered or why it is not)."""
+    key = ApiKey(api_key)
+    remark = f"; {REMARKS[key]}" if key in REMARKS else ""
+    if key in _core.native_apis():
+        return "served", "native" + remark
+    module = MODULES.get(key)
+    if module is None:
+        return "absent", ABSENT.get(key, ONE_NODE)
+    if module in REFUSING:
+        return "refused", REFUSING[module]
+    return "served", f"`handlers/{module}.py`{remark}"
+
+
+def page() -> str:
+    """The whole page."""
+    rows, counts = [], {"served": 0, "refused": 0, "absent": 0}
+    version_counts = dict(counts)
+    for api_key, name in sorted(API_NAMES.items()):
+        low, high = versions(api_key)
+        kind, note = verdict(api_key)
+        counts[kind] += 1
+        version_counts[kind] += high - low + 1
+        shown = f"{low}–{high}" if low != high else f"{low}"
+        rows.append(f"| {api_key} | {name} | {shown} | {kind} | {note} |\n")
+    summary = ", ".join(f"{counts[kind]} {kind} ({version_counts[kind]} versions)" for kind in counts)
+    return HEAD.format(counts=f"Of {len(rows)} APIs: {summary}.") + "".join(rows) + FOOT
+
+
+def main() -> None:
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page())
+
+
+if __name__ == "__main__":
+    main()
