@@ -4,6 +4,9 @@
 
 use barnabas_protocol::{LeaderEpoch, Offset};
 
+/// Stands for "no epoch" on the wire. Other negative numbers are, as in Kafka, epochs before the first.
+const UNDEFINED_EPOCH: LeaderEpoch = -1;
+
 /// An epoch and the first offset that was written in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EpochEntry {
@@ -63,7 +66,7 @@ impl LeaderEpochs {
         log_end_offset: Offset,
     ) -> Option<(LeaderEpoch, Offset)> {
         let latest = self.latest()?;
-        if epoch < 0 || epoch > latest.epoch {
+        if epoch == UNDEFINED_EPOCH || epoch > latest.epoch {
             return None;
         }
         if epoch == latest.epoch {

@@ -250,8 +250,7 @@ impl LogManager {
             let log = current.read();
             (log.topic_id(), log.config().clone(), log.log_start_offset())
         };
-        let name = directory_names::future(topic, partition, self.unique(topic_id, now));
-        let path = self.directories[directory].path.join(name);
+        let path = self.free_path(directory, topic_id, |id| directory_names::future(topic, partition, id));
         let log = self.create_at(&path, topic, partition, topic_id, config, start, now)?;
         let mut logs = self.logs.write();
         let partitions = logs.future.entry(topic.into()).or_default();
@@ -293,7 +292,8 @@ impl LogManager {
         let Some(future) = future else {
             return Err(LogError::UnknownLog { topic: topic.to_string(), partition });
         };
-        if let Some(current) = take(&mut self.logs.write().current, topic, partition) {
+        let current = take(&mut self.logs.write().current, topic, partition);
+        if let Some(current) = current {
             self.retire(topic, partition, &current, now)?;
         }
         let path = self.directories[future.directory].path.join(directory_names::log(topic, partition));
@@ -307,9 +307,8 @@ impl LogManager {
     /// `file.delete.delay.ms`. Returns whether there was one.
     pub fn delete(&self, topic: &str, partition: PartitionIndex, now: Millis) -> Result<bool, LogError> {
         let future = self.delete_future(topic, partition, now)?;
-        let Some(current) = take(&mut self.logs.write().current, topic, partition) else {
-            return Ok(future);
-        };
+        let current = take(&mut self.logs.write().current, topic, partition);
+        let Some(current) = current else { return Ok(future) };
         self.retire(topic, partition, &current, now)?;
         Ok(true)
     }
@@ -321,7 +320,8 @@ impl LogManager {
         partition: PartitionIndex,
         now: Millis,
     ) -> Result<bool, LogError> {
-        let Some(future) = take(&mut self.logs.write().future, topic, partition) else { return Ok(false) };
+        let future = take(&mut self.logs.write().future, topic, partition);
+        let Some(future) = future else { return Ok(false) };
         self.retire(topic, partition, &future, now)?;
         Ok(true)
     }
@@ -334,27 +334,24 @@ impl LogManager {
         now: Millis,
     ) -> Result<(), LogError> {
         let mut log = hosted.log.write();
-        let name = directory_names::deleted(topic, partition, self.unique(log.topic_id(), now));
-        let path = self.directories[hosted.directory].path.join(name);
+        let name = |id| directory_names::deleted(topic, partition, id);
+        let path = self.free_path(hosted.directory, log.topic_id(), name);
         log.move_to(&path)?;
         let due = now.saturating_add(log.config().file_delete_delay_ms);
         self.removals.lock().push((due, path));
         Ok(())
     }
 
-    /// An id that no directory's name has yet.
-    fn unique(&self, topic_id: TopicId, now: Millis) -> Uuid {
-        let taken = |id: Uuid| {
-            let id = format!("{:032x}", u128::from_be_bytes(id.0));
-            let mut names = self.removals.lock().iter().map(|(_, path)| path.clone()).collect::<Vec<_>>();
-            names.extend(self.logs(true).into_iter().map(|(_, _, log)| log.read().dir().to_path_buf()));
-            names.iter().any(|path| path.to_string_lossy().contains(&id))
-        };
-        let mut id = u128::from_be_bytes(topic_id.0) ^ (now as u128);
-        while taken(Uuid(id.to_be_bytes())) {
+    /// A path in the directory that is free: `name` is called with one id after another.
+    fn free_path(&self, directory: usize, topic_id: TopicId, name: impl Fn(Uuid) -> String) -> PathBuf {
+        let mut id = u128::from_be_bytes(topic_id.0);
+        loop {
+            let path = self.directories[directory].path.join(name(Uuid(id.to_be_bytes())));
+            if !self.disk().exists(&path) {
+                return path;
+            }
             id = id.wrapping_add(1);
         }
-        Uuid(id.to_be_bytes())
     }
 
     fn choose_directory(&self, wanted: Option<Uuid>) -> Result<usize, LogError> {

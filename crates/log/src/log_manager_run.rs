@@ -222,9 +222,11 @@ impl LogManager {
     /// Syncs what is due in all logs.
     pub fn flush_due(&self, now: Millis) -> Vec<DirectoryFailure> {
         self.for_each_log(|log| {
-            let Some(up_to) = log.read().flush_due(now) else { return Ok(()) };
-            let Some(flush) = log.write().start_flush(up_to, now)? else { return Ok(()) };
-            flush.run()?;
+            let due = log.read().flush_due(now);
+            let Some(up_to) = due else { return Ok(()) };
+            let flush = log.write().start_flush(up_to, now)?;
+            let Some(flush) = flush else { return Ok(()) };
+            flush.run()?; // The log is free while the disk works.
             log.write().finish_flush(&flush);
             Ok(())
         })

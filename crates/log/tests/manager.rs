@@ -1,0 +1,231 @@
+//! The directories of a node: whose they are, where logs go, moves between them, failures, stops.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use barnabas_disk::{Disk, MemoryDisk};
+use barnabas_log::{
+    AppendBatch, DirectoryError, LogConfig, LogError, LogManager, LogManagerSettings, MetaProperties,
+};
+use barnabas_protocol::batch_builder::{BatchBuilder, BuilderConfig};
+use barnabas_protocol::Uuid;
+
+const TOPIC_ID: Uuid = Uuid([5; 16]);
+
+fn id(number: u8) -> Uuid {
+    Uuid([number; 16])
+}
+
+fn formatted(count: u8) -> (Arc<MemoryDisk>, Vec<PathBuf>) {
+    let disk = Arc::new(MemoryDisk::new());
+    let paths: Vec<_> = (0..count).map(|number| PathBuf::from(format!("/data-{number}"))).collect();
+    for (number, path) in paths.iter().enumerate() {
+        let directory_id = id(number as u8 + 1);
+        let meta = MetaProperties { cluster_id: "cluster".into(), node_id: 1, directory_id };
+        meta.format(&*disk, path).unwrap();
+    }
+    (disk, paths)
+}
+
+fn open(disk: &Arc<MemoryDisk>, paths: &[PathBuf]) -> Result<LogManager, DirectoryError> {
+    LogManager::open(disk.clone(), paths, LogManagerSettings::new("cluster", 1))
+}
+
+fn loaded(disk: &Arc<MemoryDisk>, paths: &[PathBuf]) -> LogManager {
+    let manager = open(disk, paths).unwrap();
+    manager.load(&|_| config(), 0, &|_| ()).unwrap();
+    manager
+}
+
+fn config() -> Arc<LogConfig> {
+    Arc::new(LogConfig::default())
+}
+
+fn create(manager: &LogManager, topic: &str, partition: i32, directory: Option<Uuid>) {
+    manager.get_or_create(topic, partition, TOPIC_ID, config(), directory, 0).unwrap();
+}
+
+fn append(manager: &LogManager, topic: &str, partition: i32, records: i64) {
+    let log = manager.log(topic, partition).unwrap();
+    let mut log = log.write();
+    for _ in 0..records {
+        let base_offset = log.log_end_offset();
+        let mut builder =
+            BatchBuilder::new(BuilderConfig { base_offset, leader_epoch: 0, ..BuilderConfig::default() });
+        builder.append(0, None, Some(b"value"), &[]).unwrap();
+        let bytes = builder.finish().unwrap();
+        log.append_as_leader(&[AppendBatch::from_bytes(&bytes).unwrap()], 0).unwrap();
+    }
+    let end = log.log_end_offset();
+    log.update_high_watermark(end);
+}
+
+fn end(manager: &LogManager, topic: &str, partition: i32) -> i64 {
+    manager.log(topic, partition).unwrap().read().log_end_offset()
+}
+
+#[test]
+fn a_directory_must_be_this_nodes_and_free() {
+    let (disk, paths) = formatted(2);
+    let open_as =
+        |cluster: &str, node| LogManager::open(disk.clone(), &paths, LogManagerSettings::new(cluster, node));
+    assert!(matches!(open_as("other", 1), Err(DirectoryError::ClusterId { .. })));
+    assert!(matches!(open_as("cluster", 2), Err(DirectoryError::NodeId { .. })));
+    assert!(matches!(open(&disk, &["/new".into()]), Err(DirectoryError::NotFormatted { .. })));
+    let held = open(&disk, &paths).unwrap();
+    assert!(matches!(open(&disk, &paths), Err(DirectoryError::InUse { .. })));
+    drop(held);
+    open(&disk, &paths).unwrap();
+}
+
+#[test]
+fn a_copied_directory_is_noticed() {
+    let (disk, mut paths) = formatted(1);
+    let meta = MetaProperties::read(&*disk, &paths[0]).unwrap().unwrap();
+    meta.format(&*disk, Path::new("/copy")).unwrap();
+    paths.push("/copy".into());
+    assert!(matches!(open(&disk, &paths), Err(DirectoryError::DuplicateId { .. })));
+}
+
+#[test]
+fn logs_go_where_there_are_fewest() {
+    let (disk, paths) = formatted(2);
+    let manager = loaded(&disk, &paths);
+    create(&manager, "a", 0, Some(id(2)));
+    create(&manager, "a", 1, Some(id(2)));
+    create(&manager, "a", 2, None);
+    create(&manager, "a", 3, None);
+    let counts: Vec<_> = manager.directories().iter().map(|directory| directory.logs).collect();
+    assert_eq!(counts, [2, 2]);
+    assert_eq!(manager.directory_of("a", 2), Some(id(1)));
+}
+
+#[test]
+fn a_topic_of_the_same_name_is_not_mistaken() {
+    let (disk, paths) = formatted(1);
+    let manager = loaded(&disk, &paths);
+    create(&manager, "a", 0, None);
+    let other = manager.get_or_create("a", 0, id(9), config(), None, 0);
+    assert!(matches!(other, Err(LogError::TopicId { .. })));
+}
+
+#[test]
+fn a_clean_stop_is_remembered_once() {
+    let (disk, paths) = formatted(2);
+    let manager = loaded(&disk, &paths);
+    assert_eq!(manager.previous_broker_epoch(), None);
+    create(&manager, "a", 0, Some(id(1)));
+    create(&manager, "b.c-d", 12, Some(id(2)));
+    append(&manager, "a", 0, 3);
+    assert!(manager.shut_down(77, 0).is_empty());
+    drop(manager);
+
+    let manager = open(&disk, &paths).unwrap();
+    assert_eq!(manager.previous_broker_epoch(), Some(77));
+    manager.load(&|_| config(), 0, &|progress| assert!(!progress.unclean)).unwrap();
+    assert_eq!(end(&manager, "a", 0), 3);
+    let log = manager.log("a", 0).unwrap();
+    assert_eq!((log.read().topic_id(), log.read().high_watermark()), (TOPIC_ID, 3));
+    assert!(manager.log("b.c-d", 12).is_some());
+    drop((log, manager)); // As after a crash.
+
+    let manager = open(&disk, &paths).unwrap();
+    assert_eq!(manager.previous_broker_epoch(), None);
+    manager.load(&|_| config(), 0, &|progress| assert!(progress.unclean)).unwrap();
+    assert_eq!(end(&manager, "a", 0), 3);
+}
+
+#[test]
+fn a_deleted_log_is_removed_later_even_after_a_restart() {
+    let (disk, paths) = formatted(1);
+    let manager = loaded(&disk, &paths);
+    create(&manager, "a", 0, None);
+    append(&manager, "a", 0, 1);
+    let held = manager.log("a", 0).unwrap();
+    let slice = held.read().read(0, 1000, 1, true).unwrap().slice.unwrap();
+    assert!(manager.delete("a", 0, 0).unwrap());
+    assert!(!manager.delete("a", 0, 0).unwrap());
+    assert!(manager.log("a", 0).is_none() && !disk.exists(Path::new("/data-0/a-0")));
+    // The name is free again at once.
+    create(&manager, "a", 0, None);
+    assert!(manager.delete("a", 0, 0).unwrap());
+    assert!(manager.remove_due(59_999).is_empty());
+    assert_eq!(deleted(&disk), 2);
+    assert!(manager.remove_due(60_000).is_empty());
+    assert_eq!(deleted(&disk), 0);
+    assert!(!slice.read().unwrap().is_empty(), "who reads goes on reading");
+
+    create(&manager, "b", 0, None);
+    manager.delete("b", 0, 0).unwrap();
+    drop(manager);
+    let manager = loaded(&disk, &paths);
+    manager.remove_due(0);
+    assert_eq!(deleted(&disk), 0);
+}
+
+fn deleted(disk: &MemoryDisk) -> usize {
+    disk.list(Path::new("/data-0")).unwrap().iter().filter(|entry| entry.name.ends_with("-delete")).count()
+}
+
+#[test]
+fn a_log_moves_to_another_directory() {
+    let (disk, paths) = formatted(2);
+    let manager = loaded(&disk, &paths);
+    create(&manager, "a", 0, Some(id(1)));
+    append(&manager, "a", 0, 4);
+    let current = manager.log("a", 0).unwrap();
+    let future = manager.create_future("a", 0, id(2), 0).unwrap();
+    let bytes = current.read().read(0, 10_000, 4, true).unwrap().slice.unwrap().read().unwrap();
+    future.write().append_as_follower(&bytes, 0).unwrap();
+    drop((current, future));
+
+    // A move that a stop interrupts goes on afterwards.
+    manager.shut_down(1, 0);
+    drop(manager);
+    let manager = loaded(&disk, &paths);
+    assert_eq!(manager.future_log("a", 0).unwrap().read().log_end_offset(), 4);
+    manager.swap_in_future("a", 0, 0).unwrap();
+    assert_eq!(manager.directory_of("a", 0), Some(id(2)));
+    assert_eq!(end(&manager, "a", 0), 4);
+    append(&manager, "a", 0, 1);
+    assert!(manager.future_log("a", 0).is_none());
+    manager.shut_down(1, 0);
+    drop(manager);
+    assert_eq!(end(&loaded(&disk, &paths), "a", 0), 5);
+}
+
+#[test]
+fn a_failed_directory_goes_offline_alone() {
+    let (disk, paths) = formatted(2);
+    let manager = loaded(&disk, &paths);
+    create(&manager, "a", 0, Some(id(1)));
+    create(&manager, "a", 1, Some(id(2)));
+    assert_eq!(manager.directory_at(Path::new("/data-0/a-0/x.log")), Some(id(1)));
+    assert_eq!(manager.take_offline(id(1), "it broke"), [("a".into(), 0)]);
+    assert!(manager.take_offline(id(1), "again").is_empty());
+    assert!(manager.log("a", 0).is_none() && manager.log("a", 1).is_some());
+    assert_eq!(manager.directories()[0].offline.as_deref(), Some("it broke"));
+    create(&manager, "b", 0, Some(id(1)));
+    assert_eq!(manager.directory_of("b", 0), Some(id(2)));
+    manager.take_offline(id(2), "too");
+    let none = manager.get_or_create("c", 0, TOPIC_ID, config(), None, 0);
+    assert!(matches!(none, Err(LogError::DirectoryOffline { .. })));
+}
+
+#[test]
+fn checkpoints_say_what_the_logs_say() {
+    let (disk, paths) = formatted(1);
+    let manager = loaded(&disk, &paths);
+    create(&manager, "a", 0, None);
+    append(&manager, "a", 0, 5);
+    manager.log("a", 0).unwrap().write().advance_log_start_offset(2).unwrap();
+    assert!(manager.checkpoint_high_watermarks().is_empty());
+    assert!(manager.checkpoint_offsets().is_empty());
+    let text = |name: &str| String::from_utf8(disk.read(&paths[0].join(name)).unwrap()).unwrap();
+    assert_eq!(text("replication-offset-checkpoint"), "0\n1\na 0 5\n");
+    assert_eq!(text("log-start-offset-checkpoint"), "0\n1\na 0 2\n");
+    assert_eq!(text("recovery-point-offset-checkpoint"), "0\n1\na 0 0\n");
+    drop(manager);
+    let manager = loaded(&disk, &paths);
+    assert_eq!(manager.log("a", 0).unwrap().read().log_start_offset(), 2);
+}
