@@ -19,7 +19,7 @@ DUMP = "org.apache.kafka.tools.DumpLogSegments"
 TOPICS = "org.apache.kafka.tools.TopicCommand"
 CONFIGS = "kafka.admin.ConfigCommand"
 
-pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(900)]  # The first run compiles.
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,7 +47,7 @@ def dump(file: Path) -> list[str]:
 
 def types(lines: list[str]) -> list[str]:
     """The types of the records in a dump."""
-    found = (re.search(r'"type":"(\w+)"|headerKeys: \[\] (\w+)', line) for line in lines)
+    found = (re.search(r'headerKeys: \[\] (?:payload: {"type":"(\w+)"|(\w+))', line) for line in lines)
     return [match[1] or match[2] for match in found if match]
 
 
@@ -89,7 +89,7 @@ def test_the_metadata_shell_reads_our_snapshot(ours: Path) -> None:
     done = oracle.java(shell, "--snapshot", str(newest), "ls", "/image/topics/byName")
     assert done.stdout.split() == ["orders"], done.stdout + done.stderr
     done = oracle.java(shell, "--snapshot", str(newest), "cat", "/image/topics/byName/orders/0")
-    assert '"isr" : [ 1 ]' in done.stdout, done.stdout + done.stderr
+    assert "isr=[1]" in done.stdout, done.stdout + done.stderr
 
 
 def test_apache_kafka_carries_on_our_directory(tmp_path: Path) -> None:
