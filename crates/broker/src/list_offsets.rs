@@ -23,6 +23,9 @@ const FLEXIBLE_FROM: i16 = 6;
 /// OFFSET_NOT_AVAILABLE is known from here on; before it is LEADER_NOT_AVAILABLE.
 const OFFSET_NOT_AVAILABLE_FROM: i16 = 5;
 
+/// Answers tell the leader epoch from here on.
+const LEADER_EPOCH_FROM: i16 = 4;
+
 /// Timestamps with a meaning of their own.
 const LATEST: Millis = -1;
 const EARLIEST: Millis = -2;
@@ -65,7 +68,7 @@ impl Broker {
                     }
                     Ok(bound) => self.list_offset(topic.name, asked, bound, request, &image),
                 };
-                response(asked.partition_index, answer)
+                response(asked.partition_index, answer, version)
             };
             let mut seen = HashSet::new();
             let once = topic.partitions.iter().filter(|asked| {
@@ -145,12 +148,14 @@ const NOTHING: TimestampedOffset = TimestampedOffset { timestamp: -1, offset: -1
 fn response(
     partition_index: PartitionIndex,
     answer: Result<TimestampedOffset, i16>,
+    version: i16,
 ) -> ListOffsetsPartitionResponse {
     let (error_code, found) = match answer {
         Ok(found) => (error_code::NONE, found),
         Err(error) => (error, NOTHING),
     };
     let TimestampedOffset { timestamp, offset, leader_epoch } = found;
+    let leader_epoch = if version >= LEADER_EPOCH_FROM { leader_epoch } else { -1 };
     ListOffsetsPartitionResponse { partition_index, error_code, timestamp, offset, leader_epoch }
 }
 

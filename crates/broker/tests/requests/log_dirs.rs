@@ -1,0 +1,91 @@
+//! Log directories and moves between them; checkpoints and retention.
+
+use barnabas_broker::{error_code, Effect};
+use barnabas_disk::Disk;
+
+use crate::harness::{batch, batch_with, directory, path, Node};
+use crate::produce::produce;
+use barnabas_protocol::batch_builder::BuilderConfig;
+
+#[test]
+fn directories_are_described_with_what_lies_in_them() {
+    let mut node = Node::with(2, |_| {});
+    node.topic("orders", 3);
+    let records = batch(&["a"]);
+    produce(&node, "orders", 0, &records);
+    let directories = node.broker.log_dirs();
+    let described: Vec<_> =
+        directories.iter().map(|d| (&*d.path, d.id, d.error_code, d.total_bytes)).collect();
+    assert_eq!(described, [("/data0", directory(0), 0, -1), ("/data1", directory(1), 0, -1)]);
+    let replicas: Vec<_> = directories[0].replicas.iter().map(|r| (r.index, r.size, r.offset_lag)).collect();
+    assert_eq!(replicas, [(0, records.len() as u64, 0), (2, 0, 0)]);
+    assert!(directories.iter().flat_map(|d| &d.replicas).all(|replica| !replica.is_future));
+}
+
+#[test]
+fn a_replica_moves_to_another_directory_and_goes_on() {
+    let mut node = Node::with(2, |_| {});
+    let id = node.topic("orders", 1);
+    for _ in 0..5 {
+        produce(&node, "orders", 0, &batch(&["a", "b"]));
+    }
+    node.broker.take_effects();
+    assert_eq!(node.broker.alter_replica_log_dir("/data1", "orders", 0, node.now), 0);
+    let future = &node.broker.log_dirs()[1].replicas[0];
+    assert_eq!((future.is_future, future.offset_lag), (true, 10));
+    assert_eq!(produce(&node, "orders", 0, &batch(&["c"])), (0, 10), "written to while it moves");
+    node.broker.tick(node.now);
+    let directories = node.broker.log_dirs();
+    assert_eq!(directories[0].replicas, []);
+    assert_eq!((directories[1].replicas[0].is_future, directories[1].replicas[0].index), (false, 0));
+    let assigned = Effect::AssignDirectory { topic_id: id, index: 0, directory: directory(1) };
+    assert_eq!(node.broker.take_effects(), [assigned]);
+    assert_eq!(produce(&node, "orders", 0, &batch(&["d"])), (0, 11));
+    let asked = crate::fetch::request(id, vec![crate::fetch::partition(0, 0)]);
+    let fetched = crate::fetch::answers(crate::fetch::send(&node, 13, &asked), 13).partitions.remove(0);
+    assert_eq!((fetched.high_watermark, fetched.offsets()), (12, Some((0, 11))));
+    node.restart();
+    assert_eq!(produce(&node, "orders", 0, &batch(&["e"])), (0, 12));
+}
+
+#[test]
+fn a_move_that_can_not_be_is_refused() {
+    let mut node = Node::with(2, |_| {});
+    node.topic("orders", 1);
+    let alter = |path, topic| node.broker.alter_replica_log_dir(path, topic, 0, node.now);
+    assert_eq!(alter("/elsewhere", "orders"), error_code::LOG_DIR_NOT_FOUND);
+    assert_eq!(alter("/data1", "nothing"), error_code::REPLICA_NOT_AVAILABLE);
+    assert_eq!(alter("/data0", "orders"), 0, "it is there already");
+    assert!(node.broker.log_dirs().iter().flat_map(|d| &d.replicas).all(|replica| !replica.is_future));
+    assert_eq!(alter("/data1", "orders"), 0);
+    assert_eq!(alter("/data0", "orders"), 0, "and stays");
+    assert!(node.broker.log_dirs().iter().flat_map(|d| &d.replicas).all(|replica| !replica.is_future));
+}
+
+#[test]
+fn the_high_watermark_is_checkpointed_every_five_seconds() {
+    let mut node = Node::new();
+    node.topic("orders", 1);
+    produce(&node, "orders", 0, &batch(&["a", "b"]));
+    node.now += 5_000;
+    let next = node.broker.tick(node.now);
+    assert!(next > node.now);
+    let file = node.disk.read(&path(0).join("replication-offset-checkpoint")).unwrap();
+    assert_eq!(String::from_utf8(file).unwrap(), "0\n1\norders 0 2\n");
+}
+
+#[test]
+fn retention_moves_the_log_start() {
+    let mut node = Node::new();
+    let configs = [("retention.ms", "1000"), ("internal.segment.bytes", "100")];
+    let id = node.topic_on("orders", &[vec![1]], &configs);
+    for _ in 0..3 {
+        let records = batch_with(&["0123456789012345678901234567890123456789"], BuilderConfig::default());
+        assert_eq!(produce(&node, "orders", 0, &records).0, 0);
+    }
+    node.now += 300_000;
+    node.broker.tick(node.now);
+    let asked = crate::fetch::request(id, vec![crate::fetch::partition(0, 0)]);
+    let fetched = crate::fetch::answers(crate::fetch::send(&node, 13, &asked), 13).partitions.remove(0);
+    assert_eq!(fetched.error, error_code::OFFSET_OUT_OF_RANGE);
+}

@@ -1,0 +1,14 @@
+//! Requests as bytes against a broker in memory: what clients rely on.
+
+mod apply;
+mod delete_records;
+mod fetch;
+mod fetch_sessions;
+mod harness;
+mod list_offsets;
+mod log_dirs;
+mod metadata;
+mod produce;
+mod replication;
+mod topic_partitions;
+mod versions;
