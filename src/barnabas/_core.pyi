@@ -72,6 +72,15 @@ class BrokerImage:
     listeners: list[tuple[str, str, int, int]]
     """(name, host, port, security protocol)"""
     log_dirs: list[Uuid]
+    cordoned_log_dirs: list[Uuid] | None
+    features: dict[str, tuple[int, int]]
+
+@final
+class ControllerImage:
+    id: int
+    incarnation_id: Uuid
+    listeners: list[tuple[str, str, int, int]]
+    """(name, host, port, security protocol)"""
     features: dict[str, tuple[int, int]]
 
 @final
@@ -82,6 +91,8 @@ class MetadataImage:
         """No metadata at all."""
     def with_records(self, records: Sequence[bytes]) -> MetadataImage:
         """The image after these records, framed as in the log. ValueError for one that can't be applied."""
+    def to_records(self) -> list[bytes]:
+        """The records that build this image from an empty one, framed as in the log: a snapshot."""
     @property
     def offset(self) -> int:
         """Offset of the last record in it; -1 when empty."""
@@ -94,6 +105,7 @@ class MetadataImage:
     def partition_count(self) -> int: ...
     def broker(self, broker_id: int) -> BrokerImage | None: ...
     def brokers(self) -> list[BrokerImage]: ...
+    def controller(self, controller_id: int) -> ControllerImage | None: ...
     def controllers(self) -> list[tuple[int, Uuid]]: ...
     def config(self, resource_type: int, name: str) -> dict[str, str]:
         """Overrides set for a resource; empty when none. Broker defaults of the cluster have the name ''."""
@@ -104,6 +116,13 @@ class MetadataImage:
         """(entity as (type, name) pairs, quotas by key)"""
     def scram(self) -> list[tuple[int, str, bytes, bytes, bytes, int]]:
         """(mechanism, user, salt, stored key, server key, iterations)"""
+    def acls(self) -> list[tuple[Uuid, int, str, int, str, str, int, int]]:
+        """(id, resource type, resource name, pattern type, principal, host, operation, permission type)"""
+    def tokens(self) -> list[tuple[str, str, str, list[str], int, int, int]]:
+        """(id, owner, requester, renewers, issued, max timestamp, expires)"""
+
+def load_metadata(log_dir: str) -> MetadataImage:
+    """Reads the metadata in a log directory that no node uses. OSError says what is wrong with it."""
 
 # ---- node -------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from importlib import import_module
+from typing import Any
 
 from barnabas._core import Uuid, decode, encode
 from barnabas.protocol import class_named, metadata_record_class
@@ -11,6 +13,8 @@ from barnabas.protocol.message import Message
 FRAME_VERSION = 1
 LEVELS = {False: (7, 8, 11, 14, 15, 17, 22), True: (23, 27, 30)}
 """Of metadata.version: without and with eligible leader replicas."""
+Versioned = tuple[Message, int | None]
+"""A record, and its version when it is not the newest."""
 QUOTAS = ("producer_byte_rate", "consumer_byte_rate")
 
 
@@ -26,9 +30,21 @@ def unframe(value: bytes) -> tuple[int, Message]:
     return value[2], decode(metadata_record_class(value[1]), value[2], value[3:])
 
 
-def level(feature: str, feature_level: int) -> tuple[Message, int | None]:
+def made(record: str, /, **fields: object) -> Message:
+    """A record by Kafka's name of its class."""
+    cls: Any = class_named(record)
+    message: Message = cls(**fields)
+    return message
+
+
+def part(record: str, name: str) -> Any:
+    """A class for parts of a record."""
+    return getattr(import_module(class_named(record).__module__), name)
+
+
+def level(feature: str, feature_level: int) -> Versioned:
     """The record that finalizes a feature at a level."""
-    return class_named("FeatureLevelRecord")(name=feature, feature_level=feature_level), None
+    return made("FeatureLevelRecord", name=feature, feature_level=feature_level), None
 
 
 class Cluster:
@@ -51,24 +67,24 @@ class Cluster:
     def maybe_nodes(self) -> list[int] | None:
         return self.random.choice((None, None, None, [], self.nodes(6)))
 
-    def beginning(self) -> list[tuple[Message, int | None]]:
-        """The first records: without metadata.version Kafka writes no snapshot, and no ELR without its feature."""
+    def beginning(self) -> list[Versioned]:
+        """The first records: without their features Kafka writes no snapshot, and no ELRs into it."""
         features = [level("metadata.version", LEVELS[self.elr][-1])]
         return features + ([level("eligible.leader.replicas.version", 1)] if self.elr else [])
 
-    def record(self) -> tuple[Message, int | None]:
+    def record(self) -> Versioned:
         """The next record, and its version when it is not the newest."""
         self.made += 1
-        kinds = [self.topic] * 3 + [self.partition] * 8 + [self.partition_change] * 12 + [self.config] * 5
-        kinds += [self.register_broker] * 2 + [self.change_broker] * 4 + [self.quota] * 4
-        kinds += [self.feature, self.remove_topic, self.fence, self.unregister_broker, self.controller, self.acl]
-        kinds += [self.remove_acl, self.scram, self.remove_scram, self.producer_ids, self.token, self.clear_elr]
-        return self.random.choice(kinds)()
+        often = [self.partition] * 8 + [self.partition_change] * 12 + [self.config] * 5 + [self.quota] * 4
+        often += [self.topic] * 3 + [self.register_broker] * 2 + [self.change_broker] * 4
+        once = [self.feature, self.remove_topic, self.fence, self.unregister_broker, self.controller]
+        once += [self.acl, self.remove_acl, self.scram, self.remove_scram, self.token, self.clear_elr]
+        return self.random.choice([*often, *once, self.producer_ids])()
 
-    def make(self, record: str, version: int | None = None, /, **fields: object) -> tuple[Message, int | None]:
-        return class_named(record)(**fields), version
+    def make(self, record: str, version: int | None = None, /, **fields: object) -> Versioned:
+        return made(record, **fields), version
 
-    def topic(self) -> tuple[Message, int | None]:
+    def topic(self) -> Versioned:
         name = f"topic-{self.made}"
         self.topics[name] = (self.id(), 0)
         return self.make("TopicRecord", name=name, topic_id=self.topics[name][0])
@@ -76,13 +92,13 @@ class Cluster:
     def some_topic(self) -> str | None:
         return self.random.choice(list(self.topics)) if self.topics else None
 
-    def remove_topic(self) -> tuple[Message, int | None]:
+    def remove_topic(self) -> Versioned:
         name = self.some_topic()
         if name is None or self.random.random() < 0.3:
             return self.topic()
         return self.make("RemoveTopicRecord", topic_id=self.topics.pop(name)[0])
 
-    def partition(self) -> tuple[Message, int | None]:
+    def partition(self) -> Versioned:
         name = self.some_topic()
         if name is None:
             return self.topic()
@@ -107,7 +123,7 @@ class Cluster:
             last_known_elr=self.nodes() if with_elr else None,
         )
 
-    def partition_change(self) -> tuple[Message, int | None]:
+    def partition_change(self) -> Versioned:
         name = self.some_topic()
         if name is None or self.topics[name][1] == 0:
             return self.partition()
@@ -128,32 +144,33 @@ class Cluster:
             last_known_elr=self.maybe_nodes() if self.elr else None,
         )
 
-    def clear_elr(self) -> tuple[Message, int | None]:
+    def clear_elr(self) -> Versioned:
         return self.make("ClearElrRecord", topic_name=self.random.choice(("", self.some_topic() or "")))
 
-    def config(self) -> tuple[Message, int | None]:
-        kind, name = self.random.choice(
-            ((2, self.some_topic() or "gone"), (4, ""), (4, "1"), (16, "metrics"), (32, "group"))
-        )
+    def config(self) -> Versioned:
+        topic = (2, self.some_topic() or "gone")
+        kind, resource = self.random.choice((topic, (4, ""), (4, "1"), (16, "metrics"), (32, "group")))
         value = self.random.choice((None, "", "1000", "ä"))
-        return self.make("ConfigRecord", resource_type=kind, resource_name=name, name=f"c{self.made % 3}", value=value)
+        name = f"c{self.made % 3}"
+        return self.make("ConfigRecord", resource_type=kind, resource_name=resource, name=name, value=value)
 
-    def feature(self) -> tuple[Message, int | None]:
+    def feature(self) -> Versioned:
         if self.random.random() < 0.3:
             return level("metadata.version", self.random.choice(LEVELS[self.elr]))
         name = self.random.choice(("group.version", "transaction.version"))
         return self.make("FeatureLevelRecord", name=name, feature_level=self.random.randrange(3))
 
     def listeners(self, kind: str) -> list[object]:
-        cls = getattr(__import__(class_named(f"Register{kind}Record").__module__, fromlist=["*"]), f"{kind}Endpoint")
-        return [cls(name=name, host="h", port=65000, security_protocol=1) for name in ("INTERNAL", "EXTERNAL")]
+        cls = part(f"Register{kind}Record", f"{kind}Endpoint")
+        names = ("INTERNAL", "EXTERNAL")
+        return [cls(name=name, host="h", port=65000, security_protocol=1) for name in names]
 
     def supported(self, kind: str) -> list[object]:
-        cls = getattr(__import__(class_named(f"Register{kind}Record").__module__, fromlist=["*"]), f"{kind}Feature")
+        cls = part(f"Register{kind}Record", f"{kind}Feature")
         names = ("metadata.version", "group.version")
         return [cls(name=name, min_supported_version=0, max_supported_version=30) for name in names]
 
-    def register_broker(self) -> tuple[Message, int | None]:
+    def register_broker(self) -> Versioned:
         broker = self.random.randrange(1, 6)
         self.brokers[broker] = self.made
         version = self.random.randrange(5)
@@ -175,7 +192,7 @@ class Cluster:
     def some_broker(self) -> tuple[int, int] | None:
         return self.random.choice(list(self.brokers.items())) if self.brokers else None
 
-    def change_broker(self) -> tuple[Message, int | None]:
+    def change_broker(self) -> Versioned:
         if (known := self.some_broker()) is None:
             return self.register_broker()
         return self.make(
@@ -188,19 +205,19 @@ class Cluster:
             cordoned_log_dirs=self.random.choice((None, [], [self.id()])),
         )
 
-    def fence(self) -> tuple[Message, int | None]:
+    def fence(self) -> Versioned:
         if (known := self.some_broker()) is None:
             return self.register_broker()
         name = self.random.choice(("FenceBrokerRecord", "UnfenceBrokerRecord"))
         return self.make(name, id=known[0], epoch=known[1])
 
-    def unregister_broker(self) -> tuple[Message, int | None]:
+    def unregister_broker(self) -> Versioned:
         if (known := self.some_broker()) is None or self.random.random() < 0.5:
             return self.register_broker()
         del self.brokers[known[0]]
         return self.make("UnregisterBrokerRecord", broker_id=known[0], broker_epoch=known[1])
 
-    def controller(self) -> tuple[Message, int | None]:
+    def controller(self) -> Versioned:
         return self.make(
             "RegisterControllerRecord",
             controller_id=self.random.randrange(3),
@@ -209,7 +226,7 @@ class Cluster:
             features=self.supported("Controller"),
         )
 
-    def acl(self) -> tuple[Message, int | None]:
+    def acl(self) -> Versioned:
         self.acls.append(self.id())
         return self.make(
             "AccessControlEntryRecord",
@@ -223,12 +240,12 @@ class Cluster:
             permission_type=3,
         )
 
-    def remove_acl(self) -> tuple[Message, int | None]:
+    def remove_acl(self) -> Versioned:
         if not self.acls:
             return self.acl()
         return self.make("RemoveAccessControlEntryRecord", id=self.acls.pop())
 
-    def scram(self) -> tuple[Message, int | None]:
+    def scram(self) -> Versioned:
         return self.make(
             "UserScramCredentialRecord",
             name=self.random.choice(("alice", "bob")),
@@ -239,25 +256,25 @@ class Cluster:
             iterations=4096,
         )
 
-    def remove_scram(self) -> tuple[Message, int | None]:
+    def remove_scram(self) -> Versioned:
         user = self.random.choice(("alice", "bob"))
         return self.make("RemoveUserScramCredentialRecord", name=user, mechanism=self.random.choice((1, 2)))
 
-    def producer_ids(self) -> tuple[Message, int | None]:
+    def producer_ids(self) -> Versioned:
         return self.make("ProducerIdsRecord", broker_id=1, broker_epoch=5, next_producer_id=1000 * self.made)
 
-    def quota(self) -> tuple[Message, int | None]:
-        entity = getattr(__import__(class_named("ClientQuotaRecord").__module__, fromlist=["*"]), "EntityData")
+    def quota(self) -> Versioned:
+        entity = part("ClientQuotaRecord", "EntityData")
         kinds = self.random.sample(("user", "client-id"), self.random.randrange(1, 3))
         return self.make(
             "ClientQuotaRecord",
-            entity=[entity(entity_type=kind, entity_name=self.random.choice((None, "alice"))) for kind in kinds],
+            entity=[entity(kind, self.random.choice((None, "alice"))) for kind in kinds],
             key=self.random.choice(QUOTAS),
             value=self.random.random() * 1000,
             remove=self.random.random() < 0.4,
         )
 
-    def token(self) -> tuple[Message, int | None]:
+    def token(self) -> Versioned:
         token_id = self.random.choice(("t1", "t2"))
         if self.random.random() < 0.3:
             return self.make("RemoveDelegationTokenRecord", token_id=token_id)

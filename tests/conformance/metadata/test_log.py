@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from barnabas._core import MetadataImage, load_metadata
+from barnabas._core import load_metadata
 from tests.support import oracle
 from tests.support.toolchain import require
 
@@ -51,13 +50,9 @@ def types(lines: list[str]) -> list[str]:
     return [match[1] or match[2] for match in found if match]
 
 
-def contents(image: MetadataImage) -> list[bytes]:
-    return image.to_records()
-
-
 @pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    yield write_ours(tmp_path_factory.mktemp("ours"), 9093)
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_ours(tmp_path_factory.mktemp("ours"), 9093)
 
 
 def test_dump_log_reads_our_log(ours: Path) -> None:
@@ -66,7 +61,8 @@ def test_dump_log_reads_our_log(ours: Path) -> None:
     assert types(lines) == [
         "LeaderChange", "KRaftVersion", "KRaftVoters", "BEGIN_TRANSACTION_RECORD", "FEATURE_LEVEL_RECORD",
         "FEATURE_LEVEL_RECORD", "CONFIG_RECORD", "END_TRANSACTION_RECORD", "TOPIC_RECORD", "PARTITION_RECORD",
-        "CONFIG_RECORD", "PARTITION_RECORD", "ACCESS_CONTROL_ENTRY_RECORD", "PRODUCER_IDS_RECORD", "LeaderChange",
+        "CONFIG_RECORD", "PARTITION_RECORD", "ACCESS_CONTROL_ENTRY_RECORD", "PRODUCER_IDS_RECORD",
+        "LeaderChange",
     ]  # fmt: skip
 
 
@@ -119,16 +115,18 @@ def test_we_read_what_apache_kafka_has_written(tmp_path: Path) -> None:
     try:
         kafka.start()
         server = ("--bootstrap-server", kafka.bootstrap)
-        for arguments in (
+        alter = (CONFIGS, *server, "--alter")
+        scram = "SCRAM-SHA-256=[password=secret]"
+        for command in (
             (TOPICS, *server, "--create", "--topic", "orders", "--partitions", "30"),
             (TOPICS, *server, "--create", "--topic", "gone"),
-            (CONFIGS, *server, "--alter", "--topic", "orders", "--add-config", "retention.ms=1000"),
-            (CONFIGS, *server, "--alter", "--broker-defaults", "--add-config", "log.retention.ms=9999"),
-            (CONFIGS, *server, "--alter", "--user", "alice", "--add-config", "SCRAM-SHA-256=[password=secret]"),
-            (CONFIGS, *server, "--alter", "--user", "alice", "--add-config", "producer_byte_rate=1000"),
+            (*alter, "--topic", "orders", "--add-config", "retention.ms=1000"),
+            (*alter, "--broker-defaults", "--add-config", "log.retention.ms=9999"),
+            (*alter, "--user", "alice", "--add-config", scram),
+            (*alter, "--user", "alice", "--add-config", "producer_byte_rate=1000"),
             (TOPICS, *server, "--delete", "--topic", "gone"),
         ):
-            done = oracle.java(*arguments)
+            done = oracle.java(*command)
             assert done.returncode == 0, done.stdout + done.stderr
     finally:
         kafka.stop()
@@ -142,7 +140,7 @@ def test_we_read_what_apache_kafka_has_written(tmp_path: Path) -> None:
         (without / log.name / snapshot.name).unlink()
 
     image = load_metadata(str(kafka.log_directory))
-    assert contents(image) == contents(load_metadata(str(without)))
+    assert image.to_records() == load_metadata(str(without)).to_records()
     assert [topic.name for topic in image.topics()] == ["orders"]
     assert image.partition_count() == 30
     assert image.features()["metadata.version"] == 30
