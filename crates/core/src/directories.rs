@@ -34,7 +34,9 @@ pub(crate) enum DirectoriesError {
     Foreign { path: PathBuf, name: String },
     #[error("the operating system gives no random numbers: {0}")]
     Random(#[from] getrandom::Error),
-    #[error("the log directories belong to different clusters, {first} and {second}: name those of one cluster")]
+    #[error(
+        "the log directories belong to different clusters, {first} and {second}: name those of one cluster"
+    )]
     Clusters { first: String, second: String },
 }
 
@@ -110,9 +112,11 @@ fn format(
 ) -> Result<(), DirectoriesError> {
     // Two first starts at once must not format over one another.
     let _lock = lock(disk, path)?;
-    let entries = disk
-        .list(path)
-        .map_err(|source| DirectoriesError::Io { action: "read", path: path.to_path_buf(), source })?;
+    let entries = disk.list(path).map_err(|source| DirectoriesError::Io {
+        action: "read",
+        path: path.to_path_buf(),
+        source,
+    })?;
     if let Some(foreign) = entries.into_iter().find(|entry| !HARMLESS.contains(&entry.name.as_str())) {
         return Err(DirectoriesError::Foreign { path: path.to_path_buf(), name: foreign.name });
     }
@@ -123,11 +127,16 @@ fn format(
             endpoints: settings
                 .voter_endpoints
                 .iter()
-                .map(|(name, host, port)| VoterEndpoint { name: name.clone(), host: host.clone(), port: *port })
+                .map(|(name, host, port)| VoterEndpoint {
+                    name: name.clone(),
+                    host: host.clone(),
+                    port: *port,
+                })
                 .collect(),
             kraft_versions: (0, 1),
         };
-        let features = settings.bootstrap_features.iter().map(|(name, level)| (name.clone(), *level)).collect();
+        let features =
+            settings.bootstrap_features.iter().map(|(name, level)| (name.clone(), *level)).collect();
         barnabas_raft::format(disk, path, &FormatOptions { voter, features, records: Vec::new() }, now)?;
     }
     // Last: a directory without it counts as not formatted, so that a crash in between does no harm.

@@ -58,12 +58,7 @@ impl Inbox {
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
         writer.set_nonblocking(true)?;
-        Ok(Inbox {
-            queue: Mutex::default(),
-            pending: Mutex::default(),
-            reader: Mutex::new(reader),
-            writer,
-        })
+        Ok(Inbox { queue: Mutex::default(), pending: Mutex::default(), reader: Mutex::new(reader), writer })
     }
 
     /// Readable whenever `drain` has something.

@@ -45,13 +45,8 @@ struct State {
 impl Metadata {
     pub(crate) fn new(log: MetadataLog, image: MetadataImage) -> Arc<Metadata> {
         let image = Arc::new(image);
-        let state = State {
-            head: image.clone(),
-            image,
-            waiting: VecDeque::new(),
-            stopping: false,
-            failure: None,
-        };
+        let state =
+            State { head: image.clone(), image, waiting: VecDeque::new(), stopping: false, failure: None };
         Arc::new(Metadata {
             log: Mutex::new(Some(log)),
             state: Mutex::new(state),

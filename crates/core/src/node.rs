@@ -164,9 +164,9 @@ impl Node {
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
         let running = self.running.lock().take();
         match running {
-            Some(running) => py
-                .detach(|| running.close())
-                .map_err(|error| PyRuntimeError::new_err(describe(&error))),
+            Some(running) => {
+                py.detach(|| running.close()).map_err(|error| PyRuntimeError::new_err(describe(&error)))
+            }
             None => Ok(()),
         }
     }

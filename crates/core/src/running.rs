@@ -54,7 +54,7 @@ pub(crate) struct Running {
     broker_epoch: Mutex<i64>,
     network_settings: NetworkSettings,
     bound: Mutex<Vec<BoundListener>>,
-    network: Mutex<Option<Network>>,
+    network: Arc<Mutex<Option<Network>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     housekeeping: Arc<Housekeeping>,
     _metadata_lock: Option<Box<dyn Lock>>,
@@ -93,7 +93,11 @@ impl Running {
         load_logs(&broker, &image, now)?;
         broker.apply(image.clone(), now);
         Ok(Running {
-            service: Arc::new(NodeService { broker: broker.clone(), inbox: inbox.clone() }),
+            service: Arc::new(NodeService {
+                broker: broker.clone(),
+                inbox: inbox.clone(),
+                cold_apis: settings.cold_apis.clone(),
+            }),
             broker,
             metadata: Metadata::new(log, image),
             cluster_id: found.cluster_id,
@@ -102,7 +106,7 @@ impl Running {
             broker_epoch: Mutex::new(-1),
             network_settings: settings.network()?,
             bound: Mutex::default(),
-            network: Mutex::default(),
+            network: Arc::default(),
             threads: Mutex::default(),
             housekeeping: Arc::default(),
             _metadata_lock: found.metadata_lock,
@@ -112,13 +116,16 @@ impl Running {
     /// Starts the threads that commit metadata and keep house.
     pub(crate) fn run(&self, inbox: &Arc<Inbox>) -> Result<(), StartError> {
         let broker = self.broker.clone();
-        let apply = Arc::new(move |image: Arc<MetadataImage>, now| broker.apply(MetadataImage::clone(&image), now));
+        let apply =
+            Arc::new(move |image: Arc<MetadataImage>, now| broker.apply(MetadataImage::clone(&image), now));
         let mut threads = self.threads.lock();
         threads.push(self.metadata.run(apply, inbox.clone())?);
         let (broker, metadata, inbox) = (self.broker.clone(), self.metadata.clone(), inbox.clone());
         let housekeeping = self.housekeeping.clone();
         let thread = std::thread::Builder::new().name("housekeeping".to_string());
-        threads.push(thread.spawn(move || housekeeping.run(&broker, &metadata, &inbox))?);
+        let network = self.network.clone();
+        let failure = move || network.lock().as_ref().and_then(Network::failure);
+        threads.push(thread.spawn(move || housekeeping.run(&broker, &metadata, &failure, &inbox))?);
         Ok(())
     }
 
@@ -183,8 +190,17 @@ impl Running {
 }
 
 impl Housekeeping {
-    fn run(&self, broker: &Broker, metadata: &Metadata, inbox: &Inbox) {
+    fn run(
+        &self,
+        broker: &Broker,
+        metadata: &Metadata,
+        network_failure: &dyn Fn() -> Option<String>,
+        inbox: &Inbox,
+    ) {
         loop {
+            if let Some(reason) = network_failure() {
+                return inbox.tell(Event::Fatal(reason));
+            }
             let next = broker.tick(clock::now());
             if let Err(error) = metadata.snapshot_if_due(clock::now()) {
                 log::error!("the metadata snapshot has failed: {}", describe(&error));
@@ -197,7 +213,9 @@ impl Housekeeping {
                 return;
             }
             let pause = next.saturating_sub(clock::now()).clamp(0, HOUSEKEEPING_PAUSE_MS_MAX);
-            if !self.wake.wait_for(&mut stopping, Duration::from_millis(pause as u64)).timed_out() && *stopping {
+            if !self.wake.wait_for(&mut stopping, Duration::from_millis(pause as u64)).timed_out()
+                && *stopping
+            {
                 return;
             }
         }

@@ -14,6 +14,8 @@ use crate::inbox::Inbox;
 pub(crate) struct NodeService {
     pub(crate) broker: Arc<Broker>,
     pub(crate) inbox: Arc<Inbox>,
+    /// API keys that Python answers.
+    pub(crate) cold_apis: Vec<i16>,
 }
 
 struct Waker(Ticket);
@@ -61,10 +63,12 @@ impl NodeService {
 impl Service for NodeService {
     fn handle(&self, request: Request) -> Outcome {
         match self.ask(&request, request.now, true) {
-            Handled::Cold => {
+            Handled::Cold if self.cold_apis.contains(&request.api_key) => {
                 self.inbox.request(request);
                 Outcome::Deferred
             }
+            // As Kafka does on a listener that does not serve an API.
+            Handled::Cold => Outcome::Close(format!("api {} is not served", request.api_key)),
             handled => outcome(handled),
         }
     }
