@@ -1,5 +1,7 @@
 //! What each record does to the image, and that a snapshot and the difference of images tell the same story.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 
 use barnabas_image::{Change, MetadataImage, MetadataVersion, ReplayError, ResourceType};

@@ -1,5 +1,7 @@
 //! The metadata log from formatting to trimming, over starts and crashes.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -291,8 +293,8 @@ fn another_node_or_directory_is_told_so() {
 
 /// The newest segment of the log, as a file name.
 fn segment(disk: &dyn Disk, dir: &Path) -> PathBuf {
-    let logs = disk.list(dir).unwrap().into_iter().filter(|entry| entry.name.ends_with(".log"));
-    dir.join(logs.last().unwrap().name)
+    let mut logs = disk.list(dir).unwrap().into_iter().filter(|entry| entry.name.ends_with(".log"));
+    dir.join(logs.next_back().unwrap().name)
 }
 
 proptest! {
