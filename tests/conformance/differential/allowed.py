@@ -1,0 +1,128 @@
+"""The differences that are meant, each with its reason. Anything else is a bug of one of the two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from barnabas.protocol import ApiKey, ErrorCode
+from tests.conformance.differential.compare import MISSING, Difference
+from tests.conformance.differential.world import Step
+
+Check = Callable[[Step, Difference], bool]
+
+
+def _always(step: Step, difference: Difference) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Allowed:
+    api_key: ApiKey
+    place: str
+    """Where in the response, as `Difference.place` has it."""
+    reason: str
+    check: Check = _always
+
+
+NEWER_TOPIC_CONFIGS = (
+    "errors.deadletterqueue.group.enable", "max.decompressed.message.bytes", "remote.copy.lag.bytes",
+    "remote.copy.lag.ms",
+)  # fmt: skip
+"""Topic configs of 4.4.0 that 4.3.1 has not."""
+
+
+def _newer_config(step: Step, difference: Difference) -> bool:
+    return difference.kafka == MISSING and difference.keys[-1] in NEWER_TOPIC_CONFIGS
+
+
+def _newer_api(step: Step, difference: Difference) -> bool:
+    return bool(difference.kafka == MISSING)
+
+
+def _newer_version(step: Step, difference: Difference) -> bool:
+    return bool(difference.barnabas > difference.kafka)
+
+
+def _auto_created(step: Step, difference: Difference) -> bool:
+    request: Any = step.message
+    if not request.allow_auto_topic_creation and step.version >= 4:
+        return False
+    if difference.place == "topics[].error_code":
+        return difference.kafka in (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.LEADER_NOT_AVAILABLE) and (
+            difference.barnabas == 0
+        )
+    return bool(difference.kafka == MISSING or difference.kafka == "zero")
+
+
+def _unknown_operation(step: Step, difference: Difference) -> bool:
+    request: Any = step.message
+    operations = {config.config_operation for item in request.resources for config in item.configs}
+    return bool(operations - {0, 1, 2, 3}) and difference.kafka in (ErrorCode.UNKNOWN_SERVER_ERROR, False)
+
+
+def _not_yet_served(step: Step, difference: Difference) -> bool:
+    return difference.keys[-1] in ("27", "80", "81") and difference.barnabas == MISSING
+
+
+ALLOWED: tuple[Allowed, ...] = (
+    Allowed(
+        ApiKey.API_VERSIONS,
+        "api_keys[]",
+        "WriteTxnMarkers, AddRaftVoter and RemoveRaftVoter are not served yet: docs/compatibility.md.",
+        _not_yet_served,
+    ),
+    *(
+        Allowed(
+            ApiKey.INCREMENTAL_ALTER_CONFIGS,
+            f"responses[].{field}",
+            "An operation that Kafka has not is INVALID_REQUEST; the real Kafka fails on it.",
+            _unknown_operation,
+        )
+        for field in ("error_code", "error_message")
+    ),
+    *(
+        Allowed(
+            ApiKey.DESCRIBE_QUORUM,
+            f"topics[].partitions[].{field}",
+            "The metadata logs of two clusters have lengths and epochs of their own.",
+        )
+        for field in ("leader_epoch", "high_watermark", "current_voters[].log_end_offset")
+    ),
+    Allowed(ApiKey.API_VERSIONS, "api_keys[]", "4.4.0 knows APIs that 4.3.1 does not.", _newer_api),
+    Allowed(
+        ApiKey.API_VERSIONS,
+        "api_keys[].max_version",
+        "4.4.0 knows versions that 4.3.1 does not.",
+        _newer_version,
+    ),
+    *(
+        Allowed(
+            ApiKey.METADATA,
+            place,
+            "A topic that Metadata creates is there in the same answer; the real Kafka has it in a later one.",
+            _auto_created,
+        )
+        for place in ("topics[].error_code", "topics[].topic_id", "topics[].partitions[]")
+    ),
+    Allowed(ApiKey.CREATE_TOPICS, "topics[].configs[]", "A topic config of 4.4.0.", _newer_config),
+    Allowed(ApiKey.DESCRIBE_CONFIGS, "results[].configs[]", "A topic config of 4.4.0.", _newer_config),
+)
+
+
+def reason(step: Step, difference: Difference) -> str | None:
+    """Why a difference is meant; None when it is not."""
+    if difference.place.endswith("error_message") and (difference.kafka, difference.barnabas) == (False, True):
+        return "barnabas explains an error that the real Kafka does not explain."
+    for allowed in ALLOWED:
+        if (allowed.api_key, allowed.place) == (step.api_key, difference.place) and allowed.check(step, difference):
+            return allowed.reason
+    return None
+
+
+def state_reason(difference: Difference) -> str | None:
+    """Why the state of the two clusters may differ there; None when it may not."""
+    if difference.place == "configs.results[].configs[]" and difference.keys[-1] in NEWER_TOPIC_CONFIGS:
+        return "A topic config of 4.4.0."
+    return None
