@@ -15,10 +15,11 @@ from tests.support.oracle import free_port
 
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 30
+BARNABAS_UP = (sys.executable, "-m", "barnabas", "up")
 
 
 class BarnabasUp:
-    """One `barnabas up` on a port of the loopback address."""
+    """One `barnabas up` on a port of the loopback address; with `--memory` it leaves the directory alone."""
 
     def __init__(self, directory: Path, arguments: Sequence[str] = (), port: int | None = None) -> None:
         self.directory = directory
@@ -29,8 +30,8 @@ class BarnabasUp:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "BarnabasUp":
-        command = [sys.executable, "-m", "barnabas", "up", "--dir", str(self.directory)]
-        command += ["--port", str(self.port), *self.arguments]
+        place = () if "--memory" in self.arguments else ("--dir", str(self.directory))
+        command = [*BARNABAS_UP, *place, "--port", str(self.port), *self.arguments]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + START_SECONDS_MAX
@@ -45,10 +46,10 @@ class BarnabasUp:
             else:
                 return self
 
-    def stop(self) -> int:
-        """Asks the process to stop as Ctrl-C does; its exit code."""
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Asks the process to stop, as Ctrl-C does; its exit code."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(number)
         code = self.process.wait(STOP_SECONDS_MAX)
         self.process = None
         return code
