@@ -1,7 +1,7 @@
 """docs/compatibility.md, made from the code: `python -m barnabas.server.compatibility`.
 
-What is served comes from the two places that answer (`Broker::NATIVE` in Rust, `dispatch.MODULES`), the versions
-from the generated message classes; only the reasons why something waits are written down here.
+What is served comes from the two places that answer (`Broker::NATIVE` in Rust, `dispatch.MODULES`), the
+versions from the generated message classes; only the reasons why something waits are written down here.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ UNSTABLE = {ApiKey.INIT_PRODUCER_ID: 6}
 """The first version that Kafka 4.4.0 calls unstable: not served there either without a special setting."""
 
 REFUSING = {
-    "unavailable": "waits for the coordinators: answered as by a Kafka whose coordinator is not available",
-    "security_disabled": "waits for security: answered as by a Kafka without authorizer and delegation tokens",
+    "unavailable": "waits for the coordinators: answered as a Kafka does whose coordinator is not available",
+    "security_disabled": "waits for security: answered as a Kafka does without authorizer and tokens",
 }
 """Handlers that answer with Kafka's own error, and why."""
 
@@ -47,8 +47,8 @@ REMARKS = {
 
 HEAD = """# Compatibility
 
-What barnabas answers of Apache Kafka 4.4.0's protocol. Made from the code by `make reference`; a test fails when it
-is out of date.
+What barnabas answers of Apache Kafka 4.4.0's protocol. Made from the code by `make reference`; a test fails
+when it is out of date.
 
 - **served**: with the meaning that Kafka gives it. *native* ones are answered without Python.
 - **refused**: answered with the error that Kafka itself has for the case.
@@ -63,8 +63,8 @@ is out of date.
 FOOT = """
 ## Beside the protocol
 
-- One node is broker, controller and only voter. Its metadata log is KRaft's, with `metadata.version` 30 (4.3-IV0), so
-  that Apache Kafka 4.3.1 can read and take over the directory. Levels 31 to 33 wait.
+- One node is broker, controller and only voter. Its metadata log is KRaft's, with `metadata.version` 30
+  (4.3-IV0), so that Apache Kafka 4.3.1 can read and take over the directory. Levels 31 to 33 wait.
 - Message formats 0 and 1 are refused, as in Kafka 4.
 - Compaction waits: topics with `cleanup.policy=compact` keep all records until then.
 - Listeners are PLAINTEXT; TLS, SASL and authorization wait.
@@ -74,10 +74,13 @@ FOOT = """
 
 - A topic that its first Metadata request creates is in that request's answer. Kafka answers
   UNKNOWN_TOPIC_OR_PARTITION first.
-- CreatePartitions beyond the limit of records in one change answers POLICY_VIOLATION, an unknown config operation
-  INVALID_REQUEST and an empty SCRAM password UNACCEPTABLE_CREDENTIAL, where Kafka answers UNKNOWN_SERVER_ERROR.
-- Unregistering the only broker while it runs is refused with INVALID_REQUEST; Kafka takes itself out of service.
-- After an unclean stop a broker that is alone keeps its partitions as they were: nobody could have what it has lost.
+- CreatePartitions beyond the limit of records in one change answers POLICY_VIOLATION, an unknown config
+  operation INVALID_REQUEST and an empty SCRAM password UNACCEPTABLE_CREDENTIAL, where Kafka answers
+  UNKNOWN_SERVER_ERROR.
+- Unregistering the only broker while it runs is refused with INVALID_REQUEST; Kafka takes itself out of
+  service.
+- After an unclean stop a broker that is alone keeps its partitions as they were: nobody could have what it
+  has lost.
 """
 
 
