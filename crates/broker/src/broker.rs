@@ -14,7 +14,7 @@ use crate::error_code;
 use crate::fetch_session::FetchSessionCache;
 use crate::housekeeping::Timers;
 use crate::leader::IsrProposal;
-use crate::partition::Partition;
+use crate::partition::{Partition, Role};
 use crate::read::{log_error_code, ReadFailure};
 use crate::request::{BrokerRequest, Handled, Parked, Waiting};
 use crate::settings::BrokerSettings;
@@ -183,6 +183,15 @@ impl Broker {
                 Err(error_code::NOT_LEADER_OR_FOLLOWER)
             }
             None => Err(error_code::UNKNOWN_TOPIC_OR_PARTITION),
+        }
+    }
+
+    /// The controller has refused an [`Effect::AlterIsr`], or can't be asked: the committed ISR counts again.
+    pub fn isr_proposal_failed(&self, topic_id: TopicId, index: PartitionIndex) {
+        if let Ok(partition) = self.partition(topic_id, index) {
+            if let Role::Leader(leader) = &mut *partition.role.write() {
+                leader.proposal_failed();
+            }
         }
     }
 

@@ -70,8 +70,11 @@ impl Broker {
                 })
                 .collect(),
         });
-        let topics = topics.collect();
+        let mut topics: Vec<TopicAnswer> = topics.collect();
         let deadline = request.now.saturating_add(asked.timeout_ms.max(0).into());
+        if settle(&mut topics, request.now >= deadline) {
+            return reply(request.reply_to(), &topics);
+        }
         wait(request.reply_to(), topics, deadline, request.ticket.wake(), request.now)
     }
 

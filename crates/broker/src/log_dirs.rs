@@ -104,8 +104,7 @@ impl Broker {
         }
         let partition = match self.partition_by_name(&self.image(), topic, index) {
             Ok(partition) => partition,
-            Err(error_code::KAFKA_STORAGE_ERROR) => return error_code::KAFKA_STORAGE_ERROR,
-            Err(_) => return error_code::REPLICA_NOT_AVAILABLE,
+            Err(error) => return error,
         };
         match self.begin_move(&partition, directory.id, now) {
             Ok(()) => error_code::NONE,

@@ -83,7 +83,7 @@ impl Broker {
             Err(error) => return error.into(),
         };
         let image = self.image();
-        let topics = match refused(&asked, request) {
+        let mut topics = match refused(&asked, request) {
             Some(error) => all_refused(&asked, error),
             None => self.produce_topics(&asked, request, &image),
         };
@@ -101,8 +101,7 @@ impl Broker {
         let leaders = topics.iter().flat_map(|topic| &topic.partitions).filter_map(|answer| answer.leader);
         let nodes = endpoints(&image, leaders.map(|(id, _)| id), request.listener);
         let deadline = request.now.saturating_add(asked.timeout_ms.max(0).into());
-        let waits = topics.iter().flat_map(|topic| &topic.partitions).any(|answer| answer.until.is_some());
-        if !waits {
+        if settle(&mut topics, request.now >= deadline) {
             return reply(request.reply_to(), &topics, &nodes);
         }
         wait(request.reply_to(), topics, nodes, deadline, request.ticket.wake(), request.now)

@@ -54,7 +54,7 @@ fn a_move_that_can_not_be_is_refused() {
     node.topic("orders", 1);
     let alter = |path, topic| node.broker.alter_replica_log_dir(path, topic, 0, node.now);
     assert_eq!(alter("/elsewhere", "orders"), error_code::LOG_DIR_NOT_FOUND);
-    assert_eq!(alter("/data1", "nothing"), error_code::REPLICA_NOT_AVAILABLE);
+    assert_eq!(alter("/data1", "nothing"), error_code::UNKNOWN_TOPIC_OR_PARTITION);
     assert_eq!(alter("/data0", "orders"), 0, "it is there already");
     assert!(node.broker.log_dirs().iter().flat_map(|d| &d.replicas).all(|replica| !replica.is_future));
     assert_eq!(alter("/data1", "orders"), 0);
@@ -77,7 +77,7 @@ fn the_high_watermark_is_checkpointed_every_five_seconds() {
 #[test]
 fn retention_moves_the_log_start() {
     let mut node = Node::new();
-    let configs = [("retention.ms", "1000"), ("internal.segment.bytes", "100")];
+    let configs = [("retention.ms", "1000"), ("internal.segment.bytes", "150")];
     let id = node.topic_on("orders", &[vec![1]], &configs);
     for _ in 0..3 {
         let records = batch_with(&["0123456789012345678901234567890123456789"], BuilderConfig::default());

@@ -37,6 +37,9 @@ fn ask<R>(
     request: &MetadataRequest<'_>,
     look: impl FnOnce(MetadataResponse<'_>) -> R,
 ) -> R {
+    // Before version 4 there was no way to forbid it.
+    let allow_auto_topic_creation = request.allow_auto_topic_creation || version < 4;
+    let request = MetadataRequest { allow_auto_topic_creation, ..request.clone() };
     let handled = node.handle(3, version, |writer, version| request.encode(writer, version));
     let body = body(handled, if version >= 9 { 5 } else { 4 });
     let mut reader = Reader::new(&body);

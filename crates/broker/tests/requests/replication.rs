@@ -121,6 +121,7 @@ fn a_new_leader_keeps_the_high_watermark_it_knew() {
     node.change(id, 0, |change| {
         change.replicas = Some(vec![1, 2]);
         change.isr = Some(vec![1, 2]);
+        change.directories = Some(vec![Uuid::DIRECTORY_UNASSIGNED; 2]);
         change.leader = 1;
     });
     produce::send(&node, 12, &produce::request("orders", &[(0, &records)], 1));
