@@ -1,6 +1,6 @@
 //! ListOffsets: the ends of partitions, and offsets by time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use barnabas_image::MetadataImage;
 use barnabas_log::{Log, LogError, TimestampedOffset};
@@ -59,22 +59,18 @@ impl Broker {
             _ => Ok(Bound::LogEnd),
         };
         let twice = twice(&asked);
-        let topics = asked.topics.iter().map(|topic| {
+        let topics = each_once(&asked).into_iter().map(|(name, partitions)| {
             let partition = |asked: &ListOffsetsPartition| {
                 let answer = match bound {
                     Err(error) => Err(error),
-                    Ok(_) if twice.contains(&(topic.name, asked.partition_index)) => {
+                    Ok(_) if twice.contains(&(name, asked.partition_index)) => {
                         Err(error_code::INVALID_REQUEST)
                     }
-                    Ok(bound) => self.list_offset(topic.name, asked, bound, request, &image),
+                    Ok(bound) => self.list_offset(name, asked, bound, request, &image),
                 };
                 response(asked.partition_index, answer, version)
             };
-            let mut seen = HashSet::new();
-            let once = topic.partitions.iter().filter(|asked| {
-                !twice.contains(&(topic.name, asked.partition_index)) || seen.insert(asked.partition_index)
-            });
-            ListOffsetsTopicResponse { name: topic.name, partitions: once.map(partition).collect() }
+            ListOffsetsTopicResponse { name, partitions: partitions.into_iter().map(partition).collect() }
         });
         let response = ListOffsetsResponse { throttle_time_ms: 0, topics: topics.collect() };
         request
@@ -116,6 +112,23 @@ impl Broker {
         let id: Option<TopicId> = image.topics.by_name(topic).map(|topic| topic.id);
         self.partition(id.ok_or(error_code::UNKNOWN_TOPIC_OR_PARTITION)?, index)
     }
+}
+
+/// Each topic and partition once, in the order of their first mention. Topics without partitions are left
+/// out, as in Apache Kafka.
+fn each_once<'r, 'a>(asked: &'r ListOffsetsRequest<'a>) -> Vec<(&'a str, Vec<&'r ListOffsetsPartition>)> {
+    let mut topics: Vec<(&'a str, Vec<&'r ListOffsetsPartition>)> = Vec::with_capacity(asked.topics.len());
+    let mut places: HashMap<&'a str, usize> = HashMap::with_capacity(asked.topics.len());
+    let mut seen = HashSet::new();
+    for topic in asked.topics.iter().filter(|topic| !topic.partitions.is_empty()) {
+        let place = *places.entry(topic.name).or_insert_with(|| {
+            topics.push((topic.name, Vec::with_capacity(topic.partitions.len())));
+            topics.len() - 1
+        });
+        let new = topic.partitions.iter().filter(|asked| seen.insert((place, asked.partition_index)));
+        topics[place].1.extend(new);
+    }
+    topics
 }
 
 /// Partitions that the request names more than once.

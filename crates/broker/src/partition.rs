@@ -231,7 +231,7 @@ impl Role {
             Role::Offline { error } => return Err(*error),
         };
         match current_leader_epoch {
-            given if given < 0 || given == known => Ok(()),
+            given if given == NO_EPOCH || given == known => Ok(()),
             given if given < known => Err(error_code::FENCED_LEADER_EPOCH),
             _ => Err(error_code::UNKNOWN_LEADER_EPOCH),
         }

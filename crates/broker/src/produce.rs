@@ -227,7 +227,7 @@ fn is_transactional(data: &PartitionProduceData<'_>) -> bool {
 
 fn is_one_batch(records: &[u8]) -> bool {
     let mut batches = batches(records);
-    batches.next().is_some_and(|batch| batch.is_ok()) && !batches.next().is_some_and(|batch| batch.is_ok())
+    batches.next().is_some_and(|batch| batch.is_ok()) && batches.next().is_none_or(|batch| batch.is_err())
 }
 
 fn may_write(request: &BrokerRequest<'_>, topic: &str) -> Option<i16> {

@@ -1,5 +1,7 @@
 //! Requests as bytes against a broker in memory: what clients rely on.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod apply;
 mod delete_records;
 mod fetch;
