@@ -213,10 +213,7 @@ impl<const N: usize> EntryFile<N> {
 
     /// Drops what the file holds; its content is about to be written anew.
     pub(crate) fn reset(&mut self, place: &Place) -> Result<(), LogError> {
-        self.gathered = Vec::new();
-        self.last.take();
-        self.set_stored(0);
-        self.file(place)?.set_len(0).at("cut", &self.path(place))
+        self.truncate(place, 0)
     }
 
     /// Closes the file.

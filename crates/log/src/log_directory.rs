@@ -4,6 +4,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 
 use barnabas_disk::{Disk, Lock};
 use barnabas_protocol::{NodeId, Uuid};
@@ -25,6 +26,8 @@ pub(crate) struct LogDirectory {
     /// Zero when the directory failed before its id was known.
     pub(crate) id: Uuid,
     state: Mutex<State>,
+    /// Number of logs in it, future ones included.
+    pub(crate) logs: AtomicUsize,
     /// Set when the node that used the directory last has stopped as it should.
     pub(crate) clean_shutdown: Option<CleanShutdown>,
 }
@@ -79,6 +82,7 @@ impl LogDirectory {
                     path: path.to_path_buf(),
                     id: Uuid::ZERO,
                     state: Mutex::new(state),
+                    logs: AtomicUsize::new(0),
                     clean_shutdown: None,
                 })
             }
@@ -118,6 +122,7 @@ impl LogDirectory {
             path: path.to_path_buf(),
             id: meta.directory_id,
             state: Mutex::new(state),
+            logs: AtomicUsize::new(0),
             clean_shutdown: read_clean_shutdown(disk, &path.join(CLEAN_SHUTDOWN))?,
         })
     }

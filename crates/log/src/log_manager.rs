@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use barnabas_disk::{Disk, OpenFiles, Space};
@@ -148,24 +149,14 @@ impl LogManager {
 
     /// The directories, in the order of `log.dirs`.
     pub fn directories(&self) -> Vec<DirectoryInfo> {
-        let counts = self.logs_per_directory();
-        let infos = self.directories.iter().zip(counts).map(|(directory, logs)| DirectoryInfo {
+        let infos = self.directories.iter().map(|directory| DirectoryInfo {
             path: directory.path.clone(),
             id: directory.id,
             offline: directory.offline(),
             space: self.disk().space(&directory.path).ok().flatten(),
-            logs,
+            logs: directory.logs.load(Ordering::Relaxed),
         });
         infos.collect()
-    }
-
-    fn logs_per_directory(&self) -> Vec<usize> {
-        let mut counts = vec![0; self.directories.len()];
-        let logs = self.logs.read();
-        for hosted in logs.current.values().chain(logs.future.values()).flat_map(BTreeMap::values) {
-            counts[hosted.directory] += 1;
-        }
-        counts
     }
 
     /// The log of a partition.
@@ -230,6 +221,7 @@ impl LogManager {
         let log = self.create_at(&path, topic, partition, topic_id, config, 0, now)?;
         let mut logs = self.logs.write();
         let partitions = logs.current.entry(topic.into()).or_default();
+        self.directories[directory].logs.fetch_add(1, Ordering::Relaxed);
         Ok(partitions.entry(partition).or_insert(Hosted { log, directory }).log.clone())
     }
 
@@ -254,6 +246,7 @@ impl LogManager {
         let log = self.create_at(&path, topic, partition, topic_id, config, start, now)?;
         let mut logs = self.logs.write();
         let partitions = logs.future.entry(topic.into()).or_default();
+        self.directories[directory].logs.fetch_add(1, Ordering::Relaxed);
         partitions.insert(partition, Hosted { log: log.clone(), directory });
         Ok(log)
     }
@@ -337,6 +330,7 @@ impl LogManager {
         let name = |id| directory_names::deleted(topic, partition, id);
         let path = self.free_path(hosted.directory, log.topic_id(), name);
         log.move_to(&path)?;
+        self.directories[hosted.directory].logs.fetch_sub(1, Ordering::Relaxed);
         let due = now.saturating_add(log.config().file_delete_delay_ms);
         self.removals.lock().push((due, path));
         Ok(())
@@ -358,9 +352,8 @@ impl LogManager {
         if let Some(index) = wanted.and_then(|id| self.online_directory(id).ok()) {
             return Ok(index);
         }
-        let counts = self.logs_per_directory();
         let online = (0..self.directories.len()).filter(|index| self.directories[*index].is_online());
-        let fewest = online.min_by_key(|index| counts[*index]);
+        let fewest = online.min_by_key(|index| self.directories[*index].logs.load(Ordering::Relaxed));
         fewest.ok_or(LogError::DirectoryOffline { directory: wanted.unwrap_or_default() })
     }
 
@@ -380,6 +373,7 @@ impl LogManager {
         let mut logs = self.logs.write();
         let lost = remove_hosted_in(&mut logs.current, index);
         remove_hosted_in(&mut logs.future, index);
+        self.directories[index].logs.store(0, Ordering::Relaxed);
         lost
     }
 

@@ -196,6 +196,7 @@ impl LogManager {
             log::warn!("{topic}-{partition}: cut {} bytes that a crash had torn", recovery.truncated_bytes);
         }
         let hosted = Hosted { log: Arc::new(RwLock::new(log)), directory: index };
+        self.directories[index].logs.fetch_add(1, Ordering::Relaxed);
         let mut logs = self.logs.write();
         let map = if waiting.future { &mut logs.future } else { &mut logs.current };
         match map.entry(topic.clone()).or_default().insert(partition, hosted) {

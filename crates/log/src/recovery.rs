@@ -87,7 +87,9 @@ impl Log {
         progress: &mut dyn FnMut(RecoveryProgress),
     ) -> Result<(Log, Recovery), LogError> {
         let place = Place { files, dir: dir.into() };
-        place.disk().create_dir_all(dir).at("create", dir)?;
+        if !place.disk().exists(dir) {
+            place.disk().create_dir_all(dir).at("create", dir)?;
+        }
         let topic_id = settle_topic_id(&place, topic_id)?;
         let found = LogFiles::put_in_order(&place)?;
         let mut log = Log {
@@ -231,10 +233,16 @@ impl Log {
         let segment = &mut self.segments[index];
         let base_offset = segment.base_offset;
         let length = segment.size;
+        self.log_end_offset = self.log_end_offset.max(base_offset);
+        if length == 0 {
+            // Most logs of a node with very many end so: its files are not even opened.
+            segment.reset(place)?;
+            transaction_index::reset(place, base_offset)?;
+            return Ok(0);
+        }
         let mut scan = segment.scan(place, 0)?;
         segment.reset(place)?;
         transaction_index::reset(place, base_offset)?;
-        self.log_end_offset = self.log_end_offset.max(base_offset);
         let reason = loop {
             let position = scan.position();
             let batch = match scan.next_batch() {

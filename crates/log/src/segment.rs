@@ -257,6 +257,9 @@ impl Segment {
 
     /// The offset after the last batch, found from the last index entry on.
     pub(crate) fn read_next_offset(&self, place: &Place) -> Result<Offset, LogError> {
+        if self.size == 0 {
+            return Ok(self.base_offset);
+        }
         let from = match self.offset_index.last(place)?.position {
             position if position < self.size => position,
             _ => 0,
