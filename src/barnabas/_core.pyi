@@ -251,6 +251,8 @@ class Node:
         """Epoch of this registration, kept for the clean stop."""
     def set_log_defaults(self, defaults: Mapping[str, str]) -> None:
         """Topic configs, by name, of topics that override nothing."""
+    def set_connection_bounds(self, numbers: Mapping[str, int], overrides: str) -> None:
+        """Applies `max.connections` and its kin as they are in force now; connections above a bound stay."""
     def log_directories(self) -> list[LogDirectory]: ...
     def alter_replica_log_dir(self, topic: str, partition: int, path: str) -> int:
         """Moves this node's replica of a partition to another directory; 0 or an error code."""

@@ -1,5 +1,6 @@
 //! `barnabas._core.Node`: the data plane of one node, as Python drives it.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::inbox::{Event, Inbox};
 use crate::log_lines;
 use crate::metadata::describe;
 use crate::running::{Running, StartError};
-use crate::settings::{log_config, NodeSettings};
+use crate::settings::{connection_bounds, log_config, NodeSettings};
 use crate::uuid::Uuid;
 use barnabas_log::DirectoryError;
 
@@ -252,15 +253,16 @@ impl Node {
         Ok(())
     }
 
-    fn set_log_defaults(
-        &self,
-        py: Python<'_>,
-        defaults: std::collections::BTreeMap<String, String>,
-    ) -> PyResult<()> {
+    fn set_log_defaults(&self, py: Python<'_>, defaults: BTreeMap<String, String>) -> PyResult<()> {
         let running = self.running()?;
         let defaults = log_config(&defaults)?;
         py.detach(|| running.set_log_defaults(defaults));
         Ok(())
+    }
+
+    fn set_connection_bounds(&self, numbers: HashMap<String, i64>, overrides: &str) -> PyResult<()> {
+        let bounds = connection_bounds(&numbers, overrides)?;
+        Ok(self.running()?.set_connection_bounds(bounds)?)
     }
 
     fn log_directories(&self, py: Python<'_>) -> PyResult<Vec<LogDirectory>> {

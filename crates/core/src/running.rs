@@ -8,7 +8,7 @@ use barnabas_broker::{ApiRange, Broker, BrokerSettings, Effect, SupportedFeature
 use barnabas_disk::{Disk, Lock, MemoryDisk, OpenFiles, OsDisk};
 use barnabas_image::MetadataImage;
 use barnabas_log::{DirectoryError, LoadProgress, LogConfig, LogManagerSettings};
-use barnabas_net::{BindError, BoundListener, Network, NetworkSettings};
+use barnabas_net::{BindError, BoundListener, ConnectionBounds, Network, NetworkSettings};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::{Millis, Uuid};
 use barnabas_raft::{RaftError, ReplicaKey, StartOptions};
@@ -181,6 +181,11 @@ impl Running {
     /// Notes the epoch of this registration, for the clean stop.
     pub(crate) fn set_broker_epoch(&self, epoch: i64) {
         *self.broker_epoch.lock() = epoch;
+    }
+
+    /// Replaces the bounds on connections.
+    pub(crate) fn set_connection_bounds(&self, bounds: ConnectionBounds) -> std::io::Result<()> {
+        self.network.lock().as_ref().map_or(Ok(()), |network| network.set_connection_bounds(bounds))
     }
 
     /// Replaces what topics have that override nothing.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use barnabas_log::LogConfig;
-use barnabas_net::{ListenerSettings, NetworkSettings};
+use barnabas_net::{ConnectionBounds, ListenerSettings, NetworkSettings};
 use barnabas_raft::MetadataLogConfig;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -34,8 +34,7 @@ pub(crate) struct NodeSettings {
 impl NodeSettings {
     /// A number that always has a value.
     pub(crate) fn number(&self, name: &str) -> PyResult<i64> {
-        let found = self.numbers.get(name).copied();
-        found.ok_or_else(|| PyValueError::new_err(format!("the settings lack {name}")))
+        number(&self.numbers, name)
     }
 
     /// A number that may be null.
@@ -67,29 +66,9 @@ impl NodeSettings {
             send_buffer_bytes: self.limit("socket.send.buffer.bytes")?.map(|bytes| bytes as usize),
             receive_buffer_bytes: self.limit("socket.receive.buffer.bytes")?.map(|bytes| bytes as usize),
             idle_max: self.limit("connections.max.idle.ms")?.map(Duration::from_millis),
-            connections_max: self.number("max.connections")? as usize,
-            connections_per_ip_max: self.number("max.connections.per.ip")? as usize,
-            connections_per_ip_overrides: self.per_ip()?,
+            connections: connection_bounds(&self.numbers, &self.max_connections_per_ip_overrides)?,
             ..NetworkSettings::default()
         })
-    }
-
-    /// `max.connections.per.ip.overrides`: `address:count` pairs. Host names are not looked up.
-    fn per_ip(&self) -> PyResult<HashMap<IpAddr, usize>> {
-        let pairs = self.max_connections_per_ip_overrides.split(',').filter(|pair| !pair.trim().is_empty());
-        pairs
-            .map(|pair| {
-                let (address, count) = pair.trim().rsplit_once(':')?;
-                let address = address.trim_matches(['[', ']']).parse().ok()?;
-                Some((address, count.parse().ok()?))
-            })
-            .collect::<Option<_>>()
-            .ok_or_else(|| {
-                PyValueError::new_err(format!(
-                    "max.connections.per.ip.overrides={}: pairs of address:count are wanted",
-                    self.max_connections_per_ip_overrides
-                ))
-            })
     }
 
     /// How the metadata log is kept.
@@ -114,4 +93,33 @@ impl NodeSettings {
 pub(crate) fn log_config(texts: &BTreeMap<String, String>) -> PyResult<LogConfig> {
     let texts = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     LogConfig::default().with_overrides(texts).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+fn number(numbers: &HashMap<String, i64>, name: &str) -> PyResult<i64> {
+    let found = numbers.get(name).copied();
+    found.ok_or_else(|| PyValueError::new_err(format!("the settings lack {name}")))
+}
+
+/// How many connections there may be, by the configs in force; `overrides`: `address:count` pairs. Host names are
+/// not looked up.
+pub(crate) fn connection_bounds(
+    numbers: &HashMap<String, i64>,
+    overrides: &str,
+) -> PyResult<ConnectionBounds> {
+    let pairs = overrides.split(',').filter(|pair| !pair.trim().is_empty());
+    let per_ip_overrides: Option<HashMap<IpAddr, usize>> = pairs
+        .map(|pair| {
+            let (address, count) = pair.trim().rsplit_once(':')?;
+            Some((address.trim_matches(['[', ']']).parse().ok()?, count.parse().ok()?))
+        })
+        .collect();
+    Ok(ConnectionBounds {
+        connections_max: number(numbers, "max.connections")? as usize,
+        per_ip_max: number(numbers, "max.connections.per.ip")? as usize,
+        per_ip_overrides: per_ip_overrides.ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "max.connections.per.ip.overrides={overrides}: pairs of address:count are wanted"
+            ))
+        })?,
+    })
 }

@@ -10,7 +10,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use socket2::SockRef;
 
-use crate::connection_limits::ConnectionLimits;
+use crate::connection_limits::{ConnectionBounds, ConnectionLimits};
 use crate::listener::BoundListener;
 use crate::mailbox::{Accepted, Item, ReactorMailbox};
 use crate::metrics::AcceptorMetrics;
@@ -27,9 +27,16 @@ const RETRY: Duration = Duration::from_millis(100);
 pub(crate) struct AcceptorHandle {
     stop: Arc<AtomicBool>,
     waker: Arc<Waker>,
+    limits: Arc<ConnectionLimits>,
 }
 
 impl AcceptorHandle {
+    /// Replaces the bounds on connections; clients that wait in the backlog are let in if there is room now.
+    pub(crate) fn set_bounds(&self, bounds: ConnectionBounds) -> io::Result<()> {
+        self.limits.set_bounds(bounds);
+        self.waker.wake()
+    }
+
     /// Asks the acceptor to end, which closes its listeners.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
@@ -76,8 +83,11 @@ impl Acceptor {
         settings: &NetworkSettings,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let handle =
-            AcceptorHandle { stop: Arc::default(), waker: Arc::new(Waker::new(poll.registry(), WAKER)?) };
+        let handle = AcceptorHandle {
+            stop: Arc::default(),
+            waker: Arc::new(Waker::new(poll.registry(), WAKER)?),
+            limits: Arc::new(ConnectionLimits::new(settings)),
+        };
         let mut listeners = Vec::with_capacity(bound.len());
         for listener in bound {
             if let Some(bytes) = settings.receive_buffer_bytes {
@@ -93,7 +103,7 @@ impl Acceptor {
             listeners,
             mailboxes,
             next: 0,
-            limits: Arc::new(ConnectionLimits::new(settings)),
+            limits: handle.limits.clone(),
             handle,
             metrics,
             send_buffer_bytes: settings.send_buffer_bytes,

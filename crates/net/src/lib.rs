@@ -31,6 +31,7 @@ mod timers;
 mod transport;
 
 pub use clock::{Clock, Now, SystemClock};
+pub use connection_limits::ConnectionBounds;
 pub use listener::{BindError, BoundListener};
 pub use metrics::{NetworkMetrics, ReactorMetrics};
 pub use network::Network;

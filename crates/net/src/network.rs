@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use crate::acceptor::{Acceptor, AcceptorHandle};
 use crate::connection::RequestMemory;
+use crate::connection_limits::ConnectionBounds;
 use crate::listener::BoundListener;
 use crate::mailbox::{Item, ReactorMailbox};
 use crate::metrics::{NetworkMetrics, ReactorMetrics};
@@ -116,6 +117,11 @@ impl Network {
     /// Counters.
     pub fn metrics(&self) -> &NetworkMetrics {
         &self.metrics
+    }
+
+    /// Replaces the bounds on connections. Connections above a new bound stay.
+    pub fn set_connection_bounds(&self, bounds: ConnectionBounds) -> io::Result<()> {
+        self.acceptor.set_bounds(bounds)
     }
 
     /// What has ended one of the threads, if something has: the node should stop.

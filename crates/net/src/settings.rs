@@ -1,12 +1,11 @@
 //! What the network is told at its start. Names and defaults are those of Kafka's configs.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
+use crate::connection_limits::ConnectionBounds;
 
 /// One listener to bind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +42,8 @@ pub struct NetworkSettings {
     pub receive_buffer_bytes: Option<usize>,
     /// `connections.max.idle.ms`; None keeps idle connections for ever.
     pub idle_max: Option<Duration>,
-    /// `max.connections`: of all listeners. Above it, clients wait in the backlog.
-    pub connections_max: usize,
-    /// `max.connections.per.ip`: above it, connections are closed at once.
-    pub connections_per_ip_max: usize,
-    /// `max.connections.per.ip.overrides`.
-    pub connections_per_ip_overrides: HashMap<IpAddr, usize>,
+    /// How many connections there may be.
+    pub connections: ConnectionBounds,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -67,9 +62,7 @@ impl Default for NetworkSettings {
             send_buffer_bytes: Some(102_400),
             receive_buffer_bytes: Some(102_400),
             idle_max: Some(Duration::from_millis(600_000)),
-            connections_max: i32::MAX as usize,
-            connections_per_ip_max: i32::MAX as usize,
-            connections_per_ip_overrides: HashMap::new(),
+            connections: ConnectionBounds::default(),
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -84,9 +77,7 @@ impl fmt::Debug for NetworkSettings {
             .field("send_buffer_bytes", &self.send_buffer_bytes)
             .field("receive_buffer_bytes", &self.receive_buffer_bytes)
             .field("idle_max", &self.idle_max)
-            .field("connections_max", &self.connections_max)
-            .field("connections_per_ip_max", &self.connections_per_ip_max)
-            .field("connections_per_ip_overrides", &self.connections_per_ip_overrides)
+            .field("connections", &self.connections)
             .finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from barnabas import _core
 from barnabas.server import dispatch, lifecycle
-from barnabas.server.native import broker_configs, log_defaults, native_settings
+from barnabas.server.native import broker_configs, log_defaults, native_settings, numbers
 
 if TYPE_CHECKING:
     from barnabas._core import ColdRequest, MetadataImage
@@ -164,8 +164,11 @@ class NodeServer:
         return dict(configs.own), dict(configs.cluster)
 
     def _apply_broker_configs(self) -> None:
-        """Tells Rust when dynamic configs of the broker have changed what topics without overrides have."""
-        defaults = log_defaults(broker_configs(self.settings, self.native.image()))
+        """Tells Rust what dynamic configs of the broker have changed."""
+        configs = broker_configs(self.settings, self.native.image())
+        overrides = str(configs.value("max.connections.per.ip.overrides"))
+        self.native.set_connection_bounds(numbers(configs), overrides)
+        defaults = log_defaults(configs)
         if defaults != self._log_defaults:
             self._log_defaults = defaults
             self.native.set_log_defaults(defaults)

@@ -4,9 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
-use barnabas_net::{NetworkSettings, Outcome};
+use barnabas_net::{ConnectionBounds, NetworkSettings, Outcome};
 
 use crate::node::{echo, frame, settings, HandClock, Node};
+
+fn bounded(connections: ConnectionBounds) -> NetworkSettings {
+    NetworkSettings { connections, ..settings() }
+}
 
 fn echo_node(settings: NetworkSettings) -> Node {
     Node::start_with(settings, |request| Outcome::Reply(echo(&request)), |_, _| panic!("nothing was parked"))
@@ -14,7 +18,7 @@ fn echo_node(settings: NetworkSettings) -> Node {
 
 #[test]
 fn address_with_too_many_connections_is_refused() {
-    let node = echo_node(NetworkSettings { connections_per_ip_max: 2, ..settings() });
+    let node = echo_node(bounded(ConnectionBounds { per_ip_max: 2, ..Default::default() }));
     let (mut first, mut second) = (node.connect(), node.connect());
     assert!(first.ask(1, b"").is_some() && second.ask(1, b"").is_some());
     assert!(node.connect().is_closed());
@@ -27,11 +31,11 @@ fn address_with_too_many_connections_is_refused() {
 #[test]
 fn address_may_have_a_limit_of_its_own() {
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let node = echo_node(NetworkSettings {
-        connections_per_ip_max: 0,
-        connections_per_ip_overrides: [(loopback, 1)].into(),
-        ..settings()
-    });
+    let node = echo_node(bounded(ConnectionBounds {
+        per_ip_max: 0,
+        per_ip_overrides: [(loopback, 1)].into(),
+        ..Default::default()
+    }));
     let mut only = node.connect();
     assert!(only.ask(1, b"").is_some());
     assert!(node.connect().is_closed());
@@ -39,7 +43,7 @@ fn address_may_have_a_limit_of_its_own() {
 
 #[test]
 fn connection_above_the_limit_waits_until_another_one_ends() {
-    let node = echo_node(NetworkSettings { connections_max: 1, ..settings() });
+    let node = echo_node(bounded(ConnectionBounds { connections_max: 1, ..Default::default() }));
     let mut first = node.connect();
     assert!(first.ask(1, b"").is_some());
     let mut second = node.connect();
@@ -48,6 +52,18 @@ fn connection_above_the_limit_waits_until_another_one_ends() {
     assert_eq!(node.network.metrics().acceptor.accepted.get(), 1);
     drop(first);
     assert_eq!(second.response(), Some((2, b"patient".to_vec())));
+}
+
+#[test]
+fn a_bound_that_is_raised_lets_in_who_waits() {
+    let node = echo_node(bounded(ConnectionBounds { connections_max: 1, ..Default::default() }));
+    let mut first = node.connect();
+    assert!(first.ask(1, b"").is_some());
+    let mut second = node.connect();
+    second.send(&frame(2, b"patient"));
+    node.network.set_connection_bounds(ConnectionBounds::default()).unwrap();
+    assert_eq!(second.response(), Some((2, b"patient".to_vec())));
+    assert!(first.ask(3, b"").is_some());
 }
 
 #[test]
