@@ -15,8 +15,8 @@ mod walk;
 use std::borrow::Cow;
 
 use crate::batch::{
-    crc_of, put, Batch, BatchError, BatchHeader, TimestampType, HEADER_SIZE, LOG_OVERHEAD, MAGIC,
-    NO_PRODUCER_ID,
+    at, crc_of, put, Attributes, Batch, BatchError, BatchHeader, TimestampType, HEADER_SIZE, LOG_OVERHEAD,
+    MAGIC, NO_PRODUCER_ID,
 };
 use crate::batch_builder::{BatchBuilder, BuildError, BuilderConfig};
 use crate::compression::{decompress, Compression};
@@ -151,8 +151,8 @@ pub fn validate<'a>(
     config: &ValidationConfig,
     now: Millis,
 ) -> Result<Validated<'a>, InvalidRecords> {
-    let batch = the_one_batch(records)?;
-    check_batch(&batch, produce_version, config)?;
+    let batch = the_one_batch(records, produce_version)?;
+    check_batch(&batch, config)?;
     let codec = batch.header.compression().map_err(BatchError::from)?;
     let (target, level) = match config.compression_type {
         TopicCompression::Producer => (codec, None),
@@ -179,24 +179,37 @@ pub fn validate<'a>(
     rebuilt(&batch.header, plain.bytes(), &walked, target, level, config, now)
 }
 
-/// The first batch, if it is of the format that is served and no other follows.
-fn the_one_batch(records: &[u8]) -> Result<Batch<'_>, InvalidRecords> {
+/// What Kafka checks of a Produce's records before anything else of the request: that there is one batch of
+/// the format that is served.
+pub fn check_format(records: &[u8], produce_version: i16) -> Result<(), InvalidRecords> {
+    the_one_batch(records, produce_version).map(|_| ())
+}
+
+/// The first batch, if it is of the format that is served and no other follows. In the order of Kafka's checks.
+fn the_one_batch(records: &[u8], produce_version: i16) -> Result<Batch<'_>, InvalidRecords> {
     let Some(size) = next_batch_size(records)? else {
         return Err(InvalidRecords::new(InvalidKind::Record, "there is no record batch"));
     };
     let (bytes, rest) = records.split_at(size);
-    let batch = Batch::parse(bytes)?;
+    let magic = bytes[at::MAGIC] as i8;
+    if magic != MAGIC {
+        return Err(BatchError::Magic { magic }.into());
+    }
+    let codec = bytes.get(at::ATTRIBUTES + 1).map(|&low| Attributes(i16::from(low)).compression());
+    if produce_version < PRODUCE_VERSION_ZSTD && codec == Some(Ok(Compression::Zstd)) {
+        let message = format!("zstd needs Produce version {PRODUCE_VERSION_ZSTD}, this is {produce_version}");
+        return Err(InvalidRecords::new(InvalidKind::UnsupportedCompressionType, message));
+    }
     if next_batch_size(rest)?.is_some() {
         return Err(InvalidRecords::new(InvalidKind::Record, "there is more than one record batch"));
     }
-    Ok(batch)
+    Ok(Batch::parse(bytes)?)
 }
 
 /// Size of the batch at the beginning of `bytes`, of whatever format; None if it is not all there.
 fn next_batch_size(bytes: &[u8]) -> Result<Option<usize>, InvalidRecords> {
     /// What the smallest message of format 0 takes after its length.
     const LENGTH_MIN: i32 = 14;
-    const MAGIC_AT: usize = 16;
     let Some(&[_, _, _, _, _, _, _, _, a, b, c, d]) = bytes.first_chunk::<LOG_OVERHEAD>() else {
         return Ok(None);
     };
@@ -204,7 +217,7 @@ fn next_batch_size(bytes: &[u8]) -> Result<Option<usize>, InvalidRecords> {
     if length < LENGTH_MIN {
         return Err(InvalidRecords::new(InvalidKind::Corrupt, format!("a batch can't have length {length}")));
     }
-    let Some(&magic) = bytes.get(MAGIC_AT) else { return Ok(None) };
+    let Some(&magic) = bytes.get(at::MAGIC) else { return Ok(None) };
     if magic as i8 > MAGIC || (magic as i8) < 0 {
         return Err(InvalidRecords::new(InvalidKind::Corrupt, format!("there is no magic {}", magic as i8)));
     }
@@ -213,17 +226,9 @@ fn next_batch_size(bytes: &[u8]) -> Result<Option<usize>, InvalidRecords> {
 }
 
 /// What can be known without the records.
-fn check_batch(
-    batch: &Batch<'_>,
-    produce_version: i16,
-    config: &ValidationConfig,
-) -> Result<(), InvalidRecords> {
+fn check_batch(batch: &Batch<'_>, config: &ValidationConfig) -> Result<(), InvalidRecords> {
     let header = &batch.header;
     let invalid = |message: String| Err(InvalidRecords::new(InvalidKind::Record, message));
-    if header.compression() == Ok(Compression::Zstd) && produce_version < PRODUCE_VERSION_ZSTD {
-        let message = format!("zstd needs Produce version {PRODUCE_VERSION_ZSTD}, this is {produce_version}");
-        return Err(InvalidRecords::new(InvalidKind::UnsupportedCompressionType, message));
-    }
     if header.base_offset != 0 {
         return invalid(format!("base offset is {}, a producer's is 0", header.base_offset));
     }
