@@ -144,8 +144,8 @@ mod tests {
     fn what_was_handed_out_stays_readable_after_eviction_and_removal() {
         let (files, lazy) = fixture(1);
         let held = lazy[0].get(&files, Open::Read, || PathBuf::from("/0")).unwrap();
-        for i in 1..10 {
-            content(&files, &lazy[i], i);
+        for (i, file) in lazy.iter().enumerate().skip(1) {
+            content(&files, file, i);
         }
         files.disk().remove_file(&PathBuf::from("/0")).unwrap();
         let mut byte = [9];

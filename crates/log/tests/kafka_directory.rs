@@ -2,6 +2,8 @@
 //! come out equal. `tests/conformance/log` makes the directory and runs these tests: `KAFKA_LOG_DIRECTORY`
 //! names that of a stopped node, `KAFKA_LOG_DIRECTORY_RUNNING` a copy made before it was stopped.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -148,7 +150,7 @@ fn the_whole_directory_loads_and_is_left_clean() {
     }
     let meta = MetaProperties::read(&disk, &dir).unwrap().unwrap();
     let settings = LogManagerSettings::new(meta.cluster_id, meta.node_id);
-    let manager = LogManager::open(Arc::new(disk.clone()), &[dir.clone()], settings).unwrap();
+    let manager = LogManager::open(Arc::new(disk.clone()), std::slice::from_ref(&dir), settings).unwrap();
     assert!(manager.previous_broker_epoch().is_some());
     manager.load(&|_| config(), now(&root), &|progress| assert!(!progress.unclean)).unwrap();
     assert_eq!(manager.log("plain", 0).unwrap().read().log_end_offset(), 12_000);

@@ -1,5 +1,7 @@
 //! The directories of a node: whose they are, where logs go, moves between them, failures, stops.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

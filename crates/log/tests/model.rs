@@ -1,5 +1,7 @@
 //! Random operations on a log, crashes included, against a list of batches in memory.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

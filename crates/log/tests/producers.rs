@@ -1,5 +1,7 @@
 //! Idempotence and transactions: what is refused, what is recognised, what readers of committed records see.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use barnabas_log::{AppendOrigin, Checked, EndTxnMarker, OpenOptions, ProducerError};

@@ -1,5 +1,7 @@
 //! What is left after a crash, and after a disk that fails at any of its operations.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::io::{self, IoSlice};
