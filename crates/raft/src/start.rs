@@ -176,7 +176,7 @@ fn newest_snapshot(disk: &dyn Disk, dir: &Path) -> Result<(Replayed, Vec<Snapsho
                 for id in ids {
                     let path = dir.join(id.file_name());
                     let size = disk.file_len(&path).at("look at", &path)?;
-                    // Older than the newest; only trimming asks, and it may be early.
+                    // Its own header would say earlier: trimming by age keeps it a little longer.
                     let last_contained_log_timestamp = newest.last_contained_log_timestamp;
                     snapshots.push(Snapshot { id, size, last_contained_log_timestamp });
                 }

@@ -16,7 +16,7 @@ use barnabas_protocol::wire::Writer;
 use barnabas_protocol::Uuid;
 use barnabas_raft::{
     format, load, start, FormatOptions, MetadataLogConfig, RaftError, ReplicaKey, SnapshotId, StartOptions,
-    Started, Voter, VoterEndpoint, METADATA_DIRECTORY,
+    Started, Voter, VoterEndpoint, VoterSet, METADATA_DIRECTORY,
 };
 use proptest::prelude::*;
 
@@ -47,9 +47,17 @@ impl Node {
     }
 
     fn try_start(&self, id: i32, directory_id: Uuid) -> Result<Started, RaftError> {
+        self.try_start_with(ReplicaKey { id, directory_id }, None)
+    }
+
+    fn try_start_with(
+        &self,
+        local: ReplicaKey,
+        static_voters: Option<VoterSet>,
+    ) -> Result<Started, RaftError> {
         let options = StartOptions {
-            local: ReplicaKey { id, directory_id },
-            static_voters: None,
+            local,
+            static_voters,
             bootstrap_configs: vec![("min.insync.replicas".into(), "1".into())],
             election_timeout_ms: 1000,
             seed: 7,
@@ -279,6 +287,32 @@ fn snapshots_are_due_by_bytes_and_by_time() {
     started.log.flush(NOW).unwrap();
     started.log.snapshot(&started.image, NOW).unwrap();
     assert!(!started.log.snapshot_due(NOW + 4_000_000), "nothing was written since");
+}
+
+#[test]
+fn no_epoch_of_the_log_begins_again_when_the_quorum_state_was_lost() {
+    let node = Node::formatted();
+    for _ in 0..3 {
+        node.start().log.close(NOW).unwrap();
+    }
+    node.disk.remove_file(&node.path("quorum-state")).unwrap();
+    assert_eq!(node.start().log.epoch(), 4);
+}
+
+#[test]
+fn a_quorum_of_configured_voters_keeps_kraft_version_0() {
+    let node = Node::formatted();
+    node.disk.remove_file(&node.path(&SnapshotId::BOOTSTRAP.file_name())).unwrap();
+    let key = ReplicaKey { id: 1, directory_id: Uuid::ZERO };
+    let voter = |id| Voter { key: ReplicaKey { id, ..key }, endpoints: Vec::new(), kraft_versions: (0, 0) };
+    let local = ReplicaKey { id: 1, directory_id: DIRECTORY };
+    let several = node.try_start_with(local, Some(VoterSet::new([voter(1), voter(2)])));
+    assert!(matches!(several, Err(RaftError::SeveralVoters { .. })));
+
+    let started = node.try_start_with(local, Some(VoterSet::new([voter(1)]))).unwrap();
+    assert_eq!((started.log.kraft_version(), started.log.log_end_offset()), (0, 6), "no voters in the log");
+    let state = String::from_utf8(node.disk.read(&node.path("quorum-state")).unwrap()).unwrap();
+    assert!(state.contains(r#""currentVoters":[{"voterId":1}],"data_version":0"#), "{state}");
 }
 
 #[test]
