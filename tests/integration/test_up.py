@@ -15,6 +15,8 @@ from tests.support.oracle import free_port
 from tests.support.server import BARNABAS_UP, BarnabasUp
 
 SECONDS_MAX = 30
+IN_FLIGHT_MAX = 50_000
+"""Records that wait for an acknowledgement: below what librdkafka's queue takes."""
 
 Start = Callable[..., BarnabasUp]
 
@@ -70,6 +72,8 @@ class Sender:
                 topic, str(value).encode(), partition=value % partitions, on_delivery=self._done
             )
             self.producer.poll(0)
+            while len(self.producer) > IN_FLIGHT_MAX:
+                self.producer.poll(0.1)
 
     def finish(self) -> None:
         assert self.producer.flush(SECONDS_MAX) == 0

@@ -29,7 +29,7 @@ def _toolchain() -> None:
 def write_ours(directory: Path, controller_port: int) -> Path:
     """A log directory that barnabas has formatted and written; gives the metadata log's directory."""
     subprocess.run(
-        ["cargo", "run", "--quiet", "-p", "barnabas-raft", "--example", "write_metadata", "--",
+        ["cargo", "run", "--quiet", "--release", "-p", "barnabas-raft", "--example", "write_metadata", "--",
          str(directory), str(controller_port), "30"],
         cwd=ROOT,
         check=True,
