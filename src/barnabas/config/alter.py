@@ -122,8 +122,8 @@ def _check_broker_name(configs: BrokerConfigs, name: str) -> None:
 
 
 def _refuse_nulls(names: Iterable[str]) -> None:
-    if nulls := ",".join(names):
-        raise KafkaError.for_code(INVALID_REQUEST, f"Null value not supported for : {nulls}")
+    if nulls := list(names):
+        raise KafkaError.for_code(INVALID_REQUEST, f"Null value not supported for : {','.join(nulls)}")
 
 
 def _apply(resource_type: int, operation: Operation, current: str | None) -> str | None:

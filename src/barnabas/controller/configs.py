@@ -48,9 +48,13 @@ MIN_INSYNC_REPLICAS = "min.insync.replicas"
 
 
 def new_topic_entries(state: ControllerState, overrides: Mapping[str, str]) -> list[Entry]:
-    """Configs of a topic that is created with these overrides, as CreateTopics describes them."""
+    """Configs of a topic that is created with these overrides, as CreateTopics describes them.
+
+    Overrides are shown as they were given, where DescribeConfigs shows them as they are understood.
+    """
     entries = describe_topic(state.broker_configs, overrides)
-    return sorted(entries, key=lambda entry: entry.name)
+    shown = (entry._replace(value=overrides.get(entry.name, entry.value)) for entry in entries)
+    return sorted(shown, key=lambda entry: entry.name)
 
 
 # ---- changes --------------------------------------------------------------------------------------------

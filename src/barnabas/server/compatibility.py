@@ -20,16 +20,13 @@ UNSTABLE = {ApiKey.INIT_PRODUCER_ID: 6}
 
 REFUSING = {
     "unavailable": "waits for the coordinators: answered as a Kafka does whose coordinator is not available",
-    "security_disabled": "waits for security: answered as a Kafka does without authorizer and tokens",
+    "security_disabled": "waits for security: answered as a Kafka does without log-in, authorizer and tokens",
 }
 """Handlers that answer with Kafka's own error, and why."""
 
 ONE_NODE = "asked between nodes of a cluster: waits for several nodes"
-SECURITY = "waits for SASL"
 COORDINATORS = "asked between brokers: waits for the coordinators"
 ABSENT = {
-    ApiKey.SASL_HANDSHAKE: SECURITY,
-    ApiKey.SASL_AUTHENTICATE: SECURITY,
     ApiKey.WRITE_TXN_MARKERS: COORDINATORS,
 }
 """Why an API is not served at all, where the reason is not ONE_NODE."""

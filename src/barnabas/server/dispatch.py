@@ -58,6 +58,8 @@ MODULES: dict[int, str] = {
     ApiKey.PUSH_TELEMETRY: "telemetry",
     **dict.fromkeys(
         (
+            ApiKey.SASL_HANDSHAKE,
+            ApiKey.SASL_AUTHENTICATE,
             ApiKey.DESCRIBE_ACLS,
             ApiKey.CREATE_ACLS,
             ApiKey.DELETE_ACLS,

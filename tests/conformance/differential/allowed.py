@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from barnabas.protocol import ApiKey, ErrorCode
+from tests.conformance.differential.batches import CODEC, TRANSACTIONAL, Batch
 from tests.conformance.differential.compare import MISSING, Difference
 from tests.conformance.differential.world import Step
 
@@ -119,6 +120,36 @@ def reason(step: Step, difference: Difference) -> str | None:
         if (allowed.api_key, allowed.place) == (step.api_key, difference.place) and allowed.check(step, difference):
             return allowed.reason
     return None
+
+
+def parting(step: Step, kafka: Any) -> str | None:
+    """Why the two may go separate ways from this step on; None when they may not.
+
+    The sequence ends there: what follows can't be compared.
+    """
+    if kafka == "silence" and step.api_key == ApiKey.ALTER_CONFIGS:
+        return "The real Kafka never answers an AlterConfigs that names a resource twice; barnabas refuses it."
+    if step.api_key != ApiKey.PRODUCE or step.damage:
+        return None
+    request: Any = step.message
+    parts = [partition.records for topic in request.topic_data for partition in topic.partition_data]
+    if kafka == "silence" and any(records is None for records in parts):
+        return "The real Kafka never answers a Produce with null records; barnabas says INVALID_RECORD."
+    batches = [batch for records in parts if records is not None for batch in records.batches]
+    if any(batch.mutation == "record_length" and batch.attributes & CODEC for batch in batches):
+        return "A packed record whose length is a lie is refused; the real Kafka may pass over its end unseen."
+    if any(_is_torn(batch) for batch in batches):
+        return (
+            "A producer id, epoch and sequence that don't go together are INVALID_RECORD. The real Kafka stores"
+            " them where it needn't write the batch anew, and fails with UNKNOWN_SERVER_ERROR where it must."
+        )
+    return None
+
+
+def _is_torn(batch: Batch) -> bool:
+    if batch.producer == -1:
+        return bool(batch.attributes & TRANSACTIONAL)
+    return batch.producer == -2 or batch.epoch < 0 or batch.sequence < 0
 
 
 def state_reason(difference: Difference) -> str | None:

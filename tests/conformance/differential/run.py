@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Any
 from barnabas.protocol import ApiKey, message_class
 from barnabas.protocol.generated.api_versions_request import ApiVersionsRequest
 from tests.conformance.differential import allowed
-from tests.conformance.differential.cluster import POLL_SECONDS, Cluster
+from tests.conformance.differential.cluster import POLL_SECONDS, Cluster, Unsettled
 from tests.conformance.differential.compare import Difference, differences
 from tests.conformance.differential.generate import REQUESTS, next_step
 from tests.conformance.differential.normalise import normalise
@@ -67,6 +68,8 @@ class Pair:
     """How often the real Kafka gave each error code."""
     excused: Counter[str] = field(default_factory=Counter)
     """How often each allowed difference was seen."""
+    parted: bool = False
+    """The last step was one after which the two may differ in everything."""
 
     def versions(self) -> dict[int, tuple[int, int]]:
         """The versions that both speak."""
@@ -85,8 +88,9 @@ class Pair:
         return ranges
 
     def empty(self) -> None:
-        self.kafka.empty()
-        self.barnabas.empty()
+        salt = os.urandom(8)
+        self.kafka.empty(salt)
+        self.barnabas.empty(salt)
 
     def step(self, step: Step, seed: str, steps: list[Step], world: World | None) -> Finding | None:
         """Sends one step to both; what differed, if anything."""
@@ -100,9 +104,13 @@ class Pair:
             found = self.unexplained(step, kafka, ours)
         self.asked[step.api_key.name] += 1
         count_codes(kafka, self.codes)
+        if found and (why := allowed.parting(step, kafka)):
+            self.excused[why] += 1
+            self.parted = True
+            return None
         if found:
             return Finding(seed, list(steps), found, str(step), (kafka, ours))
-        if kafka == "connection closed":
+        if kafka in ("connection closed", "silence"):
             self.kafka.connection.close()
             self.barnabas.connection.close()
         if world is not None and raw is not None and not step.damage:
@@ -124,8 +132,11 @@ class Pair:
         """Waits until both have taken a change in, and compares what they tell of their topics."""
         deadline = time.monotonic() + AGREE_SECONDS_MAX
         while True:
-            topics = self.kafka.settle()
-            self.barnabas.settle()
+            try:
+                topics = self.kafka.settle()
+                self.barnabas.settle()
+            except Unsettled as error:
+                return Finding(seed, list(steps), [], f"{error} after {step}")
             kafka = normalise(self.kafka.metadata(), self.kafka.symbols)
             ours = normalise(self.barnabas.metadata(), self.barnabas.symbols)
             found = differences(kafka, ours)
@@ -154,11 +165,14 @@ class Pair:
         world = World(random.Random(seed), self.versions(), int(time.time() * 1000))
         steps: list[Step] = []
         findings: list[Finding] = []
+        self.parted = False
         while len(steps) < length:
             steps.append(next_step(world))
             finding = self.step(steps[-1], seed, steps, world)
-            if finding is None and (len(steps) % STATE_EVERY == 0 or len(steps) == length):
+            if finding is None and not self.parted and (len(steps) % STATE_EVERY == 0 or len(steps) == length):
                 finding = self.compare_state(seed, steps)
+            if self.parted:
+                break
             if finding is not None:
                 findings.append(finding)
                 if steps[-1].api_key not in READS or finding.what == "state":

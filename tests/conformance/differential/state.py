@@ -51,7 +51,8 @@ def _configs(cluster: Cluster, resources: list[tuple[int, str]]) -> Any:
 def _other_configs(cluster: Cluster) -> Any:
     """What is set for brokers, groups and client metrics."""
     resources = cluster.control.call(ListConfigResourcesRequest(KINDS), 1).config_resources
-    found = _configs(cluster, sorted((item.resource_type, item.resource_name) for item in resources))
+    named = sorted((item.resource_type, item.resource_name) for item in resources)
+    found = _configs(cluster, [(4, ""), *named])
     for result in found["results"]:
         # A broker's other configs are of its own: directories, ports, what its release knows.
         result["configs"] = [config for config in result["configs"] if config["config_source"] in (1, 2, 3, 7, 8)]

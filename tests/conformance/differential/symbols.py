@@ -38,8 +38,10 @@ class Symbol:
 class Symbols:
     """What one cluster calls things."""
 
-    def __init__(self, directory: str = "") -> None:
-        self.values: dict[tuple[str, str], list[Any]] = {(DIRECTORY, ""): [directory]}
+    def __init__(self, salt: bytes = b"") -> None:
+        self.salt = salt
+        """What nobody gave out is new in each sequence: clusters remember what they were asked."""
+        self.values: dict[tuple[str, str], list[Any]] = {}
         self.names: dict[tuple[str, Any], str] = {}
 
     def learn(self, kind: str, name: str, value: Any) -> None:
@@ -55,7 +57,7 @@ class Symbols:
         known = self.values.get((symbol.kind, symbol.name), [])
         if -len(known) <= symbol.index < len(known):
             return known[symbol.index]
-        digest = hashlib.md5(repr(symbol).encode()).digest()
+        digest = hashlib.md5(self.salt + repr(symbol).encode()).digest()
         match symbol.kind:
             case "topic" | "instance":
                 return Uuid(digest)

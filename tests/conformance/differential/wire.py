@@ -9,7 +9,7 @@ from typing import Any
 from barnabas import _core
 from barnabas.protocol import ApiKey, Message, message_class
 
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 5
 CLIENT_ID = "differential"
 
 

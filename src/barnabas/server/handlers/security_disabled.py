@@ -1,4 +1,7 @@
-"""ACLs and delegation tokens of a node that has neither: answered as Kafka does without an authorizer."""
+"""Log-in, ACLs and delegation tokens of a node that has none of them.
+
+Answered as Kafka does on a PLAINTEXT listener and without an authorizer.
+"""
 
 from typing import Any
 
@@ -9,9 +12,26 @@ from barnabas.protocol.generated.create_acls_response import AclCreationResult, 
 from barnabas.protocol.generated.delete_acls_request import DeleteAclsRequest
 from barnabas.protocol.generated.delete_acls_response import DeleteAclsFilterResult, DeleteAclsResponse
 from barnabas.protocol.generated.describe_acls_response import DescribeAclsResponse
+from barnabas.protocol.generated.sasl_authenticate_response import SaslAuthenticateResponse
+from barnabas.protocol.generated.sasl_handshake_response import SaslHandshakeResponse
 from barnabas.server.handlers.context import NodeContext, body, handles
 
 NO_AUTHORIZER = "No Authorizer is configured."
+
+
+@handles(ApiKey.SASL_HANDSHAKE)
+async def sasl_handshake(_node: NodeContext, _request: ColdRequest) -> SaslHandshakeResponse:
+    """Nobody logs in on a PLAINTEXT listener."""
+    return SaslHandshakeResponse(error_code=ErrorCode.ILLEGAL_SASL_STATE)
+
+
+@handles(ApiKey.SASL_AUTHENTICATE)
+async def sasl_authenticate(_node: NodeContext, _request: ColdRequest) -> SaslAuthenticateResponse:
+    """Nobody logs in on a PLAINTEXT listener."""
+    return SaslAuthenticateResponse(
+        error_code=ErrorCode.ILLEGAL_SASL_STATE,
+        error_message="SaslAuthenticate was sent to a listener on which nobody logs in.",
+    )
 
 
 @handles(ApiKey.DESCRIBE_ACLS)
