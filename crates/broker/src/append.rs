@@ -2,7 +2,7 @@
 
 use barnabas_log::{AppendBatch, AppendError, AppendOrigin, Checked, LogError, ProducerError};
 use barnabas_protocol::batch;
-use barnabas_protocol::batch_validate::{validate, InvalidKind, InvalidRecords};
+use barnabas_protocol::batch_validate::{check_format, validate, InvalidKind, InvalidRecords};
 use barnabas_protocol::{Millis, Offset};
 
 use crate::error_code;
@@ -107,6 +107,10 @@ impl Partition {
         acks: i16,
         now: Millis,
     ) -> Result<Appended, ProduceError> {
+        if !(ACKS_ALL..=1).contains(&acks) {
+            check_format(records, version).map_err(ProduceError::Invalid)?;
+            return Err(ProduceError::Code(error_code::INVALID_REQUIRED_ACKS));
+        }
         let role = self.role.read();
         let leader = role.leader(-1).map_err(ProduceError::Code)?;
         let config = self.config.load();

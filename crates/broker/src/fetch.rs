@@ -18,7 +18,7 @@ use crate::current_leader::{current_leader, endpoints, Node};
 use crate::error_code;
 use crate::fetch_session::{Asked, Context, Key, Told, TopicRef, Wanted};
 use crate::leader::FollowerFetch;
-use crate::partition::Partition;
+use crate::partition::{Partition, NO_EPOCH};
 use crate::read::{Read, Reader};
 use crate::request::{BrokerRequest, Handled, Parked, ReplyTo, Waiting};
 use crate::waiters::{Registration, Wake, Want};
@@ -393,7 +393,8 @@ fn asked_of_session(
                 fetch_offset: partition.fetch_offset,
                 log_start_offset: partition.log_start_offset,
                 partition_max_bytes: partition.partition_max_bytes,
-                current_leader_epoch: partition.current_leader_epoch,
+                // Here alone any negative number says that the client knows none.
+                current_leader_epoch: partition.current_leader_epoch.max(NO_EPOCH),
                 last_fetched_epoch: partition.last_fetched_epoch,
             };
             ((key.clone(), partition.partition), wanted)

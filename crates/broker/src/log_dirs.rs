@@ -52,6 +52,11 @@ pub struct LogDirInfo {
     pub replicas: Vec<ReplicaInfo>,
 }
 
+/// What is added to a partition's name while its log moves: a dot, an id of 32 digits and `-future`.
+const FUTURE_SUFFIX_LENGTH: usize = 40;
+/// Longest name in a file system.
+const DIRECTORY_NAME_LENGTH_MAX: usize = 255;
+
 impl Broker {
     /// All log directories.
     pub fn log_dirs(&self) -> Vec<LogDirInfo> {
@@ -95,6 +100,9 @@ impl Broker {
     /// Begins to move a replica to the directory `path`, or ends a move when it lies there already. Returns an
     /// error code. `tick` does the copying.
     pub fn alter_replica_log_dir(&self, path: &str, topic: &str, index: PartitionIndex, now: Millis) -> i16 {
+        if format!("{topic}-{index}").len() + FUTURE_SUFFIX_LENGTH > DIRECTORY_NAME_LENGTH_MAX {
+            return error_code::INVALID_TOPIC_EXCEPTION;
+        }
         let directories = self.logs.directories();
         let Some(directory) = directories.iter().find(|directory| directory.path == Path::new(path)) else {
             return error_code::LOG_DIR_NOT_FOUND;

@@ -163,21 +163,29 @@ impl<'a> View<'a> {
             match self.image.topics.by_name(name) {
                 Some(topic) => known.push(self.topic(topic)),
                 None if !topic_name::is_valid(name) => {
-                    unknown.push(without_partitions(
-                        error_code::INVALID_TOPIC_EXCEPTION,
-                        Some(name),
-                        Uuid::ZERO,
-                    ));
+                    unknown.push(self.nothing(error_code::INVALID_TOPIC_EXCEPTION, name));
                 }
                 None if create => return None,
-                None => {
-                    let error = error_code::UNKNOWN_TOPIC_OR_PARTITION;
-                    unknown.push(without_partitions(error, Some(name), Uuid::ZERO));
-                }
+                None => unknown.push(self.nothing(error_code::UNKNOWN_TOPIC_OR_PARTITION, name)),
             }
         }
         known.append(&mut unknown);
         Some(known)
+    }
+
+    /// A name without a topic. What one may do with it is told all the same, as in Kafka.
+    fn nothing(&self, error_code: i16, name: &'a str) -> MetadataResponseTopic<'a> {
+        MetadataResponseTopic {
+            topic_authorized_operations: self.topic_operations(),
+            ..without_partitions(error_code, Some(name), Uuid::ZERO)
+        }
+    }
+
+    fn topic_operations(&self) -> i32 {
+        match self.asked.include_topic_authorized_operations {
+            true => TOPIC_OPERATIONS,
+            false => OPERATIONS_NOT_ASKED,
+        }
     }
 
     fn topic(&self, topic: &'a TopicImage) -> MetadataResponseTopic<'a> {
@@ -205,10 +213,7 @@ impl<'a> View<'a> {
             topic_id: topic.id,
             is_internal: topic_name::is_internal(&topic.name),
             partitions: topic.partitions().map(partition).collect(),
-            topic_authorized_operations: match self.asked.include_topic_authorized_operations {
-                true => TOPIC_OPERATIONS,
-                false => OPERATIONS_NOT_ASKED,
-            },
+            topic_authorized_operations: self.topic_operations(),
         }
     }
 }

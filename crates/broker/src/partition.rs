@@ -20,6 +20,9 @@ use crate::error_code;
 use crate::leader::{Assignment, Leader};
 use crate::waiters::{HasWaiters, Move, Waiters};
 
+/// What a client says that does not know the leader epoch. Any other number below the current one is fenced.
+pub(crate) const NO_EPOCH: LeaderEpoch = -1;
+
 /// What this node does for the partition.
 #[derive(Debug)]
 pub(crate) enum Role {

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use barnabas_image::MetadataImage;
-use barnabas_protocol::batch::{batches, BatchHeader};
+use barnabas_protocol::batch::batches;
+use barnabas_protocol::batch_validate::is_transactional;
 use barnabas_protocol::generated::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use barnabas_protocol::generated::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, ProduceResponse,
@@ -84,7 +85,7 @@ impl Broker {
         };
         let image = self.image();
         let mut topics = match refused(&asked, request) {
-            Some(error) => all_refused(&asked, error),
+            Some((error, message)) => all_refused(&asked, error, message.as_deref()),
             None => self.produce_topics(&asked, request, &image),
         };
         let failed =
@@ -208,21 +209,21 @@ impl Broker {
     }
 }
 
-/// Why nothing of the request is done, if so.
-fn refused(asked: &ProduceRequest<'_>, request: &BrokerRequest<'_>) -> Option<i16> {
-    let transactional = asked.topic_data.iter().flat_map(|topic| &topic.partition_data).any(is_transactional);
-    if transactional {
-        let may = |id| allowed(request, Operation::Write, Resource::TransactionalId(id));
-        if !asked.transactional_id.is_some_and(may) {
-            return Some(error_code::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+/// Why nothing of the request is done, if so: the error and what is said of it.
+fn refused(asked: &ProduceRequest<'_>, request: &BrokerRequest<'_>) -> Option<(i16, Option<String>)> {
+    let records = asked.topic_data.iter().flat_map(|topic| &topic.partition_data).map(|data| &data.records);
+    for records in records.filter_map(Records::bytes) {
+        match is_transactional(records) {
+            Err(error) => return Some((error.code(), Some(error.message))),
+            Ok(false) => {}
+            Ok(true) => {
+                let may = |id| allowed(request, Operation::Write, Resource::TransactionalId(id));
+                let refused = !asked.transactional_id.is_some_and(may);
+                return refused.then_some((error_code::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, None));
+            }
         }
     }
-    (!(-1..=1).contains(&asked.acks)).then_some(error_code::INVALID_REQUIRED_ACKS)
-}
-
-fn is_transactional(data: &PartitionProduceData<'_>) -> bool {
-    let header = data.records.bytes().map(BatchHeader::parse);
-    header.is_some_and(|header| header.is_ok_and(|header| header.is_transactional()))
+    None
 }
 
 fn is_one_batch(records: &[u8]) -> bool {
@@ -238,12 +239,16 @@ fn may_write(request: &BrokerRequest<'_>, topic: &str) -> Option<i16> {
     (topic_name::is_internal(topic) && !by_admin).then_some(error_code::INVALID_TOPIC_EXCEPTION)
 }
 
-fn all_refused(asked: &ProduceRequest<'_>, error: i16) -> Vec<TopicAnswer> {
+fn all_refused(asked: &ProduceRequest<'_>, error: i16, message: Option<&str>) -> Vec<TopicAnswer> {
+    let answer = |data: &&PartitionProduceData<'_>| PartitionAnswer {
+        message: message.map(str::to_owned),
+        ..PartitionAnswer::error(data.index, error)
+    };
     let refused =
         |(topic, partitions): (&TopicProduceData<'_>, Vec<&PartitionProduceData<'_>>)| TopicAnswer {
             name: topic.name.into(),
             id: topic.topic_id,
-            partitions: partitions.iter().map(|data| PartitionAnswer::error(data.index, error)).collect(),
+            partitions: partitions.iter().map(answer).collect(),
         };
     last_said(&asked.topic_data).into_iter().map(refused).collect()
 }

@@ -185,6 +185,14 @@ pub fn check_format(records: &[u8], produce_version: i16) -> Result<(), InvalidR
     the_one_batch(records, produce_version).map(|_| ())
 }
 
+/// Whether the first batch is a transaction's; an error if it can't be one of any format. Kafka looks at this
+/// for all partitions of a Produce before it does anything, and refuses the whole request with the error.
+pub fn is_transactional(records: &[u8]) -> Result<bool, InvalidRecords> {
+    let Some(size) = next_batch_size(records)? else { return Ok(false) };
+    let header = BatchHeader::parse(&records[..size]);
+    Ok(header.is_ok_and(|header| header.is_transactional()))
+}
+
 /// The first batch, if it is of the format that is served and no other follows. In the order of Kafka's checks.
 fn the_one_batch(records: &[u8], produce_version: i16) -> Result<Batch<'_>, InvalidRecords> {
     let Some(size) = next_batch_size(records)? else {

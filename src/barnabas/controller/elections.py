@@ -46,13 +46,15 @@ def elect_leaders(state: ControllerState, request: ElectLeadersRequest) -> Decis
 
 def _unknown_kind(request: ElectLeadersRequest) -> ElectLeadersResponse:
     code = ErrorCode.INVALID_REQUEST
+    message = f"There is no election of type {request.election_type}."
     return ElectLeadersResponse(
         error_code=code,
         replica_election_results=[
             ReplicaElectionResult(
                 topic=topic.topic,
                 partition_result=[
-                    PartitionResult(partition_id=index, error_code=code) for index in topic.partitions
+                    PartitionResult(partition_id=index, error_code=code, error_message=message)
+                    for index in topic.partitions
                 ],
             )
             for topic in request.topic_partitions or ()

@@ -2,6 +2,7 @@
 
 Always true:
   a client may push once after it has asked for its subscription, and then once in each interval
+  what is remembered of a client is forgotten when the subscriptions change, as in Kafka
   what is remembered is bounded: the clients that were heard of longest ago are forgotten first
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from barnabas._core import Uuid
@@ -79,6 +80,8 @@ class _Known:
     may_ask: bool = True
     """It was told to ask again."""
     terminating: bool = False
+    subscriptions: tuple[Subscription, ...] = ()
+    """All that there were when it was last heard of."""
 
 
 class ClientTelemetry:
@@ -89,9 +92,9 @@ class ClientTelemetry:
         """Largest push, packed or unpacked."""
         self._known: OrderedDict[Uuid, _Known] = OrderedDict()
 
-    def subscribe(self, client: Client, subscriptions: Iterable[Subscription], now: int) -> Wanted:
+    def subscribe(self, client: Client, subscriptions: Sequence[Subscription], now: int) -> Wanted:
         """What the client shall push. Refused when it asks again too early."""
-        known = self._recall(client)
+        known = self._recall(client, subscriptions)
         wanted = wanted_of(client, subscriptions)
         last = max(known.asked_at, known.pushed_at)
         if not known.may_ask and now - last < wanted.push_interval_ms:
@@ -102,7 +105,7 @@ class ClientTelemetry:
     def push(
         self,
         client: Client,
-        subscriptions: Iterable[Subscription],
+        subscriptions: Sequence[Subscription],
         now: int,
         *,
         subscription_id: int,
@@ -113,7 +116,7 @@ class ClientTelemetry:
         """Admits one push of `size` bytes, or refuses it."""
         if not client.instance_id:
             raise refuse(ErrorCode.INVALID_REQUEST, "A push must name the client's instance id.")
-        known = self._recall(client)
+        known = self._recall(client, subscriptions)
         if known.terminating:
             raise refuse(ErrorCode.INVALID_REQUEST, "The client has said that its last push was its last.")
         wanted = wanted_of(client, subscriptions)
@@ -131,8 +134,10 @@ class ClientTelemetry:
         if size > self.bytes_max:
             raise refuse(ErrorCode.TELEMETRY_TOO_LARGE)
 
-    def _recall(self, client: Client) -> _Known:
-        return self._known.get(client.instance_id, _Known())
+    def _recall(self, client: Client, subscriptions: Sequence[Subscription]) -> _Known:
+        new = _Known(subscriptions=tuple(subscriptions))
+        known = self._known.get(client.instance_id, new)
+        return known if known.subscriptions == new.subscriptions else new
 
     def _remember(self, client: Client, known: _Known) -> None:
         self._known[client.instance_id] = known

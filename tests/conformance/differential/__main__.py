@@ -28,7 +28,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.differential", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--requests", type=int, default=10_000)
-    parser.add_argument("--oracle", metavar="HOST:PORT", help="a running Apache Kafka of 4.3.1; default: a fresh one")
+    parser.add_argument(
+        "--oracle", metavar="HOST:PORT", help="a running Apache Kafka of 4.3.1; default: a fresh one"
+    )
     parser.add_argument("--barnabas", metavar="HOST:PORT", help="a running barnabas; default: a fresh one")
     parser.add_argument("--shrink", action="store_true", help="look for shorter sequences")
     parser.add_argument("--only", help="one sequence of a seed, as printed: 7/3")

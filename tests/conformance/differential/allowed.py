@@ -51,9 +51,10 @@ def _auto_created(step: Step, difference: Difference) -> bool:
     if not request.allow_auto_topic_creation and step.version >= 4:
         return False
     if difference.place == "topics[].error_code":
-        return difference.kafka in (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.LEADER_NOT_AVAILABLE) and (
-            difference.barnabas == 0
-        )
+        return difference.kafka in (
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+            ErrorCode.LEADER_NOT_AVAILABLE,
+        ) and (difference.barnabas == 0)
     return bool(difference.kafka == MISSING or difference.kafka == "zero")
 
 
@@ -67,7 +68,45 @@ def _not_yet_served(step: Step, difference: Difference) -> bool:
     return difference.keys[-1] in ("27", "80", "81") and difference.barnabas == MISSING
 
 
+def _gone_from_session(step: Step, difference: Difference) -> bool:
+    request: Any = step.message
+    if not request.session_id or step.version < 13:
+        return False
+    return (difference.kafka, difference.barnabas) in (
+        (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID),
+        (ErrorCode.INCONSISTENT_TOPIC_ID, ErrorCode.UNKNOWN_TOPIC_ID),
+        (None, []),  # the aborted transactions of such a partition
+    )
+
+
+def _directory(step: Step, difference: Difference) -> bool:
+    return difference.keys[-1] == "log.dirs"
+
+
+def _controller_listener(step: Step, difference: Difference) -> bool:
+    return difference.keys[-1] == "CONTROLLER" and difference.barnabas == MISSING
+
+
 ALLOWED: tuple[Allowed, ...] = (
+    *(
+        Allowed(
+            ApiKey.FETCH,
+            f"responses[].partitions[].{field}",
+            "A topic that has gone since a session took it in is an unknown id; the real Kafka remembers its"
+            " name, and says that there is none of that name, or that it has another id now.",
+            _gone_from_session,
+        )
+        for field in ("error_code", "aborted_transactions")
+    ),
+    Allowed(
+        ApiKey.DESCRIBE_CONFIGS, "results[].configs[].value", "Each has a directory of its own.", _directory
+    ),
+    Allowed(
+        ApiKey.DESCRIBE_QUORUM,
+        "nodes[].listeners[]",
+        "barnabas, as it is run here, has no listener for controllers: it is the only one.",
+        _controller_listener,
+    ),
     Allowed(
         ApiKey.API_VERSIONS,
         "api_keys[]",
@@ -114,10 +153,15 @@ ALLOWED: tuple[Allowed, ...] = (
 
 def reason(step: Step, difference: Difference) -> str | None:
     """Why a difference is meant; None when it is not."""
-    if difference.place.endswith("error_message") and (difference.kafka, difference.barnabas) == (False, True):
+    if difference.place.endswith("error_message") and (difference.kafka, difference.barnabas) == (
+        False,
+        True,
+    ):
         return "barnabas explains an error that the real Kafka does not explain."
     for allowed in ALLOWED:
-        if (allowed.api_key, allowed.place) == (step.api_key, difference.place) and allowed.check(step, difference):
+        if (allowed.api_key, allowed.place) == (step.api_key, difference.place) and allowed.check(
+            step, difference
+        ):
             return allowed.reason
     return None
 
@@ -128,22 +172,42 @@ def parting(step: Step, kafka: Any) -> str | None:
     The sequence ends there: what follows can't be compared.
     """
     if kafka == "silence" and step.api_key == ApiKey.ALTER_CONFIGS:
-        return "The real Kafka never answers an AlterConfigs that names a resource twice; barnabas refuses it."
+        return (
+            "The real Kafka never answers an AlterConfigs that names a resource twice; barnabas refuses it."
+        )
     if step.api_key != ApiKey.PRODUCE or step.damage:
         return None
     request: Any = step.message
     parts = [partition.records for topic in request.topic_data for partition in topic.partition_data]
     if kafka == "silence" and any(records is None for records in parts):
         return "The real Kafka never answers a Produce with null records; barnabas says INVALID_RECORD."
+    if _twice(request):
+        return (
+            "Of a partition that a Produce names twice, what is said last counts. So it does for the real Kafka,"
+            " but the answer is that of the one which is refused."
+        )
     batches = [batch for records in parts if records is not None for batch in records.batches]
     if any(batch.mutation == "record_length" and batch.attributes & CODEC for batch in batches):
-        return "A packed record whose length is a lie is refused; the real Kafka may pass over its end unseen."
+        return (
+            "A packed record whose length is a lie is refused; the real Kafka may pass over its end unseen."
+        )
+    if any(batch.mutation == "offset_delta" and not batch.attributes & CODEC for batch in batches):
+        return "Records outside of their batch's offsets are refused; the real Kafka looks at packed ones alone."
     if any(_is_torn(batch) for batch in batches):
         return (
             "A producer id, epoch and sequence that don't go together are INVALID_RECORD. The real Kafka stores"
             " them where it needn't write the batch anew, and fails with UNKNOWN_SERVER_ERROR where it must."
         )
     return None
+
+
+def _twice(request: Any) -> bool:
+    places = [
+        (topic.name, topic.topic_id, partition.index)
+        for topic in request.topic_data
+        for partition in topic.partition_data
+    ]
+    return len(set(places)) < len(places)
 
 
 def _is_torn(batch: Batch) -> bool:

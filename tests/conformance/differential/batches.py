@@ -132,7 +132,9 @@ class Batch:
             return self.encode_old()
         wrong, records = self.mutation, self.records
         count, last = len(records), len(records) - 1
-        count = {"count+1": count + 1, "count-1": count - 1, "count0": 0, "count-negative": -1}.get(wrong, count)
+        count = {"count+1": count + 1, "count-1": count - 1, "count0": 0, "count-negative": -1}.get(
+            wrong, count
+        )
         last += 3 if wrong == "last_offset_delta" else 0
         body = b"".join(
             record.encode(index + (1 if wrong == "offset_delta" else 0), wrong)

@@ -15,7 +15,11 @@ from barnabas.protocol.generated.api_versions_request import ApiVersionsRequest
 from barnabas.protocol.generated.delete_topics_request import DeleteTopicsRequest
 from barnabas.protocol.generated.delete_topics_request import DeleteTopicState
 from barnabas.protocol.generated.describe_log_dirs_request import DescribeLogDirsRequest
-from barnabas.protocol.generated.describe_quorum_request import DescribeQuorumRequest, PartitionData, TopicData
+from barnabas.protocol.generated.describe_quorum_request import (
+    DescribeQuorumRequest,
+    PartitionData,
+    TopicData,
+)
 from barnabas.protocol.generated.list_config_resources_request import ListConfigResourcesRequest
 from barnabas.protocol.generated.metadata_request import MetadataRequest
 from tests.conformance.differential.normalise import normalise
@@ -96,9 +100,13 @@ class Cluster:
     def settle(self) -> dict[str, int]:
         """Waits until the node acts on all metadata that is committed; the partitions of each topic."""
         deadline = time.monotonic() + SETTLE_SECONDS_MAX
-        quorum = self.control.call(DescribeQuorumRequest([TopicData("__cluster_metadata", [PartitionData(0)])]), 0)
+        quorum = self.control.call(
+            DescribeQuorumRequest([TopicData("__cluster_metadata", [PartitionData(0)])]), 0
+        )
         committed = quorum.topics[0].partitions[0].high_watermark
-        while self.control.call(ApiVersionsRequest("settle", "1"), 3).finalized_features_epoch < committed - 1:
+        while (
+            self.control.call(ApiVersionsRequest("settle", "1"), 3).finalized_features_epoch < committed - 1
+        ):
             if time.monotonic() > deadline:
                 raise Unsettled(f"{self.name} does not apply metadata up to {committed}")
             time.sleep(POLL_SECONDS)

@@ -57,7 +57,11 @@ def by_key(items: Sequence[Any]) -> dict[str, Any] | None:
     for item in items:
         if not isinstance(item, dict):
             return None
-        names = [key for key in KEYS if key in item and key != "error_code" and not (key == "topic_id" and item.get("name"))]
+        names = [
+            key
+            for key in KEYS
+            if key in item and key != "error_code" and not (key == "topic_id" and item.get("name"))
+        ]
         name = base = "/".join(str(item[key]) for key in names)
         number = 1
         while name in found or not name:

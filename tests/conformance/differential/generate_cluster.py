@@ -20,7 +20,15 @@ from barnabas.protocol.generated import (
 from tests.conformance.differential.symbols import DIRECTORY, INSTANCE, SUBSCRIPTION, Symbol
 from tests.conformance.differential.world import World
 
-FEATURES = ("metadata.version", "kraft.version", "transaction.version", "group.version", "share.version", "nope", "")
+FEATURES = (
+    "metadata.version",
+    "kraft.version",
+    "transaction.version",
+    "group.version",
+    "share.version",
+    "nope",
+    "",
+)
 
 
 def api_versions(world: World, version: int) -> Message:
@@ -70,7 +78,9 @@ def describe_quorum(world: World, version: int) -> Message:
 
 def update_features(world: World, version: int) -> Message:
     def update() -> Any:
-        made = features_.FeatureUpdateKey(world.chance.choice(FEATURES), world.pick(0, 1, 2, 30, 3, 7, 99, -1))
+        made = features_.FeatureUpdateKey(
+            world.chance.choice(FEATURES), world.pick(0, 1, 2, 30, 3, 7, 99, -1)
+        )
         if version == 0:
             made.allow_downgrade = world.often(0.4)
         else:

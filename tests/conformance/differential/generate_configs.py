@@ -158,7 +158,9 @@ def alter_configs(world: World, version: int) -> Message:
 def incremental_alter_configs(world: World, version: int) -> Message:
     def config(kind: int) -> Any:
         name, value = _config(world, kind)
-        operation = world.pick(SET, SET, SET, DELETE) if world.often(0.85) else world.pick(APPEND, SUBTRACT, 4, -1)
+        operation = (
+            world.pick(SET, SET, SET, DELETE) if world.often(0.85) else world.pick(APPEND, SUBTRACT, 4, -1)
+        )
         return incremental_.AlterableConfig(name, operation, None if operation == DELETE else value)
 
     def resource() -> Any:

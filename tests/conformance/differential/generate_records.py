@@ -34,7 +34,9 @@ def record(world: World) -> Record:
 def timestamp(world: World) -> int:
     if world.often(0.8):
         return world.now + world.chance.randrange(1000)
-    return int(world.pick(world.now - 400 * DAY, world.now + 30 * DAY, 0, -1, -2, 2**63 - 1000, world.now - 5000))
+    return int(
+        world.pick(world.now - 400 * DAY, world.now + 30 * DAY, 0, -1, -2, 2**63 - 1000, world.now - 5000)
+    )
 
 
 def batch(world: World, place: tuple[Any, int]) -> Batch:
@@ -56,7 +58,11 @@ def batch(world: World, place: tuple[Any, int]) -> Batch:
         if world.often(0.08):
             epoch += world.pick(-1, 1, 5)
     elif world.often(0.03):
-        producer, epoch, sequence = world.pick(Symbol(PRODUCER, "nobody"), -2), world.pick(0, -1, 3), world.pick(0, 4, -1)
+        producer, epoch, sequence = (
+            world.pick(Symbol(PRODUCER, "nobody"), -2),
+            world.pick(0, -1, 3),
+            world.pick(0, 4, -1),
+        )
     return Batch(
         records=tuple(record(world) for _ in range(world.pick(1, 1, 2, 3, 8) if world.often(0.98) else 0)),
         timestamp=timestamp(world),
@@ -175,7 +181,8 @@ def delete_records(world: World, version: int) -> Message:
             name,
             world.some(
                 lambda: delete_records_.DeleteRecordsPartition(
-                    world.partition(name), world.pick(-1, 0, 1, 1, 2, 3, 5) if world.often(0.9) else world.pick(*LONGS)
+                    world.partition(name),
+                    world.pick(-1, 0, 1, 1, 2, 3, 5) if world.often(0.9) else world.pick(*LONGS),
                 )
             ),
         )

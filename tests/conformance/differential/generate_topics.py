@@ -46,7 +46,8 @@ def create_topics(world: World, version: int) -> Message:
     def topic() -> Any:
         name = world.topic(new=True)
         configs = [
-            create_topics_.CreatableTopicConfig(*topic_config(world)) for _ in range(world.pick(0, 0, 0, 1, 1, 2))
+            create_topics_.CreatableTopicConfig(*topic_config(world))
+            for _ in range(world.pick(0, 0, 0, 1, 1, 2))
         ]
         if name == "compacted" and world.often(0.9):
             configs.append(create_topics_.CreatableTopicConfig("cleanup.policy", "compact"))
@@ -63,7 +64,9 @@ def create_topics(world: World, version: int) -> Message:
 
 def delete_topics(world: World, version: int) -> Message:
     if version < 6:
-        return delete_topics_.DeleteTopicsRequest(topic_names=world.some(world.topic, most=2), timeout_ms=10_000)
+        return delete_topics_.DeleteTopicsRequest(
+            topic_names=world.some(world.topic, most=2), timeout_ms=10_000
+        )
 
     def topic() -> Any:
         name = world.topic()

@@ -37,7 +37,9 @@ def normalise(value: Any, symbols: Symbols, field: str = "") -> Any:
     """A response, or a part of it, for comparison."""
     if isinstance(value, Struct):
         return {
-            slot: normalise(getattr(value, slot), symbols, slot) for slot in value.__slots__ if slot not in DROPPED
+            slot: normalise(getattr(value, slot), symbols, slot)
+            for slot in value.__slots__
+            if slot not in DROPPED
         }
     if isinstance(value, list):
         items = [normalise(item, symbols, field) for item in _joined(value)]
@@ -54,7 +56,11 @@ def normalise(value: Any, symbols: Symbols, field: str = "") -> Any:
 
 
 def _order(item: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(key, f"{value:020d}" if isinstance(value := item[key], int) else str(value)) for key in KEYS if key in item]
+    return [
+        (key, f"{value:020d}" if isinstance(value := item[key], int) else str(value))
+        for key in KEYS
+        if key in item
+    ]
 
 
 def _joined(items: list[Any]) -> list[Any]:
@@ -64,4 +70,6 @@ def _joined(items: list[Any]) -> list[Any]:
     topics: dict[tuple[str, Uuid], list[Any]] = {}
     for item in items:
         topics.setdefault((item.topic, item.topic_id), []).extend(item.partitions)
-    return [FetchableTopicResponse(name, topic_id, partitions) for (name, topic_id), partitions in topics.items()]
+    return [
+        FetchableTopicResponse(name, topic_id, partitions) for (name, topic_id), partitions in topics.items()
+    ]

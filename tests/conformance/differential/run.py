@@ -169,7 +169,11 @@ class Pair:
         while len(steps) < length:
             steps.append(next_step(world))
             finding = self.step(steps[-1], seed, steps, world)
-            if finding is None and not self.parted and (len(steps) % STATE_EVERY == 0 or len(steps) == length):
+            if (
+                finding is None
+                and not self.parted
+                and (len(steps) % STATE_EVERY == 0 or len(steps) == length)
+            ):
                 finding = self.compare_state(seed, steps)
             if self.parted:
                 break

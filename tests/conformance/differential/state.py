@@ -38,7 +38,9 @@ def state(cluster: Cluster) -> dict[str, Any]:
         "offsets": offsets,
         "sizes": normalise(cluster.control.call(log_dirs_.DescribeLogDirsRequest(None), 4), cluster.symbols),
         "records": {
-            f"{name}-{index}": _records(cluster, name, index) for name in names for index in range(topics[name])
+            f"{name}-{index}": _records(cluster, name, index)
+            for name in names
+            for index in range(topics[name])
         },
     }
 
@@ -55,9 +57,13 @@ def _other_configs(cluster: Cluster) -> Any:
     found = _configs(cluster, [(4, ""), *named])
     for result in found["results"]:
         # A broker's other configs are of its own: directories, ports, what its release knows.
-        result["configs"] = [config for config in result["configs"] if config["config_source"] in (1, 2, 3, 7, 8)]
+        result["configs"] = [
+            config for config in result["configs"] if config["config_source"] in (1, 2, 3, 7, 8)
+        ]
         for config in result["configs"]:
-            config["synonyms"] = [synonym for synonym in config["synonyms"] if synonym["source"] in (1, 2, 3, 7, 8)]
+            config["synonyms"] = [
+                synonym for synonym in config["synonyms"] if synonym["source"] in (1, 2, 3, 7, 8)
+            ]
     return found
 
 
@@ -68,7 +74,9 @@ def _offsets(cluster: Cluster, topics: dict[str, int], special: int) -> Any:
         )
         for name, count in topics.items()
     ]
-    found = normalise(cluster.control.call(list_offsets_.ListOffsetsRequest(-1, 0, asked), 8), cluster.symbols)
+    found = normalise(
+        cluster.control.call(list_offsets_.ListOffsetsRequest(-1, 0, asked), 8), cluster.symbols
+    )
     if special == MAX_TIMESTAMP:  # may be the time of an append
         for topic in found["topics"]:
             for partition in topic["partitions"]:
@@ -82,7 +90,9 @@ def _records(cluster: Cluster, name: str, index: int) -> Any:
     batches: list[Any] = []
     while True:
         partition = fetch_.FetchPartition(index, fetch_offset=offset, partition_max_bytes=BYTES_MAX)
-        request = fetch_.FetchRequest(max_bytes=BYTES_MAX, topics=[fetch_.FetchTopic(name, partitions=[partition])])
+        request = fetch_.FetchRequest(
+            max_bytes=BYTES_MAX, topics=[fetch_.FetchTopic(name, partitions=[partition])]
+        )
         found = cluster.control.call(request, 12).responses[0].partitions[0]
         assert found.error_code == 0, (name, index, offset, found)
         read = read_batches(found.records, lambda producer: cluster.symbols.shown(PRODUCER, producer))

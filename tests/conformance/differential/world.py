@@ -162,4 +162,3 @@ class World:
             symbol = Symbol(SESSION, "", self.session_count)
             self.session_count += 1
             self.sessions = [*self.sessions[-4:], Session(symbol, 1, step.version >= 13)]
-

@@ -47,6 +47,13 @@ def messages(records: list[tuple[Message, int]]) -> list[Message]:
     return [message for message, _ in records]
 
 
+def test_a_new_topics_configs_are_shown_as_they_were_given() -> None:
+    asked = creatable("orders", 1, 1, configs={"min.cleanable.dirty.ratio": "0"})
+    decision = topics.create_topics(Cluster(1).state, CreateTopicsRequest(topics=[asked]))
+    (result,) = decision.response.topics
+    assert {config.name: config.value for config in result.configs or ()}["min.cleanable.dirty.ratio"] == "0"
+
+
 def test_a_topic_is_its_record_its_configs_and_its_partitions() -> None:
     cluster = Cluster(1)
     cluster.ids = 0

@@ -16,6 +16,8 @@ from barnabas.protocol.generated.describe_log_dirs_request import (
     DescribeLogDirsRequest,
 )
 from barnabas.protocol.generated.metadata_request import MetadataRequest, MetadataRequestTopic
+from barnabas.protocol.generated.sasl_authenticate_request import SaslAuthenticateRequest
+from barnabas.protocol.generated.sasl_handshake_request import SaslHandshakeRequest
 from barnabas.protocol.generated.unregister_broker_request import UnregisterBrokerRequest
 from barnabas.server import dispatch
 from tests.support.cluster import CLUSTER_ID, Cluster, numbered, registration
@@ -175,6 +177,11 @@ async def test_topics_are_kept_when_deletion_is_switched_off() -> None:
 async def test_acls_need_an_authorizer() -> None:
     response = await FakeNode().ask(CreateAclsRequest([AclCreation(), AclCreation()]))
     assert [result.error_code for result in response.results] == [ErrorCode.SECURITY_DISABLED] * 2
+
+
+async def test_nobody_logs_in_on_a_plaintext_listener() -> None:
+    for request in (SaslHandshakeRequest("PLAIN"), SaslAuthenticateRequest(b"")):
+        assert (await FakeNode().ask(request)).error_code == ErrorCode.ILLEGAL_SASL_STATE
 
 
 async def test_a_running_broker_is_not_unregistered() -> None:

@@ -101,6 +101,14 @@ async def test_a_changed_subscription_makes_the_client_ask_again_at_once() -> No
     assert await push(node, again) == ErrorCode.NONE
 
 
+async def test_a_changed_subscription_lets_everybody_ask_anew() -> None:
+    node = FakeNode()
+    told = await get(node)
+    subscribe_all(node, "a", metrics="x", match="client_id=somebody")
+    assert (await get(node, told.client_instance_id)).error_code == ErrorCode.NONE
+    assert (await get(node, told.client_instance_id)).error_code == ErrorCode.THROTTLING_QUOTA_EXCEEDED
+
+
 async def test_pushes_that_cannot_be_taken_are_refused() -> None:
     for fields, code in (
         ({"client_instance_id": Uuid.ZERO}, ErrorCode.INVALID_REQUEST),

@@ -187,6 +187,7 @@ fn errors_are_told_for_each_partition() {
         ..partition(0, 0)
     };
     assert_eq!(error(id, epoch(5)), error_code::UNKNOWN_LEADER_EPOCH);
+    assert_eq!(one(&node, &request(id, vec![epoch(-2)])).error, 0, "any negative number is none");
     let mut asked = request(id, vec![partition(0, 0)]);
     asked.isolation_level = 7;
     assert_eq!(answers(send(&node, 13, &asked), 13).error, error_code::UNKNOWN_SERVER_ERROR);

@@ -131,3 +131,39 @@ fn an_epoch_ends_where_the_next_one_begins() {
     assert_eq!(epochs(&node, 4, &[(0, 0, 0)]), [none(error_code::FENCED_LEADER_EPOCH)]);
     assert_eq!(epochs(&node, 4, &[(9, -1, 0)]), [none(error_code::UNKNOWN_TOPIC_OR_PARTITION)]);
 }
+
+#[test]
+fn only_minus_one_means_that_the_client_knows_no_leader_epoch() {
+    let node = timed();
+    let fenced = (error_code::FENCED_LEADER_EPOCH, -1, -1, -1);
+    assert_eq!(list(&node, 7, -1, &[(0, -1, -2), (1, -1, -1)]), [fenced, (0, -1, 0, 0)]);
+}
+
+#[test]
+fn a_topic_named_twice_is_answered_once_and_one_without_partitions_not_at_all() {
+    let node = timed();
+    let topic = |name, indexes: &[i32]| ListOffsetsTopic {
+        name,
+        partitions: indexes
+            .iter()
+            .map(|&partition_index| ListOffsetsPartition {
+                partition_index,
+                current_leader_epoch: -1,
+                timestamp: -1,
+            })
+            .collect(),
+    };
+    let topics = vec![topic("orders", &[0]), topic("empty", &[]), topic("orders", &[1, 0])];
+    let request = ListOffsetsRequest { replica_id: -1, topics, ..ListOffsetsRequest::default() };
+    let body = body(node.handle(2, 7, |writer, version| request.encode(writer, version)), 5);
+    let response = ListOffsetsResponse::decode(&mut Reader::new(&body), 7).unwrap();
+    let told: Vec<_> = response
+        .topics
+        .iter()
+        .map(|topic| {
+            let codes = topic.partitions.iter().map(|found| (found.partition_index, found.error_code));
+            (topic.name, codes.collect::<Vec<_>>())
+        })
+        .collect();
+    assert_eq!(told, [("orders", vec![(0, error_code::INVALID_REQUEST), (1, 0)])]);
+}

@@ -55,6 +55,9 @@ fn a_move_that_can_not_be_is_refused() {
     let alter = |path, topic| node.broker.alter_replica_log_dir(path, topic, 0, node.now);
     assert_eq!(alter("/elsewhere", "orders"), error_code::LOG_DIR_NOT_FOUND);
     assert_eq!(alter("/data1", "nothing"), error_code::UNKNOWN_TOPIC_OR_PARTITION);
+    let (fits, too_long) = ("x".repeat(213), "x".repeat(214));
+    assert_eq!(alter("/data1", fits.as_str()), error_code::UNKNOWN_TOPIC_OR_PARTITION);
+    assert_eq!(alter("/data1", too_long.as_str()), error_code::INVALID_TOPIC_EXCEPTION);
     assert_eq!(alter("/data0", "orders"), 0, "it is there already");
     assert!(node.broker.log_dirs().iter().flat_map(|d| &d.replicas).all(|replica| !replica.is_future));
     assert_eq!(alter("/data1", "orders"), 0);

@@ -128,10 +128,28 @@ fn what_does_not_exist_is_named_by_the_error() {
 #[test]
 fn acks_other_than_0_1_and_all_are_refused() {
     let mut node = Node::new();
-    node.topic("orders", 1);
+    node.topic("orders", 2);
     let records = batch(&["a"]);
-    let request = request("orders", &[(0, &records)], 2);
-    assert_eq!(answers(send(&node, 12, &request), 12), [refused(0, error_code::INVALID_REQUIRED_ACKS)]);
+    let torn = &records[..records.len() - 1];
+    let request = request("orders", &[(0, &records), (1, torn), (2, &records)], 2);
+    // What is wrong with a partition or the form of its records comes first, as in Kafka.
+    let codes: Vec<i16> = answers(send(&node, 12, &request), 12).iter().map(|answer| answer.error).collect();
+    let expected =
+        [error_code::INVALID_REQUIRED_ACKS, error_code::INVALID_RECORD, error_code::UNKNOWN_TOPIC_OR_PARTITION];
+    assert_eq!(codes, expected);
+}
+
+#[test]
+fn a_batch_that_can_not_be_one_makes_the_whole_request_corrupt() {
+    let mut node = Node::new();
+    node.topic("orders", 2);
+    let records = batch(&["a"]);
+    let mut broken = records.clone();
+    broken[16] = 3; // a magic that no format has
+    let request = request("orders", &[(0, &records), (1, &broken), (7, &records)], -1);
+    let refused = [0, 1, 7].map(|index| refused(index, error_code::CORRUPT_MESSAGE));
+    assert_eq!(answers(send(&node, 12, &request), 12), refused);
+    assert_eq!(produce(&node, "orders", 0, &records), (0, 0), "nothing was written");
 }
 
 #[test]
