@@ -74,6 +74,9 @@ format: $(BIN)/.dev
 shape:
 	@$(PYTHON) tools/shape.py
 
+bench: $(BIN)/.native $(BIN)/.dev
+	$(BIN)/python -m bench $(ARGS)
+
 # Each target for SECONDS; what is found is in fuzz/artifacts. Stable Rust, with the sanitizer's flags allowed.
 FUZZ_TARGETS ?= request message record_batches produce gzip snappy lz4 zstd
 fuzz: | tools

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.support import jars
@@ -32,8 +32,13 @@ def java(*arguments: str, stdin: str | None = None, timeout: float = 120) -> sub
 class ApacheKafka:
     """One node, broker and controller, on free ports of the loopback address and a directory of its own."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
-        self.directory = directory
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, str] | None = None,
+        jvm: Sequence[str] = ("-Xmx512M", "-XX:+UseSerialGC"),
+    ) -> None:
+        self.directory, self.jvm = directory, jvm
         self.port, self.controller_port = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self.log_directory = directory / "data"
@@ -57,7 +62,13 @@ class ApacheKafka:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, cluster_id: str = "MkU3OEVBNTcwNTJENDM2Qg") -> "ApacheKafka":
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def format(self, cluster_id: str = "MkU3OEVBNTcwNTJENDM2Qg") -> Path:
+        """Writes the configuration and formats the directory, if that was not done; the configuration's path."""
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "server.properties"
         config.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
@@ -65,10 +76,14 @@ class ApacheKafka:
             options = ["format", "--standalone", "-t", cluster_id, "-c", str(config)]
             done = java("kafka.tools.StorageTool", *options)
             assert done.returncode == 0, done.stdout + done.stderr
+        return config
+
+    def start(self) -> "ApacheKafka":
+        config = self.format()
         output = self.directory / "server.out"
         with output.open("a") as out:
             self.process = subprocess.Popen(
-                ["java", "-Xmx512M", "-XX:+UseSerialGC", "-cp", f"{libs()}/*", "kafka.Kafka", str(config)],
+                ["java", *self.jvm, "-cp", f"{libs()}/*", "kafka.Kafka", str(config)],
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )

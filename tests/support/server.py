@@ -29,6 +29,11 @@ class BarnabasUp:
         self.log = directory.parent / f"{directory.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
     def start(self) -> "BarnabasUp":
         place = () if "--memory" in self.arguments else ("--dir", str(self.directory))
         command = [*BARNABAS_UP, *place, "--port", str(self.port), *self.arguments]
