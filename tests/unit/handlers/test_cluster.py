@@ -88,6 +88,13 @@ async def test_the_quorum_is_this_node() -> None:
     assert [(v.replica_id, v.log_end_offset) for v in partition.current_voters] == [(1, 21)]
 
 
+async def test_nobody_is_sent_to_a_controller_listener_that_is_not_open() -> None:
+    listeners = "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"
+    asked = quorum.DescribeQuorumRequest([quorum.TopicData("__cluster_metadata", [quorum.PartitionData(0)])])
+    response = await FakeNode(Cluster(1, settings={"listeners": listeners})).ask(asked)
+    assert [(node.node_id, list(node.listeners)) for node in response.nodes] == [(1, [])]
+
+
 async def test_no_other_log_has_a_quorum() -> None:
     for topic, index in (("t", 0), ("__cluster_metadata", 1)):
         asked = quorum.DescribeQuorumRequest([quorum.TopicData(topic, [quorum.PartitionData(index)])])

@@ -7,7 +7,6 @@ from barnabas.protocol import ApiKey, ErrorCode
 from barnabas.protocol.generated.describe_quorum_request import DescribeQuorumRequest
 from barnabas.protocol.generated.describe_quorum_response import (
     DescribeQuorumResponse,
-    Listener,
     Node,
     PartitionData,
     ReplicaState,
@@ -64,11 +63,8 @@ def _quorum(node: NodeContext, version: int) -> DescribeQuorumResponse:
         high_watermark=quorum.high_watermark,
         current_voters=[voter],
     )
-    listeners = [
-        Listener(name=listener.name, host=listener.host, port=listener.port)
-        for listener in node.settings.controller_listeners
-    ]
     return DescribeQuorumResponse(
         topics=[TopicData(topic_name=CLUSTER_METADATA_TOPIC, partitions=[partition])],
-        nodes=[Node(node_id=node.node_id, listeners=listeners)] if version >= 2 else (),
+        # Without listeners: the controller of one node opens none; nobody should be sent to a closed port.
+        nodes=[Node(node_id=node.node_id)] if version >= 2 else (),
     )
