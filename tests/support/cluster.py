@@ -9,7 +9,7 @@ from typing import TypeVar
 from barnabas import _core
 from barnabas._core import MetadataImage, PartitionImage, TopicImage, Uuid
 from barnabas.config.settings import BrokerSettings
-from barnabas.controller import bootstrap, brokers, features, topics
+from barnabas.controller import brokers, features, topics
 from barnabas.controller.decision import ControllerState, Decision, Record
 from barnabas.protocol.generated.broker_registration_request import BrokerRegistrationRequest, Feature
 from barnabas.protocol.generated.create_topics_request import (
@@ -18,6 +18,7 @@ from barnabas.protocol.generated.create_topics_request import (
     CreatableTopicConfig,
     CreateTopicsRequest,
 )
+from barnabas.protocol.generated.feature_level_record import FeatureLevelRecord
 
 R = TypeVar("R")
 
@@ -51,7 +52,14 @@ class Cluster:
         self.random = random.Random(seed)
         self.ids = 0
         self.image = MetadataImage()
-        self.write(bootstrap.bootstrap_records({**features.BOOTSTRAP_LEVELS, **(levels or {})}))
+        finalized = {**features.BOOTSTRAP_LEVELS, **(levels or {})}
+        self.write(
+            (FeatureLevelRecord(name=name, feature_level=level), 0)
+            for name, level in finalized.items()
+            if level
+        )
+        if finalized[features.ELR_VERSION]:
+            self.write([features.min_isr_record("1")])
         for broker_id in range(1, count + 1):
             self.register(broker_id, rack=racks[broker_id - 1] if racks else None)
             self.write(brokers.unfence(self.state, broker_id))

@@ -68,7 +68,7 @@ class ApacheKafka:
         return self.process.pid
 
     def format(self, cluster_id: str = "MkU3OEVBNTcwNTJENDM2Qg") -> Path:
-        """Writes the configuration and formats the directory, if that was not done; the configuration's path."""
+        """Writes the configuration, and formats the directory when it is new; the configuration's path."""
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "server.properties"
         config.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))

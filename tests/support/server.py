@@ -19,7 +19,10 @@ BARNABAS_UP = (sys.executable, "-m", "barnabas", "up")
 
 
 class BarnabasUp:
-    """One `barnabas up` on a port of the loopback address; with `--memory` it leaves the directory alone."""
+    """One `barnabas up` on a port of the loopback address.
+
+    Arguments with `--memory` leave the directory alone; with `listeners=…` they say the port themselves.
+    """
 
     def __init__(self, directory: Path, arguments: Sequence[str] = (), port: int | None = None) -> None:
         self.directory = directory
@@ -36,7 +39,9 @@ class BarnabasUp:
 
     def start(self) -> "BarnabasUp":
         place = () if "--memory" in self.arguments else ("--dir", str(self.directory))
-        command = [*BARNABAS_UP, *place, "--port", str(self.port), *self.arguments]
+        listeners = any(argument.startswith("listeners=") for argument in self.arguments)
+        address = () if listeners else ("--port", str(self.port))
+        command = [*BARNABAS_UP, *place, *address, *self.arguments]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + START_SECONDS_MAX

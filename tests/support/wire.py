@@ -12,7 +12,7 @@ CLIENT_ID = "tests"
 
 
 class Connection:
-    """One connection. `request` sends a message and reads its response; the parts can be had by themselves."""
+    """One connection. `request` sends a message and reads its response."""
 
     def __init__(self, bootstrap: str) -> None:
         host, port = bootstrap.rsplit(":", 1)

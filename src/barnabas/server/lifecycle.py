@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from barnabas._core import Uuid
-from barnabas.controller import bootstrap, brokers
+from barnabas.controller import brokers, controllers
 from barnabas.controller.features import SUPPORTED
 from barnabas.errors import KafkaError
 from barnabas.protocol.generated import broker_registration_request
@@ -34,7 +34,7 @@ def activate(server: NodeServer, addresses: Sequence[tuple[str, str, int]]) -> N
         for listener in server.settings.controller_listeners
     ]
     native = server.native
-    native.propose([bootstrap.register_controller(server.node_id, incarnation, controller_listeners)])
+    native.propose([controllers.register_controller(server.node_id, incarnation, controller_listeners)])
     epoch = _register_broker(server, incarnation, addresses)
     # One wait for all three: each decision sees the head, and each commit costs a sync of the disk.
     last_offset = native.propose(brokers.unfence(server.state(), server.node_id))

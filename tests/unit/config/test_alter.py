@@ -326,5 +326,5 @@ def test_replacing_configs_deletes_what_is_not_named() -> None:
     }
     with pytest.raises(KafkaError, match=r"Null value not supported for : retention\.ms"):
         replace_configs(NONE, TOPIC, "t", current, {"retention.ms": None})
-    with pytest.raises(KafkaError, match="Null value not supported for : $"):
+    with pytest.raises(KafkaError, match=r"Null value not supported for : $"):
         replace_configs(NONE, TOPIC, "t", current, {"": None})

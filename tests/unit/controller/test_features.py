@@ -3,12 +3,8 @@
 import pytest
 
 from barnabas import errors
-from barnabas.controller import bootstrap, features, producer_ids
+from barnabas.controller import controllers, features, producer_ids
 from barnabas.protocol import ErrorCode
-from barnabas.protocol.generated.begin_transaction_record import BeginTransactionRecord
-from barnabas.protocol.generated.config_record import ConfigRecord
-from barnabas.protocol.generated.end_transaction_record import EndTransactionRecord
-from barnabas.protocol.generated.feature_level_record import FeatureLevelRecord
 from barnabas.protocol.generated.producer_ids_record import ProducerIdsRecord
 from barnabas.protocol.generated.update_features_request import FeatureUpdateKey, UpdateFeaturesRequest
 from tests.support.cluster import Cluster, numbered
@@ -102,26 +98,8 @@ def test_elr_needs_its_metadata_version_and_brings_one_min_isr_for_all() -> None
     assert cluster.image.config(4, "") == {"min.insync.replicas": "2"}
 
 
-def test_a_new_cluster_begins_as_apache_kafka_begins_one() -> None:
-    def level(name: str, number: int) -> tuple[FeatureLevelRecord, int]:
-        return FeatureLevelRecord(name=name, feature_level=number), 0
-
-    min_isr = ConfigRecord(resource_type=4, resource_name="", name="min.insync.replicas", value="1")
-    assert bootstrap.bootstrap_records() == [
-        (BeginTransactionRecord(name="Bootstrap records"), 0),
-        level("metadata.version", 30),
-        level("eligible.leader.replicas.version", 1),
-        level("group.version", 1),
-        level("share.version", 1),
-        level("streams.version", 1),
-        level("transaction.version", 2),
-        (min_isr, 0),
-        (EndTransactionRecord(), 0),
-    ]
-
-
 def test_controllers_register_with_their_features() -> None:
-    record, version = bootstrap.register_controller(1, numbered(1), [("CONTROLLER", "127.0.0.1", 9093, 0)])
+    record, version = controllers.register_controller(1, numbered(1), [("CONTROLLER", "127.0.0.1", 9093, 0)])
     assert version == 0
     cluster = Cluster(0)
     cluster.write([(record, version)])
