@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from barnabas.protocol import ApiKey
-from tests.support import apache_tools
+from tests.support import apache_tools, oracle
 from tests.support.apache_tools import Outcome, Tools
 from tests.support.server import BarnabasUp
 
@@ -359,3 +359,28 @@ def test_the_storage_tool_knows_the_directory(tools: Tools, stopped: Path, tmp_p
     assert f"Found log directory:\n  {stopped}\n" in told
     assert re.search(r"^Found metadata: .*nodeId=1|^Found metadata: .*node\.id=1", told, re.MULTILINE), told
     assert "Found problem" not in told
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_apache_kafka_carries_on_where_barnabas_has_stopped_and_back(tools: Tools, tmp_path: Path) -> None:
+    kafka = oracle.ApacheKafka(tmp_path)
+    # The voter record of the metadata log names the controller listener under which Kafka looks for itself.
+    listeners = f"listeners={kafka.settings['listeners']}"
+    ours = BarnabasUp(kafka.log_directory, ["--set", listeners], kafka.port)
+    client = Client(tools, kafka.bootstrap)
+    written: list[str] = []
+    try:
+        for node in (ours, kafka, ours):
+            node.start()
+            if not written:
+                client.create("orders", "--config", "retention.ms=-1")
+            assert client.configs("--topic", "orders") == {"retention.ms": "-1"}
+            for codec in CODECS:
+                client.produce("orders", [f"{codec}:{len(written)}"], "--compression-codec", codec)
+                written.append(f"Offset:{len(written)}\tNO_HEADERS\t{codec}\t{len(written)}")
+            assert client.consume("orders", 0, "earliest", len(written)) == written
+            node.stop()
+    finally:
+        ours.kill()
+        kafka.stop()
