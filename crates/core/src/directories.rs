@@ -110,8 +110,6 @@ fn format(
     cluster_id: &str,
     now: Millis,
 ) -> Result<(), DirectoriesError> {
-    // Two first starts at once must not format over one another.
-    let _lock = lock(disk, path)?;
     let entries = disk.list(path).map_err(|source| DirectoriesError::Io {
         action: "read",
         path: path.to_path_buf(),
@@ -120,6 +118,8 @@ fn format(
     if let Some(foreign) = entries.into_iter().find(|entry| !HARMLESS.contains(&entry.name.as_str())) {
         return Err(DirectoriesError::Foreign { path: path.to_path_buf(), name: foreign.name });
     }
+    // Two first starts at once must not format over one another.
+    let _lock = lock(disk, path)?;
     let directory_id = random_uuid()?;
     if path == settings.metadata_log_dir {
         let voter = Voter {
