@@ -39,7 +39,8 @@ def alter_partition_reassignments(
 ) -> Decision[AlterPartitionReassignmentsResponse]:
     """Decides each partition by itself: new replicas, or the end of the move under way."""
     response = AlterPartitionReassignmentsResponse(
-        allow_replication_factor_change=request.allow_replication_factor_change
+        # Asked for nothing, Kafka answers with the field's default.
+        allow_replication_factor_change=request.allow_replication_factor_change or not request.topics
     )
     records: list[Record] = []
     for topic in request.topics:

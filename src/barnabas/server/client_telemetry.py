@@ -2,7 +2,8 @@
 
 Always true:
   a client may push once after it has asked for its subscription, and then once in each interval
-  what is remembered of a client is forgotten when the subscriptions change, as in Kafka
+  what is remembered of a client is forgotten when the subscriptions change and when it comes by another
+  connection, as in Kafka
   what is remembered is bounded: the clients that were heard of longest ago are forgotten first
 """
 
@@ -82,6 +83,8 @@ class _Known:
     terminating: bool = False
     subscriptions: tuple[Subscription, ...] = ()
     """All that there were when it was last heard of."""
+    source: tuple[str, str] = ("", "")
+    """Address and port that it was last heard from."""
 
 
 class ClientTelemetry:
@@ -135,9 +138,11 @@ class ClientTelemetry:
             raise refuse(ErrorCode.TELEMETRY_TOO_LARGE)
 
     def _recall(self, client: Client, subscriptions: Sequence[Subscription]) -> _Known:
-        new = _Known(subscriptions=tuple(subscriptions))
+        source = (client.source_address, client.source_port)
+        new = _Known(subscriptions=tuple(subscriptions), source=source)
         known = self._known.get(client.instance_id, new)
-        return known if known.subscriptions == new.subscriptions else new
+        same = known.subscriptions == new.subscriptions and known.source == source
+        return known if same else new
 
     def _remember(self, client: Client, known: _Known) -> None:
         self._known[client.instance_id] = known

@@ -110,6 +110,10 @@ class Pair:
             return None
         if found:
             return Finding(seed, list(steps), found, str(step), (kafka, ours))
+        if why := allowed.parts_unseen(step, kafka):
+            self.excused[why] += 1
+            self.parted = True
+            return None
         if kafka in ("connection closed", "silence"):
             self.kafka.connection.close()
             self.barnabas.connection.close()

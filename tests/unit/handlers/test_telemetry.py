@@ -109,6 +109,14 @@ async def test_a_changed_subscription_lets_everybody_ask_anew() -> None:
     assert (await get(node, told.client_instance_id)).error_code == ErrorCode.THROTTLING_QUOTA_EXCEEDED
 
 
+async def test_a_client_that_comes_back_may_ask_at_once() -> None:
+    node = FakeNode()
+    told = await get(node, client_address="127.0.0.1:1000")
+    for port, code in ((1000, ErrorCode.THROTTLING_QUOTA_EXCEEDED), (1001, ErrorCode.NONE)):
+        again = await get(node, told.client_instance_id, client_address=f"127.0.0.1:{port}")
+        assert again.error_code == code
+
+
 async def test_pushes_that_cannot_be_taken_are_refused() -> None:
     for fields, code in (
         ({"client_instance_id": Uuid.ZERO}, ErrorCode.INVALID_REQUEST),

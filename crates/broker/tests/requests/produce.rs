@@ -134,8 +134,11 @@ fn acks_other_than_0_1_and_all_are_refused() {
     let request = request("orders", &[(0, &records), (1, torn), (2, &records)], 2);
     // What is wrong with a partition or the form of its records comes first, as in Kafka.
     let codes: Vec<i16> = answers(send(&node, 12, &request), 12).iter().map(|answer| answer.error).collect();
-    let expected =
-        [error_code::INVALID_REQUIRED_ACKS, error_code::INVALID_RECORD, error_code::UNKNOWN_TOPIC_OR_PARTITION];
+    let expected = [
+        error_code::INVALID_REQUIRED_ACKS,
+        error_code::INVALID_RECORD,
+        error_code::UNKNOWN_TOPIC_OR_PARTITION,
+    ];
     assert_eq!(codes, expected);
 }
 
