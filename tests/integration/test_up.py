@@ -267,6 +267,50 @@ def test_a_directory_with_other_things_in_it_is_told(tmp_path: Path) -> None:
     assert (data / "meta.properties").read_text() == "version=1\ncluster.id=\n"
 
 
+def test_of_two_first_starts_at_once_one_serves(tmp_path: Path) -> None:
+    command = [*BARNABAS_UP, "--dir", str(tmp_path / "data"), "--port"]
+    nodes = [
+        subprocess.Popen([*command, str(free_port())], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for _ in range(2)
+    ]
+    try:
+        said = [node.stdout.readline() if node.stdout else b"" for node in nodes]
+        assert sorted(bool(line) for line in said) == [False, True], said
+        refused, serving = nodes if said[1] else reversed(nodes)
+        assert refused.wait(SECONDS_MAX) == exit_codes.DIRECTORY_IN_USE
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(SECONDS_MAX) == exit_codes.OK
+    finally:
+        for node in nodes:
+            node.kill()
+            node.communicate()
+
+
+def test_a_format_that_was_cut_short_is_done_again(start: Start) -> None:
+    node = start()
+    assert node.stop() == exit_codes.OK
+    for file in node.directory.rglob("*"):
+        if file.is_file() and file.suffix != ".checkpoint":  # meta.properties is the last to be written.
+            file.unlink()
+    assert start().stop() == exit_codes.OK
+
+
+@pytest.mark.parametrize("topic", ["orders", None])
+def test_data_without_meta_properties_is_not_formatted_over(start: Start, topic: str | None) -> None:
+    node = start()
+    if topic is not None:
+        create(node, topic)
+    assert node.stop() == exit_codes.OK
+    for file in node.directory.glob("[!b.]*"):  # Of a metadata log alone nothing else may be left to see.
+        if file.is_file() and (topic is None or file.name == "meta.properties"):
+            file.unlink()
+    before = contents(node.directory)
+    code, complaint = refused("--dir", str(node.directory), "--port", str(node.port))
+    assert code == exit_codes.DIRECTORY_UNUSABLE
+    assert f"{node.directory} holds other files" in complaint
+    assert contents(node.directory) == before
+
+
 @pytest.mark.parametrize(
     ("setting", "code"),
     [("num.partitons=3", exit_codes.USAGE), ("num.partitions=none", exit_codes.BAD_VALUE)],

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use barnabas_disk::{Disk, Lock};
 use barnabas_log::{DirectoryError, LogManager, LogManagerSettings, MetaProperties};
 use barnabas_protocol::{Millis, Uuid};
-use barnabas_raft::{FormatOptions, RaftError, ReplicaKey, Voter, VoterEndpoint};
+use barnabas_raft::{FormatOptions, RaftError, ReplicaKey, Voter, VoterEndpoint, METADATA_DIRECTORY};
 
 use crate::settings::NodeSettings;
 use crate::uuid::random_uuid;
@@ -16,7 +16,7 @@ const LOCK_FILE: &str = ".lock";
 /// What may stand in a directory that is about to be formatted: traces of a format that was cut short, and what
 /// file systems put there.
 const HARMLESS: [&str; 5] =
-    [LOCK_FILE, "lost+found", "bootstrap.checkpoint", "__cluster_metadata-0", ".kafka_cleanshutdown"];
+    [LOCK_FILE, "lost+found", "bootstrap.checkpoint", METADATA_DIRECTORY, ".kafka_cleanshutdown"];
 
 /// Why directories can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +103,21 @@ fn lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn Lock>, DirectoriesError>
     })
 }
 
+/// A file that no format has left behind, not even one that was cut short.
+fn foreign(disk: &dyn Disk, path: &Path) -> std::io::Result<Option<String>> {
+    let entries = disk.list(path)?;
+    if let Some(entry) = entries.iter().find(|entry| !HARMLESS.contains(&entry.name.as_str())) {
+        return Ok(Some(entry.name.clone()));
+    }
+    if !entries.iter().any(|entry| entry.name == METADATA_DIRECTORY) {
+        return Ok(None);
+    }
+    // The log comes after the format. Formatting over one would make its own node a stranger to its quorum.
+    let metadata = disk.list(&path.join(METADATA_DIRECTORY))?;
+    let log = metadata.iter().find(|entry| entry.name.ends_with(".log"));
+    Ok(log.map(|entry| format!("{METADATA_DIRECTORY}/{}", entry.name)))
+}
+
 fn format(
     disk: &dyn Disk,
     path: &Path,
@@ -110,16 +125,15 @@ fn format(
     cluster_id: &str,
     now: Millis,
 ) -> Result<(), DirectoriesError> {
-    let entries = disk.list(path).map_err(|source| DirectoriesError::Io {
-        action: "read",
-        path: path.to_path_buf(),
-        source,
-    })?;
-    if let Some(foreign) = entries.into_iter().find(|entry| !HARMLESS.contains(&entry.name.as_str())) {
-        return Err(DirectoriesError::Foreign { path: path.to_path_buf(), name: foreign.name });
+    let read = |source| DirectoriesError::Io { action: "read", path: path.to_path_buf(), source };
+    if let Some(name) = foreign(disk, path).map_err(read)? {
+        return Err(DirectoriesError::Foreign { path: path.to_path_buf(), name });
     }
-    // Two first starts at once must not format over one another.
+    // Two first starts at once must not format over one another: the other may have been quicker.
     let _lock = lock(disk, path)?;
+    if MetaProperties::read(disk, path)?.is_some() {
+        return Err(DirectoryError::InUse { path: path.to_path_buf() }.into());
+    }
     let directory_id = random_uuid()?;
     if path == settings.metadata_log_dir {
         let voter = Voter {
