@@ -203,6 +203,27 @@ def test_a_node_in_memory_leaves_nothing_behind(
     assert not node.directory.exists()
 
 
+@pytest.mark.parametrize(
+    ("listener", "advertised", "told"),
+    [
+        ("PLAINTEXT://:{}", "PLAINTEXT://localhost:{}", "localhost:{}"),
+        ("PLAINTEXT://0.0.0.0:{}", "PLAINTEXT://127.0.0.1:{}", "127.0.0.1:{}"),
+    ],
+)
+def test_the_address_it_says_is_one_that_clients_can_use(
+    start: Start, listener: str, advertised: str, told: str
+) -> None:
+    port = free_port()
+    listeners = f"listeners={listener.format(port)}"
+    address = f"advertised.listeners={advertised.format(port)}"
+    node = start("--memory", "--set", listeners, "--set", address, port=port)
+    create(node, "orders")
+    admin = AdminClient({"bootstrap.servers": told.format(port)})
+    assert set(admin.list_topics(timeout=SECONDS_MAX).topics) == {"orders"}
+    assert node.stop() == exit_codes.OK
+    assert f"barnabas is ready at {told.format(port)}\n" in node.log.read_text()
+
+
 def test_second_node_on_a_directory_is_refused_and_the_first_serves_on(start: Start) -> None:
     node = start()
     create(node, "orders")

@@ -123,9 +123,12 @@ def _settings(
     if host is not None or port is not None:
         if "listeners" in texts:
             raise click.UsageError("--set listeners=… says all that --host and --port do: leave them out.")
-        texts["listeners"] = (
-            f"PLAINTEXT://{format_address(host or '127.0.0.1', 9092 if port is None else port)}"
-        )
+        address, number = host or "127.0.0.1", 9092 if port is None else port
+        texts["listeners"] = f"PLAINTEXT://{format_address(address, number)}"
+        # What a file advertises belongs to the listeners of the file. Without a host clients are told this
+        # machine's name.
+        told = "" if address in ("0.0.0.0", "::") else address
+        texts.setdefault("advertised.listeners", f"PLAINTEXT://{format_address(told, number)}")
     if directory is not None:
         texts["log.dirs"] = str(directory)
     settings = BrokerSettings.load(files, texts)

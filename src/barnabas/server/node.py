@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from barnabas import _core
+from barnabas.config.listeners import format_address
 from barnabas.server import dispatch, lifecycle
 from barnabas.server.native import broker_configs, log_defaults, native_settings, numbers
 
@@ -83,9 +84,9 @@ class NodeServer:
 
     @property
     def bootstrap(self) -> str:
-        """host:port of the first listener."""
-        _, host, port = self._addresses[0]
-        return f"{host}:{port}"
+        """host:port of the first listener, as clients are told it."""
+        _, host, port, _ = lifecycle.advertised(self, self._addresses)[0]
+        return format_address(host, port)
 
     @property
     def node_id(self) -> int:

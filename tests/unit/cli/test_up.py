@@ -106,6 +106,21 @@ def test_host_and_port_make_the_listener() -> None:
     assert str(started().settings.listeners[0]) == "PLAINTEXT://[::1]:0"
 
 
+def test_port_wins_over_what_a_file_listens_on_and_advertises(tmp_path: Path) -> None:
+    path = tmp_path / "server.properties"
+    listeners = "PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093"
+    path.write_text(f"listeners={listeners}\nadvertised.listeners={listeners}\n")
+    assert outcome(["up", "--config", str(path), "--port", "9095"]) == exit_codes.OK
+    assert [str(one) for one in started().settings.advertised_listeners] == ["PLAINTEXT://127.0.0.1:9095"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_node_on_all_addresses_does_not_advertise_them(host: str) -> None:
+    assert outcome(["up", "--host", host]) == exit_codes.OK
+    assert started().settings.listeners[0].host == host
+    assert [str(one) for one in started().settings.advertised_listeners] == ["PLAINTEXT://:9092"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
