@@ -276,7 +276,10 @@ impl<'p> Answers<'p> {
             last_stable_offset: read.last_stable_offset,
             log_start_offset: read.log_start_offset,
             diverging_epoch: EpochEndOffset { epoch, end_offset },
-            aborted_transactions: read.aborted.map(|list| list.into_iter().map(aborted).collect()),
+            aborted_transactions: match read.diverging {
+                None => read.aborted.map(|list| list.into_iter().map(aborted).collect()),
+                Some(_) => None, // Nothing was read that could hold them.
+            },
             preferred_read_replica: -1,
             records,
             ..PartitionData::default()

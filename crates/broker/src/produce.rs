@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use barnabas_image::MetadataImage;
-use barnabas_protocol::batch::batches;
-use barnabas_protocol::batch_validate::is_transactional;
+use barnabas_protocol::batch_validate::{check_format, is_transactional};
 use barnabas_protocol::generated::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use barnabas_protocol::generated::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, ProduceResponse,
@@ -177,7 +176,7 @@ impl Broker {
                 if let Some(failure) = error.storage_failure() {
                     self.storage_failed(&partition, failure);
                 }
-                self.failed(&partition, records, error, image)
+                self.failed(&partition, records, request.api_version, error, image)
             }
         }
     }
@@ -186,12 +185,13 @@ impl Broker {
         &self,
         partition: &Partition,
         records: &[u8],
+        version: i16,
         error: ProduceError,
         image: &MetadataImage,
     ) -> PartitionAnswer {
         let code = error.code();
         let mut answer = PartitionAnswer::error(partition.index, code);
-        if error.tells_log_start_offset() && is_one_batch(records) {
+        if error.tells_log_start_offset() && check_format(records, version).is_ok() {
             answer.log_start_offset = partition.log.load().read().log_start_offset();
         }
         if code == error_code::NOT_LEADER_OR_FOLLOWER {
@@ -224,11 +224,6 @@ fn refused(asked: &ProduceRequest<'_>, request: &BrokerRequest<'_>) -> Option<(i
         }
     }
     None
-}
-
-fn is_one_batch(records: &[u8]) -> bool {
-    let mut batches = batches(records);
-    batches.next().is_some_and(|batch| batch.is_ok()) && batches.next().is_none_or(|batch| batch.is_err())
 }
 
 fn may_write(request: &BrokerRequest<'_>, topic: &str) -> Option<i16> {

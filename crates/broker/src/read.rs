@@ -168,6 +168,13 @@ fn fill(
     min_one_batch: bool,
 ) -> Result<(), LogError> {
     let found = log.read(offset, max_bytes, bound, min_one_batch)?;
+    if let (Some(first), Some(slice)) = (&found.first_batch, &found.slice) {
+        if slice.length < first.size {
+            // A part of one batch is of no use to anybody: Kafka gives nothing instead, as if it had not looked.
+            read.aborted = None;
+            return Ok(());
+        }
+    }
     if let Some(aborted) = &mut read.aborted {
         let to = log.read_end_offset(&found)?;
         *aborted = log.aborted_transactions(offset, to.min(bound))?;

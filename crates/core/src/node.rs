@@ -107,7 +107,7 @@ impl Node {
             correlation_id: request.correlation_id,
             client_id: request.client_id.clone(),
             listener: request.peer.listener.to_string(),
-            client_address: request.peer.address.ip().to_string(),
+            client_address: request.peer.address.to_string(),
             body,
         };
         Ok(Some(Py::new(py, cold)?.into_any()))

@@ -38,7 +38,7 @@ impl Log {
         Ok(None)
     }
 
-    /// The first of the records with the largest timestamp.
+    /// The first of the records with the largest timestamp; where none has any, the first record, as in Kafka.
     pub fn max_timestamp(&self) -> Result<Option<TimestampedOffset>, LogError> {
         let mut latest: Option<(&Segment, Millis, Offset)> = None;
         for segment in &self.segments {
@@ -47,9 +47,7 @@ impl Log {
                 latest = Some((segment, max.timestamp, max.offset));
             }
         }
-        let Some((segment, timestamp, offset)) = latest.filter(|(_, timestamp, _)| *timestamp >= 0) else {
-            return Ok(None);
-        };
+        let Some((segment, timestamp, offset)) = latest else { return Ok(None) };
         let position = segment.offset_index.position_before(&self.place, offset)?;
         self.first_record(segment, position, timestamp, |found| found.timestamp == timestamp)
     }

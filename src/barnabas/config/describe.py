@@ -25,6 +25,9 @@ class ConfigSource(IntEnum):
     DYNAMIC_GROUP_CONFIG = 8
 
 
+_DYNAMIC = (ConfigSource.DYNAMIC_BROKER_CONFIG, ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG)
+
+
 class Synonym(NamedTuple):
     """One of the places that a value could have come from; the first is where it does."""
 
@@ -69,11 +72,15 @@ def describe_broker(configs: BrokerConfigs, names: Collection[str] | None = None
     entries = []
     given = configs.settings.texts
     for key in _shown(broker_keys().values(), given, names):
+        sources = _broker_sources(configs, key.name)
         if key.update_mode is UpdateMode.DYNAMIC_ONLY:
-            continue  # Kafka keeps replication throttles out of the answer.
+            # Kafka shows replication throttles where they are set, and has no default to show.
+            sources = [source for source in sources if source.source in _DYNAMIC]
+            if not sources:
+                continue
         value = None if key.sensitive else format_value(configs.value(key.name))
         read_only = key.update_mode is UpdateMode.READ_ONLY
-        entries.append(_entry(key, value, _broker_sources(configs, key.name), read_only=read_only))
+        entries.append(_entry(key, value, sources, read_only=read_only))
     plugins = [name for name in given if name not in broker_keys() and (names is None or name in names)]
     return entries + [_plugin_entry(name) for name in plugins]
 

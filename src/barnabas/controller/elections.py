@@ -23,6 +23,8 @@ PREFERRED, UNCLEAN = 0, 1
 
 def elect_leaders(state: ControllerState, request: ElectLeadersRequest) -> Decision[ElectLeadersResponse]:
     """Decides the elections asked for. Asked for all, it leaves out those that are not needed."""
+    if request.topic_partitions is not None and not request.topic_partitions:
+        return Decision([], ElectLeadersResponse())
     if request.election_type not in (PREFERRED, UNCLEAN):
         return Decision([], _unknown_kind(request))
     if request.topic_partitions is None:

@@ -76,11 +76,10 @@ class _Known:
 
     asked_at: int = _NEVER
     pushed_at: int = _NEVER
-    may_push: bool = False
-    """It has asked since its last push."""
-    may_ask: bool = True
-    """It was told to ask again."""
+    may_ask: bool = False
+    """Its last push told it to ask again."""
     terminating: bool = False
+    """It has said that its last push was its last."""
     subscriptions: tuple[Subscription, ...] = ()
     """All that there were when it was last heard of."""
     source: tuple[str, str] = ("", "")
@@ -99,10 +98,12 @@ class ClientTelemetry:
         """What the client shall push. Refused when it asks again too early."""
         known = self._recall(client, subscriptions)
         wanted = wanted_of(client, subscriptions)
-        last = max(known.asked_at, known.pushed_at)
-        if not known.may_ask and now - last < wanted.push_interval_ms:
+        due = now - max(known.asked_at, known.pushed_at) >= wanted.push_interval_ms
+        if not due and not known.may_ask:
             raise refuse(ErrorCode.THROTTLING_QUOTA_EXCEEDED)
-        self._remember(client, replace(known, asked_at=now, may_push=True, may_ask=False))
+        # Asking before its time, a client gets its answer, and still has to wait before it pushes.
+        asked_at = now if due else known.asked_at
+        self._remember(client, replace(known, asked_at=asked_at, may_ask=False))
         return wanted
 
     def push(
@@ -120,22 +121,25 @@ class ClientTelemetry:
         if not client.instance_id:
             raise refuse(ErrorCode.INVALID_REQUEST, "A push must name the client's instance id.")
         known = self._recall(client, subscriptions)
-        if known.terminating:
-            raise refuse(ErrorCode.INVALID_REQUEST, "The client has said that its last push was its last.")
         wanted = wanted_of(client, subscriptions)
-        early = not known.may_push and now - known.pushed_at < wanted.push_interval_ms
-        if early and not terminating:
-            raise refuse(ErrorCode.THROTTLING_QUOTA_EXCEEDED)
-        stale = subscription_id != wanted.subscription_id
-        unreadable = codec not in (0, *ACCEPTED_CODECS)
-        known = replace(known, pushed_at=now, may_push=False, may_ask=stale or unreadable)
-        self._remember(client, replace(known, terminating=terminating and not stale))
-        if stale:
-            raise refuse(ErrorCode.UNKNOWN_SUBSCRIPTION_ID)
-        if unreadable:
-            raise refuse(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
-        if size > self.bytes_max:
-            raise refuse(ErrorCode.TELEMETRY_TOO_LARGE)
+        due = known.asked_at > known.pushed_at or now - known.pushed_at >= wanted.push_interval_ms
+        error = None
+        if known.terminating:
+            due, error = False, ErrorCode.INVALID_REQUEST
+        elif not due and not terminating:
+            error = ErrorCode.THROTTLING_QUOTA_EXCEEDED
+        elif subscription_id != wanted.subscription_id:
+            error = ErrorCode.UNKNOWN_SUBSCRIPTION_ID
+        elif codec not in (0, *ACCEPTED_CODECS):
+            error = ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
+        elif size > self.bytes_max:
+            error = ErrorCode.TELEMETRY_TOO_LARGE
+        pushed_at = now if due else known.pushed_at
+        may_ask = error in (ErrorCode.UNKNOWN_SUBSCRIPTION_ID, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
+        known = replace(known, pushed_at=pushed_at, may_ask=may_ask, terminating=terminating)
+        self._remember(client, known)
+        if error is not None:
+            raise refuse(error)
 
     def _recall(self, client: Client, subscriptions: Sequence[Subscription]) -> _Known:
         source = (client.source_address, client.source_port)

@@ -35,6 +35,12 @@ NEWER_CONFIGS = (
 """Configs of topics and groups of 4.4.0 that 4.3.1 has not."""
 
 
+PACKED_DIFFERENCE_MAX = 0.1
+"""How much more one implementation of a codec may need than another."""
+APPEND_MILLIS_MAX = 10_000
+"""What two nodes may take at most for the same step."""
+
+
 def _newer_config(step: Step, difference: Difference) -> bool:
     return difference.kafka == MISSING and difference.keys[-1] in NEWER_CONFIGS
 
@@ -59,10 +65,18 @@ def _auto_created(step: Step, difference: Difference) -> bool:
     return bool(difference.kafka == MISSING or difference.kafka == "zero")
 
 
-def _unknown_operation(step: Step, difference: Difference) -> bool:
-    request: Any = step.message
+def _unknown_operation_in(request: Any) -> bool:
     operations = {config.config_operation for item in request.resources for config in item.configs}
-    return bool(operations - {0, 1, 2, 3}) and difference.kafka in (ErrorCode.UNKNOWN_SERVER_ERROR, False)
+    return bool(operations - {0, 1, 2, 3})
+
+
+def _unknown_operation(step: Step, difference: Difference) -> bool:
+    return _unknown_operation_in(step.message) and difference.kafka in (ErrorCode.UNKNOWN_SERVER_ERROR, False)
+
+
+def _packed_size(step: Step | None, difference: Difference) -> bool:
+    sizes = (difference.kafka, difference.barnabas)
+    return abs(sizes[0] - sizes[1]) <= max(sizes) * PACKED_DIFFERENCE_MAX
 
 
 def _not_yet_served(step: Step, difference: Difference) -> bool:
@@ -81,14 +95,31 @@ def _gone_from_session(step: Step, difference: Difference) -> bool:
 
 
 def _directory(step: Step, difference: Difference) -> bool:
-    return difference.keys[-1] == "log.dirs"
+    return "log.dirs" in difference.keys
 
 
 def _controller_listener(step: Step, difference: Difference) -> bool:
     return difference.keys[-1] == "CONTROLLER" and difference.barnabas == MISSING
 
 
+def _append_time(step: Step, difference: Difference) -> bool:
+    times = (difference.kafka, difference.barnabas)
+    return min(times) > 0 and abs(times[0] - times[1]) < APPEND_MILLIS_MAX
+
+
 ALLOWED: tuple[Allowed, ...] = (
+    Allowed(
+        ApiKey.DESCRIBE_LOG_DIRS,
+        "results[].topics[].partitions[].partition_size",
+        "Two implementations of a codec pack differently.",
+        _packed_size,
+    ),
+    Allowed(
+        ApiKey.LIST_OFFSETS,
+        "topics[].partitions[].timestamp",
+        "The time of an append is each node's own.",
+        _append_time,
+    ),
     *(
         Allowed(
             ApiKey.FETCH,
@@ -99,8 +130,11 @@ ALLOWED: tuple[Allowed, ...] = (
         )
         for field in ("error_code", "aborted_transactions")
     ),
-    Allowed(
-        ApiKey.DESCRIBE_CONFIGS, "results[].configs[].value", "Each has a directory of its own.", _directory
+    *(
+        Allowed(
+            ApiKey.DESCRIBE_CONFIGS, f"results[].configs[].{value}", "Directories have names.", _directory
+        )
+        for value in ("value", "synonyms[].value")
     ),
     Allowed(
         ApiKey.DESCRIBE_QUORUM,
@@ -167,6 +201,12 @@ def reason(step: Step, difference: Difference) -> str | None:
     return None
 
 
+TWICE = (
+    "Of a partition that a Produce names twice, what is said last counts, and is answered. The real Kafka stores the"
+    " last that has the form of a batch, and answers with the refusal of one that has not."
+)
+
+
 def parting(step: Step, kafka: Any) -> str | None:
     """Why the two may go separate ways from this step on; None when they may not.
 
@@ -183,17 +223,17 @@ def parting(step: Step, kafka: Any) -> str | None:
     if kafka == "silence" and any(records is None for records in parts):
         return "The real Kafka never answers a Produce with null records; barnabas says INVALID_RECORD."
     if _twice(request):
-        return (
-            "Of a partition that a Produce names twice, what is said last counts. So it does for the real Kafka,"
-            " but the answer is that of the one which is refused."
-        )
+        return TWICE
     batches = [batch for records in parts if records is not None for batch in records.batches]
     if any(batch.mutation == "record_length" and batch.attributes & CODEC for batch in batches):
         return (
             "A packed record whose length is a lie is refused; the real Kafka may pass over its end unseen."
         )
-    if any(batch.mutation == "offset_delta" and not batch.attributes & CODEC for batch in batches):
-        return "Records outside of their batch's offsets are refused; the real Kafka looks at packed ones alone."
+    if any(batch.mutation == "offset_delta" for batch in batches):
+        return (
+            "Records outside of their batch's offsets are INVALID_RECORD; the real Kafka takes them in unpacked, and"
+            " fails with UNKNOWN_SERVER_ERROR where it packs them anew."
+        )
     if any(batch.mutation == "bad_codec" for batch in batches):
         return "A codec that nobody has is UNSUPPORTED_COMPRESSION_TYPE; the real Kafka fails on it."
     if any(_is_torn(batch) for batch in batches):
@@ -216,10 +256,15 @@ def _twice(request: Any) -> bool:
 def parts_unseen(step: Step, kafka: Any) -> str | None:
     """As `parting`, where both answer the same: what they store differs."""
     request: Any = step.message
+    if step.api_key == ApiKey.INCREMENTAL_ALTER_CONFIGS and len(request.resources) > 1:
+        if _unknown_operation_in(request):
+            return "Failing on an operation that it has not, the real Kafka leaves the other resources as they are."
     if step.api_key != ApiKey.PRODUCE or not isinstance(kafka, dict):
         return None
     parts = [partition.records for topic in request.topic_data for partition in topic.partition_data]
     batches = [batch for records in parts if records is not None for batch in records.batches]
+    if _twice(request):
+        return TWICE
     if any(batch.attributes & LOG_APPEND_TIME for batch in batches):
         return (
             "Records of a producer that claims LogAppendTime get the header's timestamp, which was checked; the"
@@ -238,4 +283,8 @@ def state_reason(difference: Difference) -> str | None:
     """Why the state of the two clusters may differ there; None when it may not."""
     if difference.place == "configs.results[].configs[]" and difference.keys[-1] in NEWER_CONFIGS:
         return "A config of 4.4.0."
+    if difference.place == "sizes.results[].topics[].partitions[].partition_size" and _packed_size(
+        None, difference
+    ):
+        return "Two implementations of a codec pack differently."
     return None

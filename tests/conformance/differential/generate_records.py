@@ -93,12 +93,31 @@ def produce(world: World, version: int) -> Message:
         made.partition_data = world.some(lambda: partition(place, name), most=2)
         return made
 
+    topics = world.some(topic, most=2)
+    if world.often(0.97):
+        topics = _once(topics)
     return produce_.ProduceRequest(
         transactional_id=None if world.often(0.98) else "t",
         acks=world.pick(1, -1, -1, -1) if world.often(0.95) else world.pick(0, 2, -2),
         timeout_ms=world.pick(1000, 5000, 5000),
-        topic_data=world.some(topic, most=2),
+        topic_data=topics,
     )
+
+
+def _once(topics: list[Any]) -> list[Any]:
+    """Each partition once."""
+    seen = set()
+    kept = []
+    for topic in topics:
+        partitions = []
+        for partition in topic.partition_data:
+            key = (topic.name, topic.topic_id, partition.index)
+            if key not in seen:
+                seen.add(key)
+                partitions.append(partition)
+        if partitions or not topic.partition_data:
+            kept.append(produce_.TopicProduceData(topic.name, topic.topic_id, partitions))
+    return kept
 
 
 def fetch(world: World, version: int) -> Message:

@@ -87,7 +87,7 @@ def create_partitions(world: World, version: int) -> Message:
         have = world.topics.get(name, 1)
         count = world.pick(have + 1, have + 2, have, have - 1) if have < 6 else have
         if world.often(0.05):
-            count = world.pick(0, -1, -(2**31), 20_000)
+            count = world.pick(0, -1, -(2**31))
         assignments = None
         if world.often(0.2):
             lengths = max(0, min(count - have, 3)) if world.often(0.8) else world.pick(0, 1, 2)

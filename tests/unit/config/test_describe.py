@@ -163,3 +163,12 @@ def test_override_that_no_longer_fits_is_passed_over() -> None:
 
 def test_dynamic_value_of_a_read_only_config_is_passed_over() -> None:
     assert configs(own={"num.partitions": "9"}).value("num.partitions") == 1
+
+
+def test_replication_throttles_are_shown_where_they_are_set() -> None:
+    name = "leader.replication.throttled.rate"
+    settings = BrokerSettings({})
+    assert describe_broker(BrokerConfigs(settings, {}, {}), [name]) == []
+    (entry,) = describe_broker(BrokerConfigs(settings, {}, {name: "5"}), [name])
+    assert (entry.value, entry.source) == ("5", ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG)
+    assert [synonym.source for synonym in entry.synonyms] == [ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG]

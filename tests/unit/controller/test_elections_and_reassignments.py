@@ -88,8 +88,9 @@ def test_unknown_partitions_and_kinds_are_refused() -> None:
         "nope": [(0, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)],
         "t": [(7, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)],
     }
-    response = elections.elect_leaders(cluster.state, ElectLeadersRequest(election_type=5)).response
-    assert response.error_code == ErrorCode.INVALID_REQUEST
+    for topics, code in ((None, ErrorCode.INVALID_REQUEST), ([], ErrorCode.NONE)):
+        asked = ElectLeadersRequest(election_type=5, topic_partitions=topics)
+        assert elections.elect_leaders(cluster.state, asked).response.error_code == code
 
 
 def test_a_first_replica_that_is_not_in_sync_cannot_be_elected() -> None:

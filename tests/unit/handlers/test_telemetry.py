@@ -98,6 +98,8 @@ async def test_a_changed_subscription_makes_the_client_ask_again_at_once() -> No
     assert await push(node, told) == ErrorCode.UNKNOWN_SUBSCRIPTION_ID
     again = await get(node, told.client_instance_id)
     assert (again.error_code, again.requested_metrics) == (0, ["x"])
+    assert await push(node, again) == ErrorCode.THROTTLING_QUOTA_EXCEEDED, "it has pushed just now"
+    node.time += 300_000
     assert await push(node, again) == ErrorCode.NONE
 
 

@@ -81,7 +81,10 @@ def _unpack(asked: PushTelemetryRequest, bytes_max: int) -> bytes:
 def _client(request: ColdRequest, instance_id: Uuid) -> Client:
     host, _, port = request.client_address.rpartition(":")
     return Client(
-        instance_id=instance_id, client_id=request.client_id or "", source_address=host, source_port=port
+        instance_id=instance_id,
+        client_id=request.client_id or "",
+        source_address=host.strip("[]"),  # as IPv6 has them beside a port
+        source_port=port,
     )
 
 
