@@ -107,7 +107,21 @@ def _append_time(step: Step, difference: Difference) -> bool:
     return min(times) > 0 and abs(times[0] - times[1]) < APPEND_MILLIS_MAX
 
 
+def _empty_name(step: Step, difference: Difference) -> bool:
+    request: Any = step.message
+    return any(not topic.name for topic in request.topics)
+
+
 ALLOWED: tuple[Allowed, ...] = (
+    *(
+        Allowed(
+            ApiKey.DESCRIBE_TOPIC_PARTITIONS,
+            f"topics[].{field}",
+            "A topic without a name is INVALID_TOPIC_EXCEPTION; the real Kafka fails on it.",
+            _empty_name,
+        )
+        for field in ("error_code", "topic_id", "topic_authorized_operations", "partitions[]")
+    ),
     Allowed(
         ApiKey.DESCRIBE_LOG_DIRS,
         "results[].topics[].partitions[].partition_size",

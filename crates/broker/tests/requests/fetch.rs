@@ -163,7 +163,10 @@ fn the_first_batch_comes_whole_and_the_rest_as_far_as_it_fits() {
     for left in [0, 5] {
         asked.max_bytes = 3 * size as i32 + left;
         let both = answers(send(&node, 13, &asked), 13);
-        assert_eq!(both.partitions[1].records, b"", "the first has left {left} bytes: not enough for a batch");
+        assert_eq!(
+            both.partitions[1].records, b"",
+            "the first has left {left} bytes: not enough for a batch"
+        );
         assert_eq!(both.partitions[1].high_watermark, 1);
     }
     node.now += 1;

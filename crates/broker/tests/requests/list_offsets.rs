@@ -167,3 +167,12 @@ fn a_topic_named_twice_is_answered_once_and_one_without_partitions_not_at_all() 
         .collect();
     assert_eq!(told, [("orders", vec![(0, error_code::INVALID_REQUEST), (1, 0)])]);
 }
+
+#[test]
+fn where_no_record_has_a_timestamp_the_first_has_the_largest() {
+    let mut node = Node::new();
+    node.topic("orders", 2);
+    let records = records_with([(-1, None, "a"), (-1, None, "b")].into_iter(), BuilderConfig::default());
+    assert_eq!(produce(&node, "orders", 0, &records).0, 0);
+    assert_eq!(list(&node, 7, -1, &[(0, -3, -1), (1, -3, -1)]), [(0, -1, 0, 0), (0, -1, -1, -1)]);
+}
