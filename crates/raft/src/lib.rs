@@ -10,6 +10,7 @@
 //!   the files are Apache Kafka's: either can go on where the other stopped
 
 mod control;
+mod damage;
 mod error;
 mod format;
 mod metadata_log;

@@ -18,6 +18,7 @@ use barnabas_protocol::generated::metadata_record::MetadataRecord;
 use barnabas_protocol::{Millis, Offset, TopicId};
 
 use crate::control::{self, control_batch};
+use crate::damage::refuse_damage;
 use crate::error::{At, RaftError};
 use crate::format::{encode, BOOTSTRAP_FILE};
 use crate::metadata_log::{MetadataLog, MetadataLogConfig};
@@ -136,6 +137,7 @@ fn open(
     let (mut replayed, snapshots) = newest_snapshot(&**disk, &dir)?;
     let snapshot_end = snapshots.last().map_or(0, |snapshot| snapshot.id.end_offset);
     let log_start_offset = snapshots.first().map_or(0, |snapshot| snapshot.id.end_offset);
+    refuse_damage(&**disk, &dir, snapshot_end)?;
     let (mut log, recovery) = Log::open(
         files,
         &dir,
