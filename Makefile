@@ -63,6 +63,7 @@ lint: $(BIN)/.native $(BIN)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m codegen --check
+	$(BIN)/python tools/shape.py --check >/dev/null
 
 format: $(BIN)/.dev
 	cargo fmt --all
