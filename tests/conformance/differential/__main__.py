@@ -7,8 +7,8 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from tests.conformance.differential.clusters import barnabas_node, kafka_node
 from tests.conformance.differential.cluster import Cluster
+from tests.conformance.differential.clusters import barnabas_node, kafka_node
 from tests.conformance.differential.run import SEQUENCE_LENGTH, Pair, shrunk
 
 

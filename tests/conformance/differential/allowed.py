@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from barnabas.protocol import ApiKey, ErrorCode
-from tests.conformance.differential.batches import CODEC, LOG_APPEND_TIME, TRANSACTIONAL, Batch
 from tests.conformance.differential.compare import MISSING, Difference
 from tests.conformance.differential.world import Step
 
@@ -65,18 +64,18 @@ def _auto_created(step: Step, difference: Difference) -> bool:
     return bool(difference.kafka == MISSING or difference.kafka == "zero")
 
 
-def _unknown_operation_in(request: Any) -> bool:
+def unknown_operation_in(request: Any) -> bool:
     operations = {config.config_operation for item in request.resources for config in item.configs}
     return bool(operations - {0, 1, 2, 3})
 
 
 def _unknown_operation(step: Step, difference: Difference) -> bool:
-    return _unknown_operation_in(step.message) and difference.kafka in (ErrorCode.UNKNOWN_SERVER_ERROR, False)
+    return unknown_operation_in(step.message) and difference.kafka in (ErrorCode.UNKNOWN_SERVER_ERROR, False)
 
 
 def _packed_size(step: Step | None, difference: Difference) -> bool:
     sizes = (difference.kafka, difference.barnabas)
-    return abs(sizes[0] - sizes[1]) <= max(sizes) * PACKED_DIFFERENCE_MAX
+    return bool(abs(sizes[0] - sizes[1]) <= max(sizes) * PACKED_DIFFERENCE_MAX)
 
 
 def _not_yet_served(step: Step, difference: Difference) -> bool:
@@ -104,7 +103,7 @@ def _controller_listener(step: Step, difference: Difference) -> bool:
 
 def _append_time(step: Step, difference: Difference) -> bool:
     times = (difference.kafka, difference.barnabas)
-    return min(times) > 0 and abs(times[0] - times[1]) < APPEND_MILLIS_MAX
+    return bool(min(times) > 0 and abs(times[0] - times[1]) < APPEND_MILLIS_MAX)
 
 
 def _empty_name(step: Step, difference: Difference) -> bool:
@@ -190,7 +189,7 @@ ALLOWED: tuple[Allowed, ...] = (
         Allowed(
             ApiKey.METADATA,
             place,
-            "A topic that Metadata creates is there in the same answer; the real Kafka has it in a later one.",
+            "A topic that Metadata creates is in the same answer; the real Kafka has it in a later one.",
             _auto_created,
         )
         for place in ("topics[].error_code", "topics[].topic_id", "topics[].partitions[]")
@@ -213,84 +212,6 @@ def reason(step: Step, difference: Difference) -> str | None:
         ):
             return allowed.reason
     return None
-
-
-TWICE = (
-    "Of a partition that a Produce names twice, what is said last counts, and is answered. The real Kafka stores the"
-    " last that has the form of a batch, and answers with the refusal of one that has not."
-)
-
-
-def parting(step: Step, kafka: Any) -> str | None:
-    """Why the two may go separate ways from this step on; None when they may not.
-
-    The sequence ends there: what follows can't be compared.
-    """
-    if kafka == "silence" and step.api_key == ApiKey.ALTER_CONFIGS:
-        return (
-            "The real Kafka never answers an AlterConfigs that names a resource twice; barnabas refuses it."
-        )
-    if step.api_key != ApiKey.PRODUCE or step.damage in ("cut", "version"):
-        return None
-    request: Any = step.message
-    parts = [partition.records for topic in request.topic_data for partition in topic.partition_data]
-    if kafka == "silence" and any(records is None for records in parts):
-        return "The real Kafka never answers a Produce with null records; barnabas says INVALID_RECORD."
-    if _twice(request):
-        return TWICE
-    batches = [batch for records in parts if records is not None for batch in records.batches]
-    if any(batch.mutation == "record_length" and batch.attributes & CODEC for batch in batches):
-        return (
-            "A packed record whose length is a lie is refused; the real Kafka may pass over its end unseen."
-        )
-    if any(batch.mutation == "offset_delta" for batch in batches):
-        return (
-            "Records outside of their batch's offsets are INVALID_RECORD; the real Kafka takes them in unpacked, and"
-            " fails with UNKNOWN_SERVER_ERROR where it packs them anew."
-        )
-    if any(batch.mutation == "bad_codec" for batch in batches):
-        return "A codec that nobody has is UNSUPPORTED_COMPRESSION_TYPE; the real Kafka fails on it."
-    if any(_is_torn(batch) for batch in batches):
-        return (
-            "A producer id, epoch and sequence that don't go together are INVALID_RECORD. The real Kafka stores"
-            " them where it needn't write the batch anew, and fails with UNKNOWN_SERVER_ERROR where it must."
-        )
-    return None
-
-
-def _twice(request: Any) -> bool:
-    places = [
-        (topic.name, topic.topic_id, partition.index)
-        for topic in request.topic_data
-        for partition in topic.partition_data
-    ]
-    return len(set(places)) < len(places)
-
-
-def parts_unseen(step: Step, kafka: Any) -> str | None:
-    """As `parting`, where both answer the same: what they store differs."""
-    request: Any = step.message
-    if step.api_key == ApiKey.INCREMENTAL_ALTER_CONFIGS and len(request.resources) > 1:
-        if _unknown_operation_in(request):
-            return "Failing on an operation that it has not, the real Kafka leaves the other resources as they are."
-    if step.api_key != ApiKey.PRODUCE or not isinstance(kafka, dict):
-        return None
-    parts = [partition.records for topic in request.topic_data for partition in topic.partition_data]
-    batches = [batch for records in parts if records is not None for batch in records.batches]
-    if _twice(request):
-        return TWICE
-    if any(batch.attributes & LOG_APPEND_TIME for batch in batches):
-        return (
-            "Records of a producer that claims LogAppendTime get the header's timestamp, which was checked; the"
-            " real Kafka turns the claim off and thereby gives them timestamps that nobody looked at."
-        )
-    return None
-
-
-def _is_torn(batch: Batch) -> bool:
-    if batch.producer == -1:
-        return bool(batch.attributes & TRANSACTIONAL)
-    return batch.producer == -2 or batch.epoch < 0 or batch.sequence < 0
 
 
 def state_reason(difference: Difference) -> str | None:

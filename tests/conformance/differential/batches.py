@@ -15,8 +15,8 @@ CODEC = 0x07
 TRANSACTIONAL, CONTROL, LOG_APPEND_TIME, HAS_DELETE_HORIZON = 0x10, 0x20, 0x08, 0x40
 
 MUTATIONS = (
-    "crc", "count+1", "count-1", "count0", "count-negative", "last_offset_delta", "length+1", "length-1", "cut",
-    "trailing", "offset_delta", "empty", "garbage", "base_offset", "leader_epoch", "bad_codec",
+    "crc", "count+1", "count-1", "count0", "count-negative", "last_offset_delta", "length+1", "length-1",
+    "cut", "trailing", "offset_delta", "empty", "garbage", "base_offset", "leader_epoch", "bad_codec",
     "record_length", "record_attributes", "headers-negative", "max_timestamp", "delta-timestamp",
 )  # fmt: skip
 

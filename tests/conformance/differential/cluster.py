@@ -9,11 +9,12 @@ from barnabas import _core
 from barnabas.protocol import ApiKey, ErrorCode
 from barnabas.protocol.generated import (
     alter_configs_request as alter_,
+)
+from barnabas.protocol.generated import (
     list_offsets_request as list_offsets_,
 )
 from barnabas.protocol.generated.api_versions_request import ApiVersionsRequest
-from barnabas.protocol.generated.delete_topics_request import DeleteTopicsRequest
-from barnabas.protocol.generated.delete_topics_request import DeleteTopicState
+from barnabas.protocol.generated.delete_topics_request import DeleteTopicsRequest, DeleteTopicState
 from barnabas.protocol.generated.describe_log_dirs_request import DescribeLogDirsRequest
 from barnabas.protocol.generated.describe_quorum_request import (
     DescribeQuorumRequest,

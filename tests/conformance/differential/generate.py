@@ -7,8 +7,14 @@ from collections.abc import Callable
 from barnabas.protocol import ApiKey, Message
 from tests.conformance.differential import (
     generate_cluster as cluster,
+)
+from tests.conformance.differential import (
     generate_configs as configs,
+)
+from tests.conformance.differential import (
     generate_records as records,
+)
+from tests.conformance.differential import (
     generate_topics as topics,
 )
 from tests.conformance.differential.world import Step, World

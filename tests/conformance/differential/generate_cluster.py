@@ -7,14 +7,32 @@ from typing import Any
 from barnabas.protocol import Message
 from barnabas.protocol.generated import (
     alter_replica_log_dirs_request as alter_dirs_,
+)
+from barnabas.protocol.generated import (
     api_versions_request as api_versions_,
+)
+from barnabas.protocol.generated import (
     describe_cluster_request as cluster_,
+)
+from barnabas.protocol.generated import (
     describe_log_dirs_request as log_dirs_,
+)
+from barnabas.protocol.generated import (
     describe_quorum_request as quorum_,
+)
+from barnabas.protocol.generated import (
     get_telemetry_subscriptions_request as get_telemetry_,
+)
+from barnabas.protocol.generated import (
     push_telemetry_request as push_telemetry_,
+)
+from barnabas.protocol.generated import (
     sasl_handshake_request as sasl_,
+)
+from barnabas.protocol.generated import (
     unregister_broker_request as unregister_,
+)
+from barnabas.protocol.generated import (
     update_features_request as features_,
 )
 from tests.conformance.differential.symbols import DIRECTORY, INSTANCE, SUBSCRIPTION, Symbol

@@ -7,8 +7,14 @@ from typing import Any
 from barnabas.protocol import Message
 from barnabas.protocol.generated import (
     alter_configs_request as alter_,
+)
+from barnabas.protocol.generated import (
     describe_configs_request as describe_,
+)
+from barnabas.protocol.generated import (
     incremental_alter_configs_request as incremental_,
+)
+from barnabas.protocol.generated import (
     list_config_resources_request as list_,
 )
 from tests.conformance.differential.world import World
@@ -96,7 +102,7 @@ CLIENT_METRICS_CONFIGS: dict[str, tuple[str, ...]] = {
     "no.such.config": ("1",),
 }
 
-CONFIGS = {
+CONFIGS: dict[int, dict[str, tuple[str, ...]]] = {
     TOPIC: TOPIC_CONFIGS,
     BROKER: BROKER_CONFIGS,
     GROUP: GROUP_CONFIGS,

@@ -7,11 +7,23 @@ from typing import Any
 from barnabas.protocol import Message
 from barnabas.protocol.generated import (
     delete_records_request as delete_records_,
+)
+from barnabas.protocol.generated import (
     describe_producers_request as describe_producers_,
+)
+from barnabas.protocol.generated import (
     fetch_request as fetch_,
+)
+from barnabas.protocol.generated import (
     init_producer_id_request as init_producer_id_,
+)
+from barnabas.protocol.generated import (
     list_offsets_request as list_offsets_,
+)
+from barnabas.protocol.generated import (
     offset_for_leader_epoch_request as leader_epoch_,
+)
+from barnabas.protocol.generated import (
     produce_request as produce_,
 )
 from tests.conformance.differential import batches

@@ -7,12 +7,26 @@ from typing import Any
 from barnabas.protocol import Message
 from barnabas.protocol.generated import (
     alter_partition_reassignments_request as reassign_,
+)
+from barnabas.protocol.generated import (
     create_partitions_request as create_partitions_,
+)
+from barnabas.protocol.generated import (
     create_topics_request as create_topics_,
+)
+from barnabas.protocol.generated import (
     delete_topics_request as delete_topics_,
+)
+from barnabas.protocol.generated import (
     describe_topic_partitions_request as describe_,
+)
+from barnabas.protocol.generated import (
     elect_leaders_request as elect_,
+)
+from barnabas.protocol.generated import (
     list_partition_reassignments_request as list_,
+)
+from barnabas.protocol.generated import (
     metadata_request as metadata_,
 )
 from tests.conformance.differential.generate_configs import topic_config
@@ -28,7 +42,7 @@ def metadata(world: World, version: int) -> Message:
 
     request = metadata_.MetadataRequest(topics=world.some(topic))
     if version >= 1 and world.often(0.15):
-        request.topics = None  # type: ignore[assignment]
+        request.topics = None
     if version >= 4:
         request.allow_auto_topic_creation = world.often(0.3)
     if version >= 8:

@@ -9,7 +9,13 @@ from barnabas.protocol import Struct
 from barnabas.protocol.generated.fetch_response import FetchableTopicResponse
 from tests.conformance.differential.read_batches import read_batches
 from tests.conformance.differential.symbols import (
-    DIRECTORY, INSTANCE, PRODUCER, SESSION, SUBSCRIPTION, TOPIC, Symbols,
+    DIRECTORY,
+    INSTANCE,
+    PRODUCER,
+    SESSION,
+    SUBSCRIPTION,
+    TOPIC,
+    Symbols,
 )  # fmt: skip
 
 DROPPED = frozenset((
@@ -22,8 +28,9 @@ PRESENCE = frozenset(("error_message", "batch_index_error_message", "documentati
 """Sentences: each side has its own, but both have one or neither."""
 
 KEYS = (
-    "topic", "name", "topic_name", "topic_id", "resource_type", "resource_name", "partition_index", "partition",
-    "index", "partition_id", "api_key", "feature", "producer_id", "broker_id", "node_id", "log_dir", "error_code",
+    "topic", "name", "topic_name", "topic_id", "resource_type", "resource_name", "partition_index",
+    "partition", "index", "partition_id", "api_key", "feature", "producer_id", "broker_id", "node_id",
+    "log_dir", "error_code",
 )  # fmt: skip
 """Fields by which a list of structs is put in order."""
 
@@ -64,7 +71,7 @@ def _order(item: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _joined(items: list[Any]) -> list[Any]:
-    """Topics of a Fetch response, each once: the real Kafka starts a topic anew when another stood between."""
+    """Topics of a Fetch response, each once: the real Kafka begins one anew when another stood between."""
     if not items or not isinstance(items[0], FetchableTopicResponse):
         return items
     topics: dict[tuple[str, Uuid], list[Any]] = {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from barnabas.protocol import ApiKey, message_class
 from barnabas.protocol.generated.api_versions_request import ApiVersionsRequest
-from tests.conformance.differential import allowed
+from tests.conformance.differential import allowed, parting
 from tests.conformance.differential.cluster import POLL_SECONDS, Cluster, Unsettled
 from tests.conformance.differential.compare import Difference, differences
 from tests.conformance.differential.generate import REQUESTS, next_step
@@ -27,9 +27,9 @@ AGREE_SECONDS_MAX = 3
 READ_AGAIN_TIMES = 4
 
 CHANGES_METADATA = frozenset((
-    ApiKey.METADATA, ApiKey.CREATE_TOPICS, ApiKey.DELETE_TOPICS, ApiKey.CREATE_PARTITIONS, ApiKey.ELECT_LEADERS,
-    ApiKey.ALTER_PARTITION_REASSIGNMENTS, ApiKey.ALTER_CONFIGS, ApiKey.INCREMENTAL_ALTER_CONFIGS,
-    ApiKey.UPDATE_FEATURES, ApiKey.UNREGISTER_BROKER,
+    ApiKey.METADATA, ApiKey.CREATE_TOPICS, ApiKey.DELETE_TOPICS, ApiKey.CREATE_PARTITIONS,
+    ApiKey.ELECT_LEADERS, ApiKey.ALTER_PARTITION_REASSIGNMENTS, ApiKey.ALTER_CONFIGS,
+    ApiKey.INCREMENTAL_ALTER_CONFIGS, ApiKey.UPDATE_FEATURES, ApiKey.UNREGISTER_BROKER,
 ))  # fmt: skip
 CONFIG_CHANGES = frozenset((ApiKey.ALTER_CONFIGS, ApiKey.INCREMENTAL_ALTER_CONFIGS))
 READS = frozenset((
@@ -104,13 +104,13 @@ class Pair:
             found = self.unexplained(step, kafka, ours)
         self.asked[step.api_key.name] += 1
         count_codes(kafka, self.codes)
-        if found and (why := allowed.parting(step, kafka)):
+        if found and (why := parting.parting(step, kafka)):
             self.excused[why] += 1
             self.parted = True
             return None
         if found:
             return Finding(seed, list(steps), found, str(step), (kafka, ours))
-        if why := allowed.parts_unseen(step, kafka):
+        if why := parting.parts_unseen(step, kafka):
             self.excused[why] += 1
             self.parted = True
             return None

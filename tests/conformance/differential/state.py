@@ -6,8 +6,14 @@ from typing import Any
 
 from barnabas.protocol.generated import (
     describe_configs_request as describe_,
+)
+from barnabas.protocol.generated import (
     describe_log_dirs_request as log_dirs_,
+)
+from barnabas.protocol.generated import (
     fetch_request as fetch_,
+)
+from barnabas.protocol.generated import (
     list_offsets_request as list_offsets_,
 )
 from barnabas.protocol.generated.list_config_resources_request import ListConfigResourcesRequest

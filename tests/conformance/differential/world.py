@@ -24,7 +24,7 @@ class Step:
     message: Message
     version: int
     damage: str = ""
-    """Empty, `cut` (the body lacks its last byte), `trailing` (bytes follow it) or `version` (one nobody has)."""
+    """Empty, `cut` (the body lacks its last byte), `trailing` (bytes follow it) or `version` (unknown)."""
 
     @property
     def api_key(self) -> ApiKey:
