@@ -1,4 +1,4 @@
-"""Bytes that nobody should send. Each test is a class of published faults (docs/security.md has the table): the
+"""Bytes that nobody should send, by class of published faults (docs/security.md has the table): the
 node answers or closes the connection, keeps its memory, and goes on serving others.
 """
 

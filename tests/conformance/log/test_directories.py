@@ -1,4 +1,4 @@
-"""Directories that Apache Kafka 4.3.1 has written: they open here, and the same batches give the same files."""
+"""Directories that Apache Kafka 4.3.1 has written open here, and the same batches give the same files."""
 
 import os
 import shutil
