@@ -108,7 +108,9 @@ impl Partition {
     fn delete_up_to(&self, offset: Offset) -> Result<Offset, ReadFailure> {
         let role = self.role.read();
         let leader = role.leader(-1)?;
-        if !self.config.load().log.delete {
+        // An empty policy keeps everything, and forbids nothing.
+        let config = self.config.load();
+        if config.log.compact && !config.log.delete {
             return Err(error_code::POLICY_VIOLATION.into());
         }
         let log = self.log.load();

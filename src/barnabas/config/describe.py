@@ -81,8 +81,9 @@ def describe_broker(configs: BrokerConfigs, names: Collection[str] | None = None
         value = None if key.sensitive else format_value(configs.value(key.name))
         read_only = key.update_mode is UpdateMode.READ_ONLY
         entries.append(_entry(key, value, sources, read_only=read_only))
-    plugins = [name for name in given if name not in broker_keys() and (names is None or name in names)]
-    return entries + [_plugin_entry(name) for name in plugins]
+    plugins = {name: None for texts in (configs.own, configs.cluster, given) for name in texts}
+    unknown = [name for name in plugins if name not in broker_keys() and (names is None or name in names)]
+    return entries + [_plugin_entry(configs, name) for name in unknown]
 
 
 def describe_broker_default(configs: BrokerConfigs, names: Collection[str] | None = None) -> list[Entry]:
@@ -181,8 +182,14 @@ def _entry(key: ConfigKey, value: str | None, synonyms: list[Synonym], *, read_o
     )
 
 
-def _plugin_entry(name: str) -> Entry:
+def _plugin_entry(configs: BrokerConfigs, name: str) -> Entry:
     # What is not known might be a password: it is never shown.
-    source = ConfigSource.STATIC_BROKER_CONFIG
-    synonyms = (Synonym(name, None, source),)
-    return Entry(name, None, source, read_only=True, sensitive=True, type_code=0, synonyms=synonyms, doc="")
+    places = (
+        (configs.own, ConfigSource.DYNAMIC_BROKER_CONFIG),
+        (configs.cluster, ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG),
+        (configs.settings.texts, ConfigSource.STATIC_BROKER_CONFIG),
+    )
+    synonyms = tuple(Synonym(name, None, source) for texts, source in places if name in texts)
+    return Entry(
+        name, None, synonyms[0].source, read_only=True, sensitive=True, type_code=0, synonyms=synonyms, doc=""
+    )

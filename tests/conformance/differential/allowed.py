@@ -97,6 +97,10 @@ def _directory(step: Step, difference: Difference) -> bool:
     return "log.dirs" in difference.keys
 
 
+def _logger(step: Step, difference: Difference) -> bool:
+    return difference.keys[0].startswith(f"{BROKER_LOGGER}/")
+
+
 def _controller_listener(step: Step, difference: Difference) -> bool:
     return difference.keys[-1] == "CONTROLLER" and difference.barnabas == MISSING
 
@@ -111,7 +115,15 @@ def _empty_name(step: Step, difference: Difference) -> bool:
     return any(not topic.name for topic in request.topics)
 
 
+BROKER_LOGGER = 8
+
 ALLOWED: tuple[Allowed, ...] = (
+    *(
+        Allowed(
+            ApiKey.DESCRIBE_CONFIGS, f"results[].configs[]{value}", "Loggers are each one's own.", _logger
+        )
+        for value in ("", ".value")
+    ),
     *(
         Allowed(
             ApiKey.DESCRIBE_TOPIC_PARTITIONS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from barnabas.protocol import ApiKey
+from barnabas.protocol import ApiKey, ErrorCode
 from tests.conformance.differential.allowed import unknown_operation_in
 from tests.conformance.differential.batches import CODEC, LOG_APPEND_TIME, TRANSACTIONAL, Batch
 from tests.conformance.differential.world import Step
@@ -15,6 +15,9 @@ TWICE = (
 )
 
 
+TELEMETRY = (ApiKey.GET_TELEMETRY_SUBSCRIPTIONS, ApiKey.PUSH_TELEMETRY)
+
+
 def parting(step: Step, kafka: Any) -> str | None:
     """Why the two may go separate ways from this step on; None when they may not.
 
@@ -23,6 +26,12 @@ def parting(step: Step, kafka: Any) -> str | None:
     if kafka == "silence" and step.api_key == ApiKey.ALTER_CONFIGS:
         return (
             "The real Kafka never answers an AlterConfigs that names a resource twice; barnabas refuses it."
+        )
+    remembered = (ErrorCode.THROTTLING_QUOTA_EXCEEDED, ErrorCode.INVALID_REQUEST)
+    if step.api_key in TELEMETRY and isinstance(kafka, dict) and kafka["error_code"] in remembered:
+        return (
+            "What is remembered of a client ends with its connection; the real Kafka remembers it beyond"
+            " some of the closes that are its own."
         )
     if step.api_key != ApiKey.PRODUCE or step.damage in ("cut", "version"):
         return None

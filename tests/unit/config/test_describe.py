@@ -172,3 +172,11 @@ def test_replication_throttles_are_shown_where_they_are_set() -> None:
     (entry,) = describe_broker(BrokerConfigs(settings, {}, {name: "5"}), [name])
     assert (entry.value, entry.source) == ("5", ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG)
     assert [synonym.source for synonym in entry.synonyms] == [ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG]
+
+
+def test_what_a_broker_does_not_know_is_named_and_not_shown() -> None:
+    configs = BrokerConfigs(BrokerSettings({}), {"my.own": "secret"}, {})
+    (entry,) = describe_broker(configs, ["my.own"])
+    assert (entry.value, entry.source) == (None, ConfigSource.DYNAMIC_BROKER_CONFIG)
+    assert entry.sensitive
+    assert entry.read_only

@@ -53,9 +53,12 @@ fn readers_begin_where_records_were_deleted_up_to() {
 fn what_can_not_be_deleted_from_is_refused() {
     let (mut node, _) = three_batches();
     node.topic_on("latest", &[vec![1]], &[("cleanup.policy", "compact")]);
+    node.topic_on("everything", &[vec![1]], &[("cleanup.policy", "")]);
     node.topic("__consumer_offsets", 1);
     let error = |topic, index| answers(send(&node, 2, topic, &[(index, 0)]), 2)[0];
     assert_eq!(error("latest", 0), (error_code::POLICY_VIOLATION, -1));
+    let kept = answers(send(&node, 2, "everything", &[(0, 0)]), 2)[0];
+    assert_eq!(kept, (0, 0), "no policy forbids nothing");
     assert_eq!(error("__consumer_offsets", 0), (error_code::INVALID_TOPIC_EXCEPTION, -1));
     assert_eq!(error("orders", 9), (error_code::UNKNOWN_TOPIC_OR_PARTITION, -1));
     assert_eq!(error("nothing", 0), (error_code::UNKNOWN_TOPIC_OR_PARTITION, -1));
