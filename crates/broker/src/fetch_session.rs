@@ -243,8 +243,8 @@ impl FetchSessionCache {
         if session.uses_topic_ids != asked.uses_topic_ids {
             return Err(error_code::FETCH_SESSION_TOPIC_ID_ERROR);
         }
-        for (key, wanted) in asked.partitions {
-            inner.partitions.set(key, wanted);
+        for (key, wanted) in &asked.partitions {
+            inner.partitions.set(key.clone(), *wanted);
         }
         for key in &asked.forgotten {
             inner.partitions.remove(key);
@@ -253,7 +253,8 @@ impl FetchSessionCache {
         if size == 0 {
             drop(inner);
             self.inner.lock().remove(asked.session_id);
-            return Ok((Context::Sessionless, Vec::new()));
+            // Kafka answers what the last request itself asked for, though it was forgotten in the same breath.
+            return Ok((Context::Sessionless, distinct(asked.partitions)));
         }
         inner.epoch = next_epoch(inner.epoch);
         let epoch = inner.epoch;

@@ -62,8 +62,10 @@ def update_features(
         )
         return Decision([], response)
     if version <= 1:
-        names = dict.fromkeys(update.feature for update in request.feature_updates)
-        response.results = [UpdatableFeatureResult(feature=name, error_message="NONE") for name in names]
+        response.results = [
+            UpdatableFeatureResult(feature=update.feature, error_message="NONE")
+            for update in request.feature_updates
+        ]
     return Decision([] if request.validate_only else records, response)
 
 
