@@ -1,22 +1,21 @@
 //! The log directories of a node: formatted on first use, refused when they are somebody else's.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barnabas_disk::{Disk, Lock};
-use barnabas_log::{DirectoryError, LogManager, LogManagerSettings, MetaProperties};
+use barnabas_log::{lock, DirectoryError, LogManager, LogManagerSettings, MetaProperties, LOCK};
 use barnabas_protocol::{Millis, Uuid};
 use barnabas_raft::{FormatOptions, RaftError, ReplicaKey, Voter, VoterEndpoint, METADATA_DIRECTORY};
 
 use crate::settings::NodeSettings;
 use crate::uuid::random_uuid;
 
-/// Kafka's name of the lock in each log directory.
-const LOCK_FILE: &str = ".lock";
 /// What may stand in a directory that is about to be formatted: traces of a format that was cut short, and what
 /// file systems put there.
 const HARMLESS: [&str; 5] =
-    [LOCK_FILE, "lost+found", "bootstrap.checkpoint", METADATA_DIRECTORY, ".kafka_cleanshutdown"];
+    [LOCK, "lost+found", "bootstrap.checkpoint", METADATA_DIRECTORY, ".kafka_cleanshutdown"];
 
 /// Why directories can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -80,27 +79,26 @@ pub(crate) fn open(
         Some(known) => known,
         None => random_uuid()?.to_string(),
     };
-    for path in &new {
-        format(&**disk, path, settings, &cluster_id, now)?;
+    // Kept from the format on: of two first starts at once, one serves.
+    let mut held = BTreeMap::new();
+    for path in new {
+        let lock = format(&**disk, &path, settings, &cluster_id, now)?;
+        held.insert(path, lock);
     }
     let metadata_directory = match MetaProperties::read(&**disk, &settings.metadata_log_dir)? {
         Some(found) => found.directory_id,
         None => return Err(DirectoryError::NotFormatted { path: settings.metadata_log_dir.clone() }.into()),
     };
     let log_settings = LogManagerSettings { cluster_id: cluster_id.clone(), ..log_settings };
-    let logs = LogManager::open(disk.clone(), &settings.log_dirs, log_settings)?;
     let metadata_lock = match settings.log_dirs.contains(&settings.metadata_log_dir) {
         true => None,
-        false => Some(lock(&**disk, &settings.metadata_log_dir)?),
+        false => Some(match held.remove(&settings.metadata_log_dir) {
+            Some(lock) => lock,
+            None => lock(&**disk, &settings.metadata_log_dir)?,
+        }),
     };
+    let logs = LogManager::open(disk.clone(), &settings.log_dirs, log_settings, held)?;
     Ok(Directories { logs, cluster_id, metadata_directory, metadata_lock })
-}
-
-fn lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn Lock>, DirectoriesError> {
-    disk.lock(&path.join(LOCK_FILE)).map_err(|source| match source.kind() {
-        std::io::ErrorKind::WouldBlock => DirectoryError::InUse { path: path.to_path_buf() }.into(),
-        _ => DirectoriesError::Io { action: "locked", path: path.to_path_buf(), source },
-    })
 }
 
 /// A file that no format has left behind, not even one that was cut short.
@@ -124,15 +122,23 @@ fn format(
     settings: &NodeSettings,
     cluster_id: &str,
     now: Millis,
-) -> Result<(), DirectoriesError> {
+) -> Result<Box<dyn Lock>, DirectoriesError> {
     let read = |source| DirectoriesError::Io { action: "read", path: path.to_path_buf(), source };
+    // Two first starts at once must not format over one another: the other may have been quicker, and what
+    // looks foreign may be its files. Only a directory that some node has taken before is locked before it is
+    // known to be one of ours: nothing is left in others' directories.
     if let Some(name) = foreign(disk, path).map_err(read)? {
-        return Err(DirectoriesError::Foreign { path: path.to_path_buf(), name });
+        let entries = disk.list(path).map_err(read)?;
+        if !entries.iter().any(|entry| entry.name == LOCK) {
+            return Err(DirectoriesError::Foreign { path: path.to_path_buf(), name });
+        }
     }
-    // Two first starts at once must not format over one another: the other may have been quicker.
-    let _lock = lock(disk, path)?;
+    let lock = lock(disk, path)?;
     if MetaProperties::read(disk, path)?.is_some() {
         return Err(DirectoryError::InUse { path: path.to_path_buf() }.into());
+    }
+    if let Some(name) = foreign(disk, path).map_err(read)? {
+        return Err(DirectoriesError::Foreign { path: path.to_path_buf(), name });
     }
     let directory_id = random_uuid()?;
     if path == settings.metadata_log_dir {
@@ -155,5 +161,6 @@ fn format(
     }
     // Last: a directory without it counts as not formatted, so that a crash in between does no harm.
     let meta = MetaProperties { cluster_id: cluster_id.to_string(), node_id: settings.node_id, directory_id };
-    Ok(meta.write(disk, path).map_err(DirectoryError::from)?)
+    meta.write(disk, path).map_err(DirectoryError::from)?;
+    Ok(lock)
 }

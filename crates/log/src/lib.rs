@@ -39,6 +39,7 @@ pub use config::{CompressionType, ConfigError, LogConfig, MessageTimestampType};
 pub use error::{AppendError, LogError};
 pub use flush::Flush;
 pub use leader_epochs::{EpochEntry, LeaderEpochs};
+pub use log_directory::{lock, LOCK};
 pub use log_manager::{
     DirectoryFailure, DirectoryInfo, LogManager, LogManagerSettings, LogRef, TopicPartition,
 };

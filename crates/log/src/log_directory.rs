@@ -15,7 +15,7 @@ use crate::error::{At, LogError};
 use crate::meta_properties::{DirectoryError, MetaProperties};
 
 /// Kept locked while a node uses the directory.
-const LOCK: &str = ".lock";
+pub const LOCK: &str = ".lock";
 /// Written when a node has stopped as it should, removed when it starts.
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 
@@ -66,14 +66,16 @@ impl Checkpoint {
 }
 
 impl LogDirectory {
-    /// Locks the directory and checks whose it is. A disk that fails gives a directory that is offline.
+    /// Locks the directory, unless it is `held` already, and checks whose it is. A disk that fails gives a
+    /// directory that is offline.
     pub(crate) fn open(
         disk: &dyn Disk,
         path: &Path,
         cluster_id: &str,
         node_id: NodeId,
+        held: Option<Box<dyn Lock>>,
     ) -> Result<Self, DirectoryError> {
-        match Self::open_online(disk, path, cluster_id, node_id) {
+        match Self::open_online(disk, path, cluster_id, node_id, held) {
             Err(DirectoryError::Log(error)) if error.is_storage_failure() => {
                 log::error!("log directory {} is offline: {error}", path.display());
                 let state =
@@ -95,6 +97,7 @@ impl LogDirectory {
         path: &Path,
         cluster_id: &str,
         node_id: NodeId,
+        held: Option<Box<dyn Lock>>,
     ) -> Result<Self, DirectoryError> {
         let Some(meta) = MetaProperties::read(disk, path)? else {
             return Err(DirectoryError::NotFormatted { path: path.to_path_buf() });
@@ -107,15 +110,9 @@ impl LogDirectory {
             let (found, expected) = (meta.node_id, node_id);
             return Err(DirectoryError::NodeId { path: path.to_path_buf(), found, expected });
         }
-        let lock_path = path.join(LOCK);
-        let lock = match disk.lock(&lock_path) {
-            Ok(lock) => lock,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                return Err(DirectoryError::InUse { path: path.to_path_buf() });
-            }
-            Err(source) => {
-                return Err(LogError::Storage { action: "lock", path: lock_path, source }.into());
-            }
+        let lock = match held {
+            Some(lock) => lock,
+            None => lock(disk, path)?,
         };
         let state = State { offline: None, lock: Some(lock), written: [None, None, None] };
         Ok(Self {
@@ -190,6 +187,15 @@ impl LogDirectory {
         self.state.lock().lock.take();
         Ok(())
     }
+}
+
+/// Takes a log directory for this process.
+pub fn lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn Lock>, DirectoryError> {
+    let file = path.join(LOCK);
+    disk.lock(&file).map_err(|source| match source.kind() {
+        ErrorKind::WouldBlock => DirectoryError::InUse { path: path.to_path_buf() },
+        _ => LogError::Storage { action: "lock", path: file, source }.into(),
+    })
 }
 
 fn read_clean_shutdown(disk: &dyn Disk, path: &Path) -> Result<Option<CleanShutdown>, LogError> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
-use barnabas_disk::{Disk, OpenFiles, Space};
+use barnabas_disk::{Disk, Lock, OpenFiles, Space};
 use barnabas_protocol::{Millis, NodeId, PartitionIndex, TopicId, Uuid};
 use parking_lot::{Mutex, RwLock};
 
@@ -109,15 +109,18 @@ pub(crate) struct Hosted {
 
 impl LogManager {
     /// Takes the directories for this node; each must be formatted. Their logs are not opened yet: see `load`.
-    /// Directories that the disk refuses are offline, as long as there is another one.
+    /// Directories that the disk refuses are offline, as long as there is another one. `held` are locks that
+    /// the caller has taken on some of them.
     pub fn open(
         disk: Arc<dyn Disk>,
         paths: &[PathBuf],
         settings: LogManagerSettings,
+        mut held: BTreeMap<PathBuf, Box<dyn Lock>>,
     ) -> Result<LogManager, DirectoryError> {
         let mut directories: Vec<LogDirectory> = Vec::with_capacity(paths.len());
         for path in paths {
-            let directory = LogDirectory::open(&*disk, path, &settings.cluster_id, settings.node_id)?;
+            let (cluster_id, node_id) = (&settings.cluster_id, settings.node_id);
+            let directory = LogDirectory::open(&*disk, path, cluster_id, node_id, held.remove(path))?;
             let same = directories.iter().find(|other| !other.id.is_zero() && other.id == directory.id);
             if let Some(other) = same {
                 let (first, second) = (other.path.clone(), path.clone());

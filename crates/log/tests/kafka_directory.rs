@@ -150,7 +150,9 @@ fn the_whole_directory_loads_and_is_left_clean() {
     }
     let meta = MetaProperties::read(&disk, &dir).unwrap().unwrap();
     let settings = LogManagerSettings::new(meta.cluster_id, meta.node_id);
-    let manager = LogManager::open(Arc::new(disk.clone()), std::slice::from_ref(&dir), settings).unwrap();
+    let manager =
+        LogManager::open(Arc::new(disk.clone()), std::slice::from_ref(&dir), settings, BTreeMap::new())
+            .unwrap();
     assert!(manager.previous_broker_epoch().is_some());
     manager.load(&|_| config(), now(&root), &|progress| assert!(!progress.unclean)).unwrap();
     assert_eq!(manager.log("plain", 0).unwrap().read().log_end_offset(), 12_000);

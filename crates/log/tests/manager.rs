@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ fn formatted(count: u8) -> (Arc<MemoryDisk>, Vec<PathBuf>) {
 }
 
 fn open(disk: &Arc<MemoryDisk>, paths: &[PathBuf]) -> Result<LogManager, DirectoryError> {
-    LogManager::open(disk.clone(), paths, LogManagerSettings::new("cluster", 1))
+    LogManager::open(disk.clone(), paths, LogManagerSettings::new("cluster", 1), BTreeMap::new())
 }
 
 fn loaded(disk: &Arc<MemoryDisk>, paths: &[PathBuf]) -> LogManager {
@@ -69,8 +70,9 @@ fn end(manager: &LogManager, topic: &str, partition: i32) -> i64 {
 #[test]
 fn a_directory_must_be_this_nodes_and_free() {
     let (disk, paths) = formatted(2);
-    let open_as =
-        |cluster: &str, node| LogManager::open(disk.clone(), &paths, LogManagerSettings::new(cluster, node));
+    let open_as = |cluster: &str, node| {
+        LogManager::open(disk.clone(), &paths, LogManagerSettings::new(cluster, node), BTreeMap::new())
+    };
     assert!(matches!(open_as("other", 1), Err(DirectoryError::ClusterId { .. })));
     assert!(matches!(open_as("cluster", 2), Err(DirectoryError::NodeId { .. })));
     assert!(matches!(open(&disk, &["/new".into()]), Err(DirectoryError::NotFormatted { .. })));

@@ -1,5 +1,6 @@
 //! A node in memory: an image built by replay, a broker over a memory disk, requests encoded and decoded.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -259,7 +260,7 @@ pub(crate) fn path(n: usize) -> PathBuf {
 fn start(disk: &Arc<MemoryDisk>, directories: usize, settings: &BrokerSettings) -> Broker {
     let paths: Vec<PathBuf> = (0..directories).map(path).collect();
     let disk: Arc<dyn Disk> = disk.clone();
-    let logs = LogManager::open(disk, &paths, LogManagerSettings::new(CLUSTER, 1)).unwrap();
+    let logs = LogManager::open(disk, &paths, LogManagerSettings::new(CLUSTER, 1), BTreeMap::new()).unwrap();
     logs.load(&|_| Arc::new(LogConfig::default()), START, &|_| {}).unwrap();
     Broker::new(settings.clone(), Arc::new(logs), LogConfig::default(), START)
 }
