@@ -1,0 +1,150 @@
+"""What a coordinator's state machine is given and what it gives back.
+
+A machine holds the state of one partition of `__consumer_offsets`, `__transaction_state` or
+`__share_group_state`. What is written to the partition changes only in `replay`: a decision puts records into
+its `Outputs`, they are appended, and only then replayed, by the same lines that replay them when the partition
+is loaded. What is never written (who waits for a response, when a session ends) a decision may change at once.
+
+Always true:
+  a response leaves only when every record appended before it, its own included, is committed
+  when an append fails, none of its records is replayed; the partition is unloaded and loaded again, and whoever
+  waits is told that the coordinator is not available (an append that is too large fails its own call only)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from barnabas._core import MetadataImage, Uuid
+    from barnabas.errors import KafkaError
+    from barnabas.protocol.message import Message
+
+Ticket = int
+"""Names a call that waits for its response."""
+
+TimerKey = Hashable
+"""Names a timer of one machine; setting it again moves it."""
+
+
+class Record(NamedTuple):
+    """A record of the partition: what is known under `key` from now on; `value` None is a tombstone."""
+
+    key: Message
+    value: Message | None
+    value_version: int = 0
+
+
+class Stored(NamedTuple):
+    """A record as it lies in the partition."""
+
+    offset: int
+    timestamp: int
+    """Milliseconds since the Unix epoch."""
+    producer_id: int
+    """Of the transaction that the record is part of; -1 for none."""
+    producer_epoch: int
+    key: Message
+    value: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, or the part of one that concerns this partition."""
+
+    ticket: Ticket
+    request: Any
+    """A message, or a plain value that stands for part of one."""
+    api_version: int = 0
+    client_id: str = ""
+    client_host: str = ""
+    """As Kafka writes it: '/127.0.0.1'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The world at the moment of an event."""
+
+    now: int
+    """Milliseconds since the Unix epoch."""
+    image: MetadataImage
+    """The committed metadata."""
+    configs: Any
+    """What the machine's own settings module resolves from the broker's and the groups' configs."""
+    new_id: Callable[[], Uuid]
+
+
+class Batch(NamedTuple):
+    """Records that are appended at once, whole or not at all."""
+
+    records: list[Record]
+    producer_id: int = -1
+    """Of the transaction that they are part of; -1 for none."""
+    producer_epoch: int = -1
+
+
+@dataclass(slots=True)
+class Outputs:
+    """What is to happen after an event, in this order: append, replay, timers, effects, and the responses when
+    everything is committed."""
+
+    batches: list[Batch] = field(default_factory=list)
+    timers: list[tuple[TimerKey, int | None]] = field(default_factory=list)
+    effects: list[Any] = field(default_factory=list)
+    responses: list[tuple[Ticket, Any]] = field(default_factory=list)
+
+    def append(self, *records: Record) -> None:
+        """Appends to the partition, in one batch with what else this event appends."""
+        if self.batches and self.batches[-1].producer_id < 0:
+            self.batches[-1].records.extend(records)
+        elif records:
+            self.batches.append(Batch(list(records)))
+
+    def append_transactional(self, producer_id: int, producer_epoch: int, records: list[Record]) -> None:
+        """Appends records that count only if the producer's transaction is committed."""
+        self.batches.append(Batch(records, producer_id, producer_epoch))
+
+    def respond(self, ticket: Ticket, response: Any) -> None:
+        """Answers a call."""
+        self.responses.append((ticket, response))
+
+    def fail(self, ticket: Ticket, error: KafkaError) -> None:
+        """Answers a call with an error for the whole of it; the caller gives it the API's shape."""
+        self.responses.append((ticket, error))
+
+    def set_timer(self, key: TimerKey, deadline: int) -> None:
+        """Has `expire` called with `key` at `deadline`, in milliseconds since the Unix epoch."""
+        self.timers.append((key, deadline))
+
+    def cancel_timer(self, key: TimerKey) -> None:
+        """Forgets a timer, if there is one."""
+        self.timers.append((key, None))
+
+    def effect(self, effect: Any) -> None:
+        """Asks the server for something of another part of the node (transaction markers, a topic, …)."""
+        self.effects.append(effect)
+
+
+class Machine(Protocol):
+    """The state of one coordinator's partition."""
+
+    def replay(self, stored: Stored) -> None:
+        """Applies a record, of the past or just appended."""
+
+    def replay_transaction_end(self, producer_id: int, producer_epoch: int, committed: bool) -> None:
+        """Applies a control record: a transaction on this partition ends."""
+
+    def loaded(self, context: Context, out: Outputs) -> None:
+        """All records of the past are replayed: timers start."""
+
+    def handle(self, call: Call, context: Context, out: Outputs) -> None:
+        """Decides a call, whose response may come with a later event. KafkaError is an answer for the whole
+        call; nothing that was put out before it counts."""
+
+    def expire(self, key: TimerKey, context: Context, out: Outputs) -> None:
+        """A timer has come to its deadline; it is gone unless it is set again."""
+
+    def metadata_changed(self, context: Context, out: Outputs) -> None:
+        """The committed metadata is another now."""
