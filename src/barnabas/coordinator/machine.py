@@ -1,14 +1,16 @@
 """What a coordinator's state machine is given and what it gives back.
 
 A machine holds the state of one partition of `__consumer_offsets`, `__transaction_state` or
-`__share_group_state`. What is written to the partition changes only in `replay`: a decision puts records into
-its `Outputs`, they are appended, and only then replayed, by the same lines that replay them when the partition
-is loaded. What is never written (who waits for a response, when a session ends) a decision may change at once.
+`__share_group_state`. What is written to the partition changes only in `replay`: a decision puts records
+into its `Outputs`, they are appended, and only then replayed, by the same lines that replay them when the
+partition is loaded. What is never written (who waits for a response, when a session ends) a decision may
+change at once.
 
 Always true:
   a response leaves only when every record appended before it, its own included, is committed
-  when an append fails, none of its records is replayed; the partition is unloaded and loaded again, and whoever
-  waits is told that the coordinator is not available (an append that is too large fails its own call only)
+  when an append fails, none of its records is replayed; the partition is unloaded and loaded again, and
+  whoever waits is told that the coordinator is not available (an append that is too large fails its own
+  call only)
 """
 
 from __future__ import annotations
@@ -87,8 +89,8 @@ class Batch(NamedTuple):
 
 @dataclass(slots=True)
 class Outputs:
-    """What is to happen after an event, in this order: append, replay, timers, effects, and the responses when
-    everything is committed."""
+    """What is to happen after an event, in this order: append, replay, timers, effects, and the responses
+    when everything is committed."""
 
     batches: list[Batch] = field(default_factory=list)
     timers: list[tuple[TimerKey, int | None]] = field(default_factory=list)
