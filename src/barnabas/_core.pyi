@@ -198,7 +198,78 @@ class Fatal:
 
     reason: str
 
-Event = ColdRequest | Committed | ReplicaDirectory | DirectoryFailed | LogLine | Fatal
+@final
+class CoordinatorLeadership:
+    """This node begins or ends to lead a partition of `__consumer_offsets`, `__transaction_state` or
+    `__share_group_state`. Events of one partition come in the order in which things happened."""
+
+    topic: str
+    partition: int
+    leader_epoch: int
+    """The epoch in which this node leads from now on (again, when it grows); -1 when it leads no more."""
+
+@final
+class CoordinatorCommitted:
+    """The high watermark of such a partition has moved otherwise than by an append of this node's
+    coordinators, whose result says so. Several moves may be told as one."""
+
+    topic: str
+    partition: int
+    high_watermark: int
+
+@final
+class TransactionEnded:
+    """A control record was appended to a partition of `__consumer_offsets`. Comes before whoever asked for
+    the marker has its answer."""
+
+    topic: str
+    partition: int
+    offset: int
+    """Of the control record."""
+    producer_id: int
+    producer_epoch: int
+    committed: bool
+
+@final
+class TransactionCheck:
+    """A transactional Produce waits: are its partitions part of the producer's ongoing transaction? To be
+    answered with `transaction_checked`; without an answer it ends with its own time-out."""
+
+    id: int
+    transactional_id: str
+    producer_id: int
+    producer_epoch: int
+    partitions: list[tuple[str, int]]
+    """(topic, partition)"""
+    add: bool
+    """Transaction version 2: a partition that is not part of the transaction is added to it."""
+
+Event = (
+    ColdRequest
+    | Committed
+    | ReplicaDirectory
+    | DirectoryFailed
+    | LogLine
+    | Fatal
+    | CoordinatorLeadership
+    | CoordinatorCommitted
+    | TransactionEnded
+    | TransactionCheck
+)
+
+CoordinatorBatch = tuple[str, int, int, Sequence[tuple[bytes, bytes | None]], int, int, int, int]
+"""(topic, partition, leader epoch, records as (key, value), timestamp, producer id, producer epoch,
+verification guard); the last three are (-1, -1, 0) outside of transactions."""
+
+AppendResult = tuple[int, int, int, int]
+"""(error code, base offset, log end offset, high watermark); the offsets are -1 with an error."""
+
+CoordinatorRecord = tuple[int, int, int, int, bytes | None, bytes | None, int]
+"""(offset, timestamp, producer id, producer epoch, key, value, control): control is -1 for data, 0 for an
+abort marker, 1 for a commit marker; the producer id is -1 where the batch is not transactional."""
+
+TransactionMarker = tuple[int, int, bool, int, Sequence[tuple[str, int]]]
+"""(producer id, producer epoch, committed, transaction version, partitions as (topic, partition))"""
 
 def native_apis() -> list[int]:
     """API keys that are answered without Python."""
@@ -257,3 +328,53 @@ class Node:
     def alter_replica_log_dir(self, topic: str, partition: int, path: str) -> int:
         """Moves this node's replica of a partition to another directory; 0 or an error code."""
     def quorum(self) -> QuorumInfo: ...
+
+    # ---- coordinators: their partitions, as logs. An error code comes first; 0 is success. None of these
+    # waits for replication: the high watermark in a result, and CoordinatorCommitted later, tell of it.
+
+    def append_records(
+        self,
+        topic: str,
+        partition: int,
+        leader_epoch: int,
+        records: Sequence[tuple[bytes, bytes | None]],
+        timestamp: int,
+        producer_id: int = -1,
+        producer_epoch: int = -1,
+        verification_guard: int = 0,
+    ) -> AppendResult:
+        """Appends one batch as a coordinator that leads since `leader_epoch`.
+
+        With a producer id the batch is part of that producer's transaction (TxnOffsetCommit); if the
+        partition has no ongoing transaction of the producer, the guard of `begin_verification` is asked for,
+        and INVALID_TXN_STATE is the answer when it is not valid (any more).
+
+        NOT_LEADER_OR_FOLLOWER and its kin when the leadership is over, NOT_ENOUGH_REPLICAS below
+        `min.insync.replicas`, RECORD_LIST_TOO_LARGE or MESSAGE_TOO_LARGE when the batch is over the topic's
+        limits, KAFKA_STORAGE_ERROR when the disk fails; nothing is written with any of them.
+        """
+    def append_many(self, batches: Sequence[CoordinatorBatch]) -> list[AppendResult]:
+        """The same for all appends of one turn of the event loop, in order; each succeeds or fails alone."""
+    def read_records(
+        self, topic: str, partition: int, offset: int, bytes_max: int
+    ) -> tuple[int, int, list[CoordinatorRecord]]:
+        """(error code, next offset, records) from `offset` on, or from the log start where that is above it.
+
+        Reads whole batches, about `bytes_max` bytes and at least one batch, up to the log end offset, where
+        the next offset is the log end offset and no records come. Records of any codec are unpacked.
+        """
+    def begin_verification(
+        self, topic: str, partition: int, producer_id: int, producer_epoch: int
+    ) -> tuple[int, int]:
+        """(error code, verification guard) for an append in the producer's transaction (KIP-890).
+
+        Guard 0: the partition has an ongoing transaction of the producer, the append may go ahead. Any other:
+        the transaction coordinator is to be asked first, then the guard goes with the append. A marker that
+        arrives meanwhile makes the guard invalid, so that a late batch opens no transaction that never ends.
+        """
+    def write_markers(self, coordinator_epoch: int, markers: Sequence[TransactionMarker]) -> list[list[int]]:
+        """Ends transactions on partitions that this node leads, as WriteTxnMarkers does; an error code for
+        each partition of each marker. The markers are appended when it returns."""
+    def transaction_checked(self, check_id: int, errors: Sequence[int]) -> None:
+        """Answers a TransactionCheck with an error code for each of its partitions; the Produce goes on. A
+        check that is over already is ignored."""
