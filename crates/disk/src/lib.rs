@@ -102,6 +102,12 @@ pub trait File: Send + Sync + Debug {
     }
     /// Cuts or extends (with zeroes) to `length`.
     fn set_len(&self, length: u64) -> io::Result<()>;
+    /// Takes space on the volume for `length` bytes from `position` on, which are about to be written; the
+    /// length of the file stays. `set_len` gives back what was not used. Only a hint: where it can't be done,
+    /// writes take their space themselves.
+    fn reserve(&self, position: u64, length: u64) {
+        let _ = (position, length);
+    }
     /// Makes content and length durable.
     fn sync_data(&self) -> io::Result<()>;
     /// Descriptor for zero-copy sending (`sendfile`), where there is one.

@@ -165,6 +165,10 @@ impl File for OsFile {
         self.file.set_len(length)
     }
 
+    fn reserve(&self, position: u64, length: u64) {
+        platform::reserve(&self.file, position, length);
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         self.file.sync_data()
     }

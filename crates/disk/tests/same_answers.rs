@@ -59,6 +59,30 @@ fn files_are_opened_as_asked() {
 }
 
 #[test]
+fn space_taken_ahead_changes_no_byte_and_is_given_back() {
+    on_both(|disk, root| {
+        let path = root.join("f");
+        let file = disk.open(&path, Open::CreateNew).unwrap();
+        file.write_all_at(b"batch", 0).unwrap();
+        file.reserve(5, 1 << 20);
+        assert_eq!((file.len().unwrap(), disk.read(&path).unwrap()), (5, b"batch".to_vec()));
+        file.set_len(5).unwrap();
+        assert_eq!(disk.read(&path).unwrap(), b"batch");
+    });
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let scratch = Scratch::new();
+        let path = scratch.0.join("f");
+        let file = OsDisk::new().open(&path, Open::CreateNew).unwrap();
+        file.write_all_at(b"batch", 0).unwrap();
+        file.reserve(5, 1 << 20);
+        file.set_len(5).unwrap();
+        assert!(std::fs::metadata(&path).unwrap().blocks() * 512 <= 64 << 10);
+    }
+}
+
+#[test]
 fn a_removed_or_replaced_file_stays_readable_for_those_who_hold_it() {
     on_both(|disk, root| {
         let path = root.join("f");

@@ -90,8 +90,18 @@ impl Log {
         if !place.disk().exists(dir) {
             place.disk().create_dir_all(dir).at("create", dir)?;
         }
-        let topic_id = settle_topic_id(&place, topic_id)?;
+        let (topic_id, partition_metadata) = settle_topic_id(&place, topic_id)?;
         let found = LogFiles::put_in_order(&place)?;
+        let epochs = read_epochs(&place)?;
+        // Whether what a crash has left was ever synced, directory entries included, is not known.
+        let unknown = !options.clean_shutdown;
+        let unsynced = Unsynced {
+            leader_epochs: unknown,
+            partition_metadata: partition_metadata || unknown,
+            directory: found.segments.is_empty() || unknown,
+            parent: unknown,
+            ..Unsynced::default()
+        };
         let mut log = Log {
             topic: topic.into(),
             partition,
@@ -101,11 +111,11 @@ impl Log {
             log_end_offset: 0,
             high_watermark: 0,
             recovery_point: 0,
-            epochs: read_epochs(&place)?,
+            epochs: epochs.clone().unwrap_or_default(),
             producers: ProducerState::default(),
             producer_id_expiration_ms: options.producer_id_expiration_ms,
             snapshots: found.snapshots.clone(),
-            unsynced: Unsynced { directory: found.segments.is_empty(), ..Unsynced::default() },
+            unsynced,
             last_flush: now,
             deletions: Vec::new(),
             truncations: 0,
@@ -114,6 +124,9 @@ impl Log {
         };
         let mut recovery = Recovery::default();
         log.load_segments(&found, &options, now, progress, &mut recovery)?;
+        if epochs.is_none() {
+            log.rebuild_leader_epochs()?;
+        }
         log.settle(&options, now)?;
         Ok((log, recovery))
     }
@@ -269,6 +282,7 @@ impl Log {
             }
             self.log_end_offset = header.next_offset();
         };
+        segment.reclaim_reserved();
         if let Some(reason) = reason {
             let (path, size) = (segment.path(place), segment.size);
             log::warn!("{}: no batch at byte {size} ({reason}); cutting the log there", path.display());
@@ -277,6 +291,26 @@ impl Log {
         }
         segment.complete(place, false)?;
         Ok(length - segment.size)
+    }
+
+    /// Takes the leader epochs from the batches.
+    pub(crate) fn rebuild_leader_epochs(&mut self) -> Result<(), LogError> {
+        let mut epochs = LeaderEpochs::default();
+        for segment in &self.segments {
+            if segment.size == 0 {
+                continue;
+            }
+            let mut scan = segment.scan(&self.place, 0)?;
+            loop {
+                let position = scan.position();
+                let next = scan.next_header();
+                let next = next.map_err(|error| segment.scan_error(&self.place, position, error))?;
+                let Some((_, header)) = next else { break };
+                epochs.assign(header.partition_leader_epoch, header.base_offset);
+            }
+        }
+        self.epochs = epochs;
+        self.write_leader_epochs()
     }
 
     /// Writes the indexes of a segment anew from its batches.
@@ -290,9 +324,17 @@ impl Log {
             let position = scan.position();
             match scan.next_header().map_err(|error| segment.scan_error(place, position, error))? {
                 Some((_, header)) => segment.note(place, &Written::from(&header), interval)?,
-                None => return segment.complete(place, false),
+                None => break,
             }
         }
+        segment.complete(place, false)?;
+        // At once, for flushes look no further back than to the first segment that they find synced.
+        for file in [segment.offset_index.entries.file(place)?, segment.time_index.entries.file(place)?] {
+            file.sync_data().at("sync an index of", &place.dir)?;
+        }
+        place.disk().sync_dir(&place.dir).at("sync", &place.dir)?;
+        segment.index_changes_synced = segment.index_changes;
+        Ok(())
     }
 
     /// Makes the producers those of everything below the log's end: the newest snapshot, and the batches
@@ -387,27 +429,36 @@ impl Log {
     }
 }
 
-/// Reads `partition.metadata` and compares it with `expected`, or writes it.
-fn settle_topic_id(place: &Place, expected: TopicId) -> Result<TopicId, LogError> {
-    match checkpoints::read_topic_id(place.disk(), &place.dir)? {
-        Some(found) if expected.is_zero() || found == expected => Ok(found),
+/// Reads `partition.metadata` and compares it with `expected`, or writes it. Returns the id and whether the file
+/// was written.
+fn settle_topic_id(place: &Place, expected: TopicId) -> Result<(TopicId, bool), LogError> {
+    let found = match checkpoints::read_topic_id(place.disk(), &place.dir) {
+        // It is synced before any record counts as durable, so a torn one belongs to a log that was being made.
+        Err(error @ LogError::Corrupt { .. }) => {
+            log::warn!("{error}; the topic's id is taken from the metadata");
+            None
+        }
+        found => found?,
+    };
+    match found {
+        Some(found) if expected.is_zero() || found == expected => Ok((found, false)),
         Some(found) => Err(LogError::TopicId { path: place.dir.to_path_buf(), found, expected }),
-        None if expected.is_zero() => Ok(expected),
+        None if expected.is_zero() => Ok((expected, false)),
         None => {
             let text = checkpoints::format_topic_id(expected);
             place.replace_unsynced(&place.dir.join(PARTITION_METADATA), text.as_bytes())?;
-            Ok(expected)
+            Ok((expected, true))
         }
     }
 }
 
-/// Reads the leader epochs; a damaged file counts as none, for the batches themselves say their epochs.
-fn read_epochs(place: &Place) -> Result<LeaderEpochs, LogError> {
+/// Reads the leader epochs; None when the file is damaged: the batches themselves say their epochs.
+fn read_epochs(place: &Place) -> Result<Option<LeaderEpochs>, LogError> {
     match checkpoints::read_epochs(place.disk(), &place.dir.join(LEADER_EPOCHS)) {
         Err(error @ LogError::Corrupt { .. }) => {
             log::warn!("{error}; the leader epochs are taken from the batches");
-            Ok(LeaderEpochs::default())
+            Ok(None)
         }
-        epochs => epochs,
+        epochs => epochs.map(Some),
     }
 }

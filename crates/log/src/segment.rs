@@ -19,6 +19,11 @@ use crate::offset_index::OffsetIndex;
 use crate::place::{Place, LOG};
 use crate::time_index::{MaxTimestamp, TimeIndex};
 
+/// Space is taken ahead of appends once a segment is larger than this: a log of few records takes none.
+const RESERVE_FROM_BYTES: u64 = 4 << 20;
+/// Space taken at a time: as much as the segment holds, up to this.
+const RESERVE_BYTES_MAX: u64 = 64 << 20;
+
 /// One segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -29,10 +34,15 @@ pub(crate) struct Segment {
     pub(crate) created: Millis,
     /// Whether the files are as `complete` leaves them.
     pub(crate) is_complete: bool,
+    /// Counts changes of the indexes; how many of them are on disk.
+    pub(crate) index_changes: u64,
+    pub(crate) index_changes_synced: u64,
     file: LazyFile,
     pub(crate) offset_index: OffsetIndex,
     pub(crate) time_index: TimeIndex,
     bytes_since_index_entry: u64,
+    /// Where the space ends that was taken ahead; 0 when none was, or none is left.
+    reserved: u64,
     /// Largest timestamp of the first batch, which the age of the segment counts from.
     first_timestamp: OnceLock<Millis>,
     max_timestamp: OnceLock<MaxTimestamp>,
@@ -60,13 +70,33 @@ impl Segment {
             size,
             created: now,
             is_complete: false,
+            index_changes: 0,
+            index_changes_synced: 0,
             file: LazyFile::new(),
             offset_index: OffsetIndex::existing(base_offset),
             time_index: TimeIndex::existing(base_offset),
             bytes_since_index_entry: 0,
+            reserved: 0,
             first_timestamp: OnceLock::new(),
             max_timestamp: OnceLock::new(),
         }
+    }
+
+    /// The node was killed: there may be space behind the end that was taken ahead.
+    pub(crate) fn reclaim_reserved(&mut self) {
+        self.reserved = self.size + 1;
+    }
+
+    /// Takes space ahead of appends. The file system then places a long run of blocks in one step, instead of
+    /// some for each append, which costs a third of the time of an append and more of its CPU.
+    fn reserve(&mut self, file: &dyn File, bytes: u64) {
+        let end = self.size + bytes;
+        if end <= self.reserved.max(RESERVE_FROM_BYTES) {
+            return;
+        }
+        let ahead = self.size.clamp(RESERVE_FROM_BYTES, RESERVE_BYTES_MAX);
+        file.reserve(end, ahead);
+        self.reserved = end + ahead;
     }
 
     /// Creates an empty segment. Its index files appear with their first entries.
@@ -161,6 +191,7 @@ impl Segment {
         // Asked for first, so that nothing can fail once the bytes are there.
         self.max_timestamp(place)?;
         self.time_index.last(place)?;
+        self.reserve(&*file, parts.iter().map(|part| part.len() as u64).sum());
         if let Err(source) = file.write_vectored_at(parts, self.size) {
             // What was written of it lies behind `size`, so it is not served; a disk that refuses to cut it
             // off too leaves that to recovery.
@@ -189,6 +220,7 @@ impl Segment {
         index_interval_bytes: u64,
     ) -> Result<(), LogError> {
         self.is_complete = false;
+        self.index_changes += 1;
         let mut max = self.max_timestamp(place)?;
         if batch.max_timestamp > max.timestamp {
             max = MaxTimestamp { timestamp: batch.max_timestamp, offset: batch.last_offset };
@@ -284,10 +316,12 @@ impl Segment {
     /// The segment is complete: the time index gets its last entry, files their true length.
     pub(crate) fn complete(&mut self, place: &Place, preallocated: bool) -> Result<(), LogError> {
         let max = self.max_timestamp(place)?;
+        self.index_changes += 1;
         self.time_index.maybe_push(place, max)?;
         self.offset_index.entries.trim(place)?;
         self.time_index.entries.trim(place)?;
-        if preallocated {
+        if preallocated || self.reserved > 0 {
+            self.reserved = 0;
             self.file(place)?.set_len(self.size).at("cut", &self.path(place))?;
         }
         self.is_complete = true;
@@ -312,7 +346,9 @@ impl Segment {
     pub(crate) fn cut(&mut self, place: &Place, position: u64, now: Millis) -> Result<(), LogError> {
         self.file(place)?.set_len(position).at("cut", &self.path(place))?;
         self.size = position;
+        self.reserved = 0;
         self.is_complete = false;
+        self.index_changes += 1;
         self.bytes_since_index_entry = 0;
         self.max_timestamp = OnceLock::new();
         if position == 0 {
@@ -345,6 +381,7 @@ impl Segment {
         self.time_index.entries.reset(place)?;
         self.size = 0;
         self.is_complete = false;
+        self.index_changes += 1;
         self.bytes_since_index_entry = 0;
         self.first_timestamp = OnceLock::new();
         self.max_timestamp = OnceLock::from(MaxTimestamp { timestamp: -1, offset: self.base_offset });

@@ -1,4 +1,4 @@
-//! What only Linux has: vectored positional writes, locks that belong to the open file.
+//! What only Linux has: vectored positional writes, space taken ahead, locks that belong to the open file.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -38,6 +38,14 @@ pub(super) fn write_vectored_at(file: &File, parts: &[IoSlice<'_>], mut position
         }
     }
     Ok(())
+}
+
+/// Takes blocks for bytes that are about to be written, without a change of the file's length.
+pub(super) fn reserve(file: &File, position: u64, length: u64) {
+    let (Ok(position), Ok(length)) = (i64::try_from(position), i64::try_from(length)) else { return };
+    // SAFETY: the descriptor is open; fallocate takes no memory. File systems without it refuse, and a full disk
+    // shows with the write itself.
+    unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, position, length) };
 }
 
 /// Takes an exclusive lock that ends when the file is closed. It belongs to the open file and not to the

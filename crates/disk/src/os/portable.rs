@@ -14,6 +14,9 @@ pub(super) fn write_vectored_at(file: &File, parts: &[IoSlice<'_>], mut position
     Ok(())
 }
 
+/// There is no portable way.
+pub(super) fn reserve(_file: &File, _position: u64, _length: u64) {}
+
 /// Takes an exclusive lock that ends when the file is closed.
 pub(super) fn lock_exclusive(file: &File) -> io::Result<()> {
     // SAFETY: the descriptor is open; flock takes no memory.
