@@ -235,6 +235,9 @@ impl Content {
     }
 
     fn write(&mut self, mut data: &[u8], mut position: usize) {
+        if data.is_empty() {
+            return; // As in an operating system, no bytes behind the end do not move it.
+        }
         self.extend_to(position);
         while position < self.length && !data.is_empty() {
             let chunk = &mut self.chunks[position / CHUNK_BYTES][position % CHUNK_BYTES..];

@@ -59,6 +59,16 @@ fn files_are_opened_as_asked() {
 }
 
 #[test]
+fn no_bytes_behind_the_end_do_not_move_it() {
+    on_both(|disk, root| {
+        let file = disk.open(&root.join("f"), Open::CreateNew).unwrap();
+        file.write_all_at(b"", 7).unwrap();
+        file.write_vectored_at(&[IoSlice::new(b"")], 7).unwrap();
+        assert_eq!(file.len().unwrap(), 0);
+    });
+}
+
+#[test]
 fn space_taken_ahead_changes_no_byte_and_is_given_back() {
     on_both(|disk, root| {
         let path = root.join("f");
