@@ -2,15 +2,19 @@
 
 A machine holds the state of one partition of `__consumer_offsets`, `__transaction_state` or
 `__share_group_state`. What is written to the partition changes only in `replay`: a decision puts records
-into its `Outputs`, they are appended, and only then replayed, by the same lines that replay them when the
+into its `Outputs`, and they are replayed before the next event, by the same lines that replay them when the
 partition is loaded. What is never written (who waits for a response, when a session ends) a decision may
 change at once.
 
+Records of many events are appended together, once for each turn of the event loop. Until then, and until
+they are committed, only the machine knows of them.
+
 Always true:
-  a response leaves only when every record appended before it, its own included, is committed
-  when an append fails, none of its records is replayed; the partition is unloaded and loaded again, and
-  whoever waits is told that the coordinator is not available (an append that is too large fails its own
-  call only)
+  a response leaves only when every record put out before it, its own included, is committed
+  when an append fails, the machine is thrown away and the partition loaded again; whoever waits is told that
+  the coordinator is not available
+  a batch that the log would refuse by itself (too large; a transaction that is over) is not replayed, and
+  fails the calls that its event would have answered, nobody else's
 """
 
 from __future__ import annotations
@@ -40,9 +44,11 @@ class Record(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A record as it lies in the partition."""
+    """A record as it lies in the partition. Key and value of a record just put out are the very objects
+    that were put out."""
 
     offset: int
+    """Later records have larger ones; of a record just put out, the offset that it will most likely have."""
     timestamp: int
     """Milliseconds since the Unix epoch."""
     producer_id: int
@@ -87,15 +93,21 @@ class Batch(NamedTuple):
     producer_epoch: int = -1
 
 
+Refused = Callable[["KafkaError", "Context", "Outputs"], None]
+"""Called when a batch is refused: with the error that the event's calls get, and a place for new outputs."""
+
+
 @dataclass(slots=True)
 class Outputs:
-    """What is to happen after an event, in this order: append, replay, timers, effects, and the responses
+    """What is to happen after an event, in this order: replay, timers, append, and effects and responses
     when everything is committed."""
 
     batches: list[Batch] = field(default_factory=list)
     timers: list[tuple[TimerKey, int | None]] = field(default_factory=list)
     effects: list[Any] = field(default_factory=list)
     responses: list[tuple[Ticket, Any]] = field(default_factory=list)
+    refused: Refused | None = None
+    """What undoes the decision when a batch of it is refused; None when there is nothing to undo."""
 
     def append(self, *records: Record) -> None:
         """Appends to the partition, in one batch with what else this event appends."""
@@ -113,11 +125,14 @@ class Outputs:
         self.responses.append((ticket, response))
 
     def fail(self, ticket: Ticket, error: KafkaError) -> None:
-        """Answers a call with an error for the whole of it; the caller gives it the API's shape."""
+        """Answers a call with an error for the whole of it; the handler gives it the API's shape."""
         self.responses.append((ticket, error))
 
     def set_timer(self, key: TimerKey, deadline: int) -> None:
-        """Has `expire` called with `key` at `deadline`, in milliseconds since the Unix epoch."""
+        """Has `expire` called with `key` at `deadline`, in milliseconds since the Unix epoch.
+
+        What counts is how far that is from now: the clock may be set meanwhile, so `expire` need not ask
+        whether it is time."""
         self.timers.append((key, deadline))
 
     def cancel_timer(self, key: TimerKey) -> None:
@@ -125,7 +140,8 @@ class Outputs:
         self.timers.append((key, None))
 
     def effect(self, effect: Any) -> None:
-        """Asks the server for something of another part of the node (transaction markers, a topic, …)."""
+        """Asks the server for something of another part of the node (transaction markers, a topic, …), once
+        everything put out so far is committed. `barnabas.server.coordinators` finds by its type who does it."""
         self.effects.append(effect)
 
 
@@ -133,7 +149,7 @@ class Machine(Protocol):
     """The state of one coordinator's partition."""
 
     def replay(self, stored: Stored) -> None:
-        """Applies a record, of the past or just appended."""
+        """Applies a record, of the past or just put out."""
 
     def replay_transaction_end(self, producer_id: int, producer_epoch: int, committed: bool) -> None:
         """Applies a control record: a transaction on this partition ends."""
@@ -142,8 +158,8 @@ class Machine(Protocol):
         """All records of the past are replayed: timers start."""
 
     def handle(self, call: Call, context: Context, out: Outputs) -> None:
-        """Decides a call, whose response may come with a later event. KafkaError is an answer for the whole
-        call; nothing that was put out before it counts."""
+        """Decides a call, whose response may come with a later event. A KafkaError that it raises is the
+        answer to the whole call; nothing that was put out before it counts."""
 
     def expire(self, key: TimerKey, context: Context, out: Outputs) -> None:
         """A timer has come to its deadline; it is gone unless it is set again."""

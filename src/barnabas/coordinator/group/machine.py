@@ -1,0 +1,65 @@
+"""The machine of one partition of `__consumer_offsets`: gives each call, record and timer to its part.
+
+`PARTS` is the list of parts; a new kind of group is one line there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from barnabas.coordinator.group.admin import AdminPart
+from barnabas.coordinator.group.classic.part import ClassicPart
+from barnabas.coordinator.group.kind import Groups, Part
+from barnabas.coordinator.group.offset_part import OffsetPart
+from barnabas.coordinator.group.offsets import Offsets
+
+if TYPE_CHECKING:
+    from barnabas.coordinator.group.kind import Handle, Replay
+    from barnabas.coordinator.machine import Call, Context, Outputs, Stored, TimerKey
+    from barnabas.protocol.message import Message
+
+PARTS: tuple[type[Part], ...] = (OffsetPart, ClassicPart, AdminPart)
+"""In the order in which they are loaded."""
+
+
+class GroupMachine:
+    """The groups whose ids fall into one partition, and what they have committed."""
+
+    def __init__(self, parts: tuple[type[Part], ...] = PARTS) -> None:
+        self.groups = Groups(Offsets())
+        self.parts: dict[str, Part] = {part.name: part(self.groups) for part in parts}
+        self._calls: dict[type[Any], Handle] = {}
+        self._replays: dict[type[Message], Replay] = {}
+        for part in self.parts.values():
+            self._calls.update(part.calls())
+            self._replays.update(part.replays())
+
+    def replay(self, stored: Stored) -> None:
+        """Applies a record; one that no part knows means nothing here, as in Kafka."""
+        replay = self._replays.get(type(stored.key))
+        if replay is not None:
+            replay(stored)
+
+    def replay_transaction_end(self, producer_id: int, producer_epoch: int, committed: bool) -> None:
+        """Applies a control record: a transaction on this partition ends."""
+        for part in self.parts.values():
+            part.replay_transaction_end(producer_id, producer_epoch, committed)
+
+    def loaded(self, context: Context, out: Outputs) -> None:
+        """All records of the past are replayed: timers start."""
+        for part in self.parts.values():
+            part.loaded(context, out)
+
+    def handle(self, call: Call, context: Context, out: Outputs) -> None:
+        """Decides a call."""
+        self._calls[type(call.request)](call, context, out)
+
+    def expire(self, key: TimerKey, context: Context, out: Outputs) -> None:
+        """A timer has come to its deadline."""
+        assert isinstance(key, tuple)
+        self.parts[key[0]].expire(key, context, out)
+
+    def metadata_changed(self, context: Context, out: Outputs) -> None:
+        """The committed metadata is another now."""
+        for part in self.parts.values():
+            part.metadata_changed(context, out)
