@@ -22,6 +22,7 @@ from barnabas.errors import GroupIdNotFound, InconsistentGroupProtocol, UnknownM
 from barnabas.protocol.generated.join_group_request import JoinGroupRequest
 
 if TYPE_CHECKING:
+    from barnabas._core import Uuid
     from barnabas.coordinator.group.offsets import CommittedOffset, Offsets
     from barnabas.coordinator.machine import Call, Context, Outputs, Record, Stored
     from barnabas.protocol.message import Message
@@ -32,6 +33,12 @@ Handle = Callable[["Call", "Context", "Outputs"], None]
 """Decides a call; may raise KafkaError as the answer to the whole of it."""
 
 Replay = Callable[["Stored"], None]
+
+ValidatePartition = Callable[[str, "Uuid", int], None]
+"""Judges an offset commit to one partition, by topic, topic id (zero when nobody knows it) and index.
+
+StaleMemberEpoch becomes IllegalGeneration in a transaction, and a topic without an id is refused so too
+(Kafka 4.3.1 on the wire)."""
 
 
 class GroupKind(Enum):
@@ -82,8 +89,10 @@ class Group(ABC):
     # ---- committed offsets
 
     @abstractmethod
-    def validate_commit(self, author: CommitAuthor) -> None:
-        """Raises the KafkaError with which the author's offset commit is refused."""
+    def validate_commit(self, author: CommitAuthor) -> ValidatePartition | None:
+        """Raises the KafkaError with which the author's offset commit is refused. What it returns is asked
+        about each partition that is then written, and raises what refuses the whole commit; None when every
+        partition may be committed."""
 
     def validate_fetch(self, member_id: str | None, member_epoch: int) -> None:  # noqa: B027
         """Raises the KafkaError with which an offset fetch is refused."""
@@ -115,7 +124,7 @@ class Group(ABC):
 
     # ---- calls of the classic protocol to a group of another kind
 
-    def handle_classic(self, call: Call, context: Context, out: Outputs) -> None:
+    def handle_classic(self, call: Call, context: Context, out: Outputs) -> None:  # noqa: ARG002
         """JoinGroup, SyncGroup, Heartbeat and LeaveGroup when the group is not a classic one. An empty group
         of another kind never sees JoinGroup: a classic group takes its place."""
         if isinstance(call.request, JoinGroupRequest):
@@ -181,7 +190,7 @@ class Part:
     def loaded(self, context: Context, out: Outputs) -> None:
         """All records of the past are replayed: timers start."""
 
-    def expire(self, key: tuple[Any, ...], context: Context, out: Outputs) -> None:
+    def expire(self, key: tuple[Any, ...], context: Context, out: Outputs) -> None:  # noqa: ARG002
         """One of the part's timers has come to its deadline."""
         raise AssertionError(f"{self.name} has no timer {key}")
 
