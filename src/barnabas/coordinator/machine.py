@@ -141,7 +141,8 @@ class Outputs:
 
     def effect(self, effect: Any) -> None:
         """Asks the server for something of another part of the node (transaction markers, a topic, …), once
-        everything put out so far is committed. `barnabas.server.coordinators` finds by its type who does it."""
+        everything put out so far is committed. `barnabas.server.coordinators` finds who does it by
+        its type."""
         self.effects.append(effect)
 
 
