@@ -31,6 +31,7 @@ class FakeLog:
 
     def __init__(self) -> None:
         self.records: list[StoredBytes] = []
+        self.end = 0
         self.high_watermark = 0
         self.commits_at_once = True
         """Whether what is appended is committed; else `commit` does it."""
@@ -44,7 +45,8 @@ class FakeLog:
     def _append(self, batch: EncodedBatch) -> Appended:
         if self.error_code:
             return Appended(self.error_code, -1, -1, -1)
-        base = len(self.records)
+        base = self.end
+        self.end += len(batch.records)
         for offset, (key, value) in enumerate(batch.records, base):
             self.records.append(
                 StoredBytes(
@@ -53,21 +55,22 @@ class FakeLog:
             )
         self.batches += 1
         if self.commits_at_once:
-            self.high_watermark = len(self.records)
-        return Appended(0, base, len(self.records), self.high_watermark)
+            self.high_watermark = self.end
+        return Appended(0, base, self.end, self.high_watermark)
 
     def end_transaction(self, producer_id: int, producer_epoch: int, *, committed: bool) -> int:
         """Appends a control record; its offset."""
-        offset = len(self.records)
+        offset = self.end
+        self.end += 1
         self.records.append(
             StoredBytes(offset, NOW, producer_id, producer_epoch, b"", b"", control=int(committed))
         )
         if self.commits_at_once:
-            self.high_watermark = len(self.records)
+            self.high_watermark = self.end
         return offset
 
     def compact(self) -> None:
-        """Keeps of each key the last record, and no tombstone; offsets stay. Open transactions count as closed."""
+        """Keeps of each key the last record, and no tombstone; transactions stay as they are."""
         last = {record.key: record.offset for record in self.records if record.control < 0}
         self.records = [
             record
@@ -153,8 +156,7 @@ class CoordinatorSim:
             perform=lambda _, effect: self.effects.append(effect),
         )
         rows = [tuple(record) for record in self.log.records]
-        end = self.log.records[-1].offset + 1 if rows else 0
-        self.shard.load(decoded(self.topic, rows), end)
+        self.shard.load(decoded(self.topic, rows), self.log.end)
         self.shard.serve(self.context(), self.now)
         self.end_turn()
 
@@ -200,7 +202,7 @@ class CoordinatorSim:
 
     def commit(self) -> None:
         """All that is appended is committed."""
-        self.log.high_watermark = len(self.log.records)
+        self.log.high_watermark = self.log.end
         self.shard.committed(self.log.high_watermark)
 
     @contextmanager

@@ -1,7 +1,7 @@
-"""One partition of a coordinator: its machine, timers, records on their way, and responses that wait for them.
+"""One partition of a coordinator: its machine, timers, records on their way, and responses that wait.
 
-The life of a shard: loading, serving, closed. The server feeds it events and appends what `take_batches` gives
-once for each turn of its loop; no event waits for anything.
+The life of a shard: loading, serving, closed. The server feeds it events and appends what `take_batches`
+gives, once for each turn of its loop; no event waits for anything.
 
 Always true:
   records leave in the order in which they were put out, and those of one event in one batch
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from barnabas.coordinator.machine import Batch, Context, Outputs, Stored
 from barnabas.coordinator.records import decode_record, encode_record
 from barnabas.coordinator.timers import Timers
-from barnabas.errors import CoordinatorLoadInProgress, KafkaError, NotCoordinator, RecordTooLarge
+from barnabas.errors import CoordinatorLoadInProgress, KafkaError, NotCoordinator, MessageTooLarge
 from barnabas.protocol import ErrorCode
 
 if TYPE_CHECKING:
@@ -286,13 +286,13 @@ class Shard:
         """Encodes batches, writes them if they are transactional, and replays them. KafkaError when one of
         them is refused: then none is replayed."""
         encoded = [self._encode(batch, now) for batch in batches]
-        for batch in encoded:
-            if batch.producer_id >= 0:
-                self._write_now(batch)
+        for one in encoded:
+            if one.producer_id >= 0:
+                self._write_now(one)
                 if self.phase is not Phase.SERVING:
                     return
             else:
-                self._put_later(batch)
+                self._put_later(one)
         for batch in batches:
             for record in batch.records:
                 stored = Stored(
@@ -307,7 +307,9 @@ class Shard:
         for key, value in records:
             size += len(key) + RECORD_OVERHEAD_MAX + (len(value) if value is not None else 0)
         if size > self.batch_bytes_max:
-            raise RecordTooLarge(f"A batch of {size} bytes is over max.message.bytes={self.batch_bytes_max}.")
+            raise MessageTooLarge(
+                f"A batch of {size} bytes is over max.message.bytes={self.batch_bytes_max}."
+            )
         return EncodedBatch(records, size, now, batch.producer_id, batch.producer_epoch)
 
     def _put_later(self, batch: EncodedBatch) -> None:
