@@ -1,0 +1,114 @@
+"""The transactional ids of one partition, and what is never written about them.
+
+Always true:
+  `by_id` changes only in `replay`
+  every transaction whose outcome is decided has its markers in `markers`, from the decision on
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from barnabas.coordinator.transaction.state import (
+    NO_EPOCH,
+    TopicPartition,
+    Transaction,
+    TransactionState,
+    replayed,
+)
+from barnabas.errors import InvalidProducerIdMapping
+from barnabas.protocol.generated.transaction_log_key import TransactionLogKey
+from barnabas.protocol.generated.transaction_log_value import TransactionLogValue
+
+if TYPE_CHECKING:
+    from barnabas._core import MetadataImage
+    from barnabas.coordinator.machine import Context, Outputs, Stored
+
+TIMEOUTS = "timeouts"
+"""Timer: transactions over their timeout are looked for."""
+EXPIRY = "expiry"
+"""Timer: transactional ids that have expired are looked for."""
+MARKERS = "markers"
+"""Timer: markers that could not be written are tried again."""
+
+VERSION_FEATURE = "transaction.version"
+
+
+@dataclass(slots=True)
+class PendingMarkers:
+    """Markers of one transaction on their way."""
+
+    prepared_at: int
+    left: set[TopicPartition] = field(default_factory=set)
+    """Partitions that have no marker yet."""
+    waiting: set[TopicPartition] = field(default_factory=set)
+    """Those of them that are to be tried again; nothing is under way to them."""
+
+
+class Transactions:
+    """The transactional ids of one partition of `__transaction_state`."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Transaction] = {}
+        self.ongoing: set[str] = set()
+        self.markers: dict[str, PendingMarkers] = {}
+        self.connections: dict[str, int] = {}
+        """Number of the latest connection that a producer has used in its transactions."""
+        self.timers: set[str] = set()
+        """Timers that are set."""
+        self._asked_last_epochs: dict[str, int] = {}
+        self._version_image: MetadataImage | None = None
+        self._version = 0
+
+    def get(self, transactional_id: str) -> Transaction:
+        """Raises InvalidProducerIdMapping when the id is not known."""
+        found = self.by_id.get(transactional_id)
+        if found is None:
+            raise InvalidProducerIdMapping()
+        return found
+
+    def write(self, transaction: Transaction, context: Context, out: Outputs) -> None:
+        """Has the transaction become true."""
+        if transaction.state is TransactionState.EMPTY:
+            self._asked_last_epochs[transaction.transactional_id] = transaction.last_producer_epoch
+        out.append(transaction.record(min(self.version(context), 1)))
+
+    def version(self, context: Context) -> int:
+        """The finalized transaction.version."""
+        if context.image is not self._version_image:
+            self._version_image = context.image
+            self._version = context.image.features().get(VERSION_FEATURE, 0)
+        return self._version
+
+    def start_timer(self, key: str, after_ms: int, context: Context, out: Outputs) -> None:
+        """Starts a timer that is not running."""
+        if key not in self.timers:
+            self.timers.add(key)
+            out.set_timer(key, context.now + after_ms)
+
+    def replay(self, stored: Stored) -> None:
+        """Applies a record."""
+        key, value = stored.key, stored.value
+        assert isinstance(key, TransactionLogKey)
+        transactional_id = key.transactional_id
+        if value is None:
+            self._forget(transactional_id)
+            return
+        assert isinstance(value, TransactionLogValue)
+        before = self.by_id.get(transactional_id)
+        asked = self._asked_last_epochs.pop(transactional_id, NO_EPOCH)
+        now_true = self.by_id[transactional_id] = replayed(before, transactional_id, value, asked)
+        if now_true.state is TransactionState.ONGOING:
+            self.ongoing.add(transactional_id)
+        else:
+            self.ongoing.discard(transactional_id)
+        if now_true.is_at_rest:
+            self.markers.pop(transactional_id, None)
+
+    def _forget(self, transactional_id: str) -> None:
+        self.by_id.pop(transactional_id, None)
+        self.ongoing.discard(transactional_id)
+        self.markers.pop(transactional_id, None)
+        self.connections.pop(transactional_id, None)
+        self._asked_last_epochs.pop(transactional_id, None)

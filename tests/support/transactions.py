@@ -1,0 +1,144 @@
+"""The transaction coordinator on a virtual clock, with partitions that take its markers.
+
+sim = TransactionSim()
+producer = sim.init("t")
+sim.add("t", producer, ("orders", 0))
+sim.end("t", producer, commit=True)
+assert sim.markers["orders", 0] == [(producer, True)]
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from barnabas.config.resolve import BrokerConfigs
+from barnabas.coordinator.records import TRANSACTIONS
+from barnabas.coordinator.transaction.machine import TransactionMachine
+from barnabas.coordinator.transaction.requests import (
+    AddPartitions,
+    DescribeTransaction,
+    EndTransaction,
+    InitProducerId,
+    MarkersWritten,
+    ProducerIdAndEpoch,
+    VerifyPartitions,
+    WriteMarkers,
+)
+from barnabas.coordinator.transaction.settings import TransactionSettings
+from barnabas.coordinator.transaction.state import TopicPartition, Transaction
+from barnabas.errors import CoordinatorLoadInProgress
+from barnabas.protocol import ErrorCode
+from tests.support.cluster import Cluster
+from tests.support.coordinator import CoordinatorSim, Reply
+
+TOPIC = "orders"
+PARTITIONS = 4
+TIMEOUT_MS = 60_000
+
+
+class TransactionSim(CoordinatorSim):
+    """One partition of `__transaction_state`, and the partitions of one topic."""
+
+    def __init__(self, *, transaction_version: int = 2, configs: dict[str, str] | None = None) -> None:
+        cluster = Cluster(1, settings=configs, levels={"transaction.version": transaction_version})
+        cluster.create(TOPIC, PARTITIONS)
+        self.markers: dict[TopicPartition, list[tuple[ProducerIdAndEpoch, bool]]] = defaultdict(list)
+        """What each partition has been told, in order."""
+        self.marker_errors: dict[TopicPartition, int] = {}
+        """With which partitions refuse markers."""
+        self.holds_markers = False
+        """Whether markers stay on their way until `write_markers`."""
+        self.producer_ids_left = 1_000_000
+        self._next_producer_id = 1000
+        super().__init__(TransactionMachine, TRANSACTIONS, cluster=cluster, configs=self._settings)
+
+    def _settings(self, configs: BrokerConfigs) -> TransactionSettings:
+        return TransactionSettings.of(configs, self._new_producer_id)
+
+    def _new_producer_id(self) -> int:
+        if not self.producer_ids_left:
+            raise CoordinatorLoadInProgress()
+        self.producer_ids_left -= 1
+        self._next_producer_id += 1
+        return self._next_producer_id
+
+    # ---- markers
+
+    def end_turn(self) -> None:
+        super().end_turn()
+        if not self.holds_markers:
+            self.write_markers()
+
+    def write_markers(self) -> None:
+        """Writes the markers that are on their way."""
+        while self.effects:
+            effect: WriteMarkers = self.effects.pop(0)
+            codes = tuple(self._write(effect, partition) for partition in effect.partitions)
+            self.call(MarkersWritten(effect, codes))
+
+    def _write(self, effect: WriteMarkers, partition: TopicPartition) -> int:
+        code = self.marker_errors.get(partition, ErrorCode.NONE)
+        if not code:
+            self.markers[partition].append((effect.producer, effect.commit))
+        return int(code)
+
+    # ---- calls
+
+    def init(
+        self,
+        transactional_id: str,
+        expected: ProducerIdAndEpoch | None = None,
+        *,
+        timeout_ms: int = TIMEOUT_MS,
+    ) -> ProducerIdAndEpoch:
+        """InitProducerId, which must succeed."""
+        response: Any = self.ask_init(transactional_id, expected, timeout_ms=timeout_ms).response
+        assert isinstance(response, ProducerIdAndEpoch)
+        return response
+
+    def ask_init(
+        self,
+        transactional_id: str,
+        expected: ProducerIdAndEpoch | None = None,
+        *,
+        timeout_ms: int = TIMEOUT_MS,
+    ) -> Reply:
+        return self.call(InitProducerId(transactional_id, timeout_ms, expected))
+
+    def add(
+        self,
+        transactional_id: str,
+        producer: ProducerIdAndEpoch,
+        *partitions: TopicPartition,
+        version: int = 2,
+        connection: int = 0,
+    ) -> Reply:
+        return self.call(
+            AddPartitions(transactional_id, producer, frozenset(partitions), version, connection)
+        )
+
+    def verify(
+        self, transactional_id: str, producer: ProducerIdAndEpoch, *partitions: TopicPartition
+    ) -> Reply:
+        return self.call(VerifyPartitions(transactional_id, producer, frozenset(partitions)))
+
+    def end(
+        self,
+        transactional_id: str,
+        producer: ProducerIdAndEpoch,
+        *,
+        commit: bool,
+        version: int = 2,
+        connection: int = 0,
+    ) -> Reply:
+        return self.call(EndTransaction(transactional_id, producer, commit, version, connection))
+
+    def describe(self, transactional_id: str) -> Transaction:
+        response: Any = self.call(DescribeTransaction(transactional_id)).response
+        assert isinstance(response, Transaction)
+        return response
+
+    def known(self) -> dict[str, Transaction]:
+        """All transactional ids as the machine has them."""
+        return dict(self.machine.transactions.by_id)
