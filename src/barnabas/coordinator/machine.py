@@ -91,6 +91,10 @@ class Batch(NamedTuple):
     producer_id: int = -1
     """Of the transaction that they are part of; -1 for none."""
     producer_epoch: int = -1
+    verification_guard: int = 0
+    """Of the transaction coordinator's word that the transaction is open (KIP-890); 0 for none."""
+    divisible: bool = False
+    """Whether the records may be appended in several batches after all."""
 
 
 Refused = Callable[["KafkaError", "Context", "Outputs"], None]
@@ -111,14 +115,22 @@ class Outputs:
 
     def append(self, *records: Record) -> None:
         """Appends to the partition, in one batch with what else this event appends."""
-        if self.batches and self.batches[-1].producer_id < 0:
-            self.batches[-1].records.extend(records)
+        last = self.batches[-1] if self.batches else None
+        if last is not None and last.producer_id < 0 and not last.divisible:
+            last.records.extend(records)
         elif records:
             self.batches.append(Batch(list(records)))
 
-    def append_transactional(self, producer_id: int, producer_epoch: int, records: list[Record]) -> None:
+    def append_each(self, records: list[Record]) -> None:
+        """Appends records that need not stay together: a long clean-up, for instance."""
+        if records:
+            self.batches.append(Batch(records, divisible=True))
+
+    def append_transactional(
+        self, producer_id: int, producer_epoch: int, records: list[Record], verification_guard: int = 0
+    ) -> None:
         """Appends records that count only if the producer's transaction is committed."""
-        self.batches.append(Batch(records, producer_id, producer_epoch))
+        self.batches.append(Batch(records, producer_id, producer_epoch, verification_guard))
 
     def respond(self, ticket: Ticket, response: Any) -> None:
         """Answers a call."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from barnabas.coordinator.machine import Batch, Context, Outputs, Stored
 from barnabas.coordinator.records import decode_record, encode_record
 from barnabas.coordinator.timers import Timers
-from barnabas.errors import CoordinatorLoadInProgress, KafkaError, NotCoordinator, MessageTooLarge
+from barnabas.errors import CoordinatorLoadInProgress, KafkaError, MessageTooLarge, NotCoordinator
 from barnabas.protocol import ErrorCode
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class EncodedBatch:
     timestamp: int
     producer_id: int = -1
     producer_epoch: int = -1
+    verification_guard: int = 0
 
 
 class Phase(Enum):
@@ -285,7 +286,7 @@ class Shard:
     def _put(self, batches: Sequence[Batch], now: int) -> None:
         """Encodes batches, writes them if they are transactional, and replays them. KafkaError when one of
         them is refused: then none is replayed."""
-        encoded = [self._encode(batch, now) for batch in batches]
+        encoded = [one for batch in batches for one in self._encode(batch, now)]
         for one in encoded:
             if one.producer_id >= 0:
                 self._write_now(one)
@@ -301,16 +302,25 @@ class Shard:
                 self.next_offset += 1
                 self.machine.replay(stored)
 
-    def _encode(self, batch: Batch, now: int) -> EncodedBatch:
-        records = [encode_record(record) for record in batch.records]
-        size = BATCH_OVERHEAD
-        for key, value in records:
-            size += len(key) + RECORD_OVERHEAD_MAX + (len(value) if value is not None else 0)
-        if size > self.batch_bytes_max:
-            raise MessageTooLarge(
-                f"A batch of {size} bytes is over max.message.bytes={self.batch_bytes_max}."
-            )
-        return EncodedBatch(records, size, now, batch.producer_id, batch.producer_epoch)
+    def _encode(self, batch: Batch, now: int) -> list[EncodedBatch]:
+        """The batch as bytes; in several batches where it may be divided and has to be."""
+        whole: list[EncodedBatch] = []
+        current: EncodedBatch | None = None
+        for record in batch.records:
+            key, value = encoded = encode_record(record)
+            size = len(key) + RECORD_OVERHEAD_MAX + (len(value) if value is not None else 0)
+            if current is None or (batch.divisible and current.size + size > self.batch_bytes_max):
+                current = EncodedBatch(
+                    [], BATCH_OVERHEAD, now, batch.producer_id, batch.producer_epoch, batch.verification_guard
+                )
+                whole.append(current)
+            current.records.append(encoded)
+            current.size += size
+            if current.size > self.batch_bytes_max:
+                raise MessageTooLarge(
+                    f"A batch of {current.size} bytes is over max.message.bytes={self.batch_bytes_max}."
+                )
+        return whole
 
     def _put_later(self, batch: EncodedBatch) -> None:
         """To be written at the end of the turn, in one batch with others if there is room."""

@@ -48,6 +48,8 @@ class Offsets:
         """By the producer whose transaction is open."""
         self._open: dict[str, set[int]] = {}
         """Producers with open transactions by group."""
+        self._topics: dict[str, int] = {}
+        """In how many places each topic is found."""
 
     # ---- what is asked
 
@@ -82,9 +84,17 @@ class Offsets:
         """Whether offsets of the group wait for the end of a transaction."""
         return bool(self._open.get(group_id))
 
-    def groups(self) -> Iterable[str]:
-        """Ids of all groups that have committed something."""
-        return self._committed.keys()
+    def pending_offsets(self, group_id: str) -> Partitions:
+        """What open transactions would commit for a group."""
+        found: Partitions = {}
+        for producer in self._open.get(group_id, ()):
+            for topic, partitions in self._pending[producer].get(group_id, {}).items():
+                found.setdefault(topic, {}).update(partitions)
+        return found
+
+    def topics(self) -> Iterable[str]:
+        """Names of all topics for which something is committed, or would be."""
+        return tuple(self._topics)
 
     # ---- replay
 
@@ -115,9 +125,10 @@ class Offsets:
         """Makes a transaction's offsets count, or drops them."""
         for group_id, topics in self._pending.pop(producer_id, {}).items():
             self._close(group_id, producer_id)
-            if not committed:
-                continue
             for topic, partitions in topics.items():
+                self._forget_topic(topic)
+                if not committed:
+                    continue
                 for partition, offset in partitions.items():
                     before = self.find(group_id, topic, partition)
                     if before is None or offset.record_offset > before.record_offset:
@@ -138,14 +149,22 @@ class Offsets:
         if not producers:
             del self._open[group_id]
 
-    @staticmethod
     def _put(
-        groups: dict[str, Partitions], group_id: str, topic: str, partition: int, offset: CommittedOffset
+        self,
+        groups: dict[str, Partitions],
+        group_id: str,
+        topic: str,
+        partition: int,
+        offset: CommittedOffset,
     ) -> None:
-        groups.setdefault(group_id, {}).setdefault(topic, {})[partition] = offset
+        topics = groups.setdefault(group_id, {})
+        partitions = topics.get(topic)
+        if partitions is None:
+            partitions = topics[topic] = {}
+            self._topics[topic] = self._topics.get(topic, 0) + 1
+        partitions[partition] = offset
 
-    @staticmethod
-    def _remove(groups: dict[str, Partitions], group_id: str, topic: str, partition: int) -> None:
+    def _remove(self, groups: dict[str, Partitions], group_id: str, topic: str, partition: int) -> None:
         """Removes an entry and what it leaves empty."""
         topics = groups.get(group_id)
         partitions = topics.get(topic) if topics else None
@@ -154,5 +173,11 @@ class Offsets:
         partitions.pop(partition, None)
         if not partitions:
             del topics[topic]
+            self._forget_topic(topic)
         if not topics:
             del groups[group_id]
+
+    def _forget_topic(self, topic: str) -> None:
+        self._topics[topic] -= 1
+        if not self._topics[topic]:
+            del self._topics[topic]
