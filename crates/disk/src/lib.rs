@@ -10,6 +10,7 @@
 mod memory;
 mod open_files;
 mod os;
+pub mod sim;
 
 pub use memory::MemoryDisk;
 pub use open_files::{LazyFile, OpenFiles};

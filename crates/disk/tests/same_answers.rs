@@ -1,4 +1,4 @@
-//! The operating system's disk and the one in memory answer alike.
+//! The operating system's disk, the one in memory and the simulated one answer alike.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
+use barnabas_disk::sim::SimDisk;
 use barnabas_disk::{Disk, File, FileSlice, MemoryDisk, Open, OsDisk};
 use proptest::prelude::*;
 
@@ -29,13 +30,14 @@ impl Drop for Scratch {
     }
 }
 
-fn disks(scratch: &Scratch) -> [Arc<dyn Disk>; 2] {
-    let memory = MemoryDisk::new();
+fn disks(scratch: &Scratch) -> [Arc<dyn Disk>; 3] {
+    let (memory, sim) = (MemoryDisk::new(), SimDisk::new(0));
     memory.create_dir_all(&scratch.0).unwrap();
-    [Arc::new(OsDisk::new()), Arc::new(memory)]
+    sim.create_dir_all(&scratch.0).unwrap();
+    [Arc::new(OsDisk::new()), Arc::new(memory), Arc::new(sim)]
 }
 
-fn on_both(test: impl Fn(&dyn Disk, &Path)) {
+fn on_all(test: impl Fn(&dyn Disk, &Path)) {
     let scratch = Scratch::new();
     for disk in disks(&scratch) {
         test(&*disk, &scratch.0);
@@ -44,7 +46,7 @@ fn on_both(test: impl Fn(&dyn Disk, &Path)) {
 
 #[test]
 fn files_are_opened_as_asked() {
-    on_both(|disk, root| {
+    on_all(|disk, root| {
         let path = root.join("f");
         let kind = |how| disk.open(&path, how).map(|_| ()).map_err(|error| error.kind());
         assert_eq!(kind(Open::Read), Err(ErrorKind::NotFound));
@@ -60,7 +62,7 @@ fn files_are_opened_as_asked() {
 
 #[test]
 fn no_bytes_behind_the_end_do_not_move_it() {
-    on_both(|disk, root| {
+    on_all(|disk, root| {
         let file = disk.open(&root.join("f"), Open::CreateNew).unwrap();
         file.write_all_at(b"", 7).unwrap();
         file.write_vectored_at(&[IoSlice::new(b"")], 7).unwrap();
@@ -70,7 +72,7 @@ fn no_bytes_behind_the_end_do_not_move_it() {
 
 #[test]
 fn space_taken_ahead_changes_no_byte_and_is_given_back() {
-    on_both(|disk, root| {
+    on_all(|disk, root| {
         let path = root.join("f");
         let file = disk.open(&path, Open::CreateNew).unwrap();
         file.write_all_at(b"batch", 0).unwrap();
@@ -94,7 +96,7 @@ fn space_taken_ahead_changes_no_byte_and_is_given_back() {
 
 #[test]
 fn a_removed_or_replaced_file_stays_readable_for_those_who_hold_it() {
-    on_both(|disk, root| {
+    on_all(|disk, root| {
         let path = root.join("f");
         let file = disk.open(&path, Open::Create).unwrap();
         file.write_all_at(b"hello", 0).unwrap();
@@ -109,7 +111,7 @@ fn a_removed_or_replaced_file_stays_readable_for_those_who_hold_it() {
 
 #[test]
 fn directories_are_listed_renamed_and_removed_with_their_content() {
-    on_both(|disk, root| {
+    on_all(|disk, root| {
         disk.create_dir_all(&root.join("a/b")).unwrap();
         disk.create_dir_all(&root.join("a/b")).unwrap();
         let file = disk.open(&root.join("a/b/f"), Open::Create).unwrap();
@@ -132,7 +134,7 @@ fn directories_are_listed_renamed_and_removed_with_their_content() {
 
 #[test]
 fn a_lock_has_one_holder() {
-    on_both(|disk, root| {
+    on_all(|disk, root| {
         let path = root.join(".lock");
         let held = disk.lock(&path).unwrap();
         assert_eq!(disk.lock(&path).unwrap_err().kind(), ErrorKind::WouldBlock);
@@ -198,13 +200,17 @@ proptest! {
     fn files_hold_the_same_bytes(changes in prop::collection::vec(change(), 1..12)) {
         let scratch = Scratch::new();
         let path = scratch.0.join("f");
-        let [os, memory] = disks(&scratch).map(|disk| disk.open(&path, Open::Create).unwrap());
+        let [os, memory, sim] = disks(&scratch).map(|disk| disk.open(&path, Open::Create).unwrap());
         for (index, change) in changes.iter().enumerate() {
             let fill = index as u8 + 1;
-            prop_assert!(apply(&*os, change, fill) == apply(&*memory, change, fill), "{change:?}");
+            let expected = apply(&*os, change, fill);
+            prop_assert!(expected == apply(&*memory, change, fill), "{change:?}");
+            prop_assert!(expected == apply(&*sim, change, fill), "simulated: {change:?}");
             prop_assert_eq!(os.len().unwrap(), memory.len().unwrap());
+            prop_assert_eq!(os.len().unwrap(), sim.len().unwrap());
         }
         let whole = Change::Read { position: 0, length: os.len().unwrap() as usize };
         prop_assert!(apply(&*os, &whole, 0) == apply(&*memory, &whole, 0));
+        prop_assert!(apply(&*os, &whole, 0) == apply(&*sim, &whole, 0));
     }
 }
