@@ -1,62 +1,78 @@
-"""barnabas and Apache Kafka under the same load, alternated: `python -m bench`."""
+"""Measures barnabas and Apache Kafka side by side: `python -m bench`, or `make bench`."""
 
 import argparse
-import datetime
-import json
-import statistics
+import os
+import platform
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from bench.load import Figures, measure
+from barnabas import _core
+from bench import load
+from bench.brokers import java_version
+from bench.cases import ALL, QUICK, Case, Effort
 from bench.report import table
-from tests.support.oracle import ApacheKafka
-from tests.support.server import BarnabasUp
-
-RESULTS = Path(__file__).parent / "results"
-
-
-def barnabas(directory: Path) -> BarnabasUp:
-    return BarnabasUp(directory)
-
-
-def apache(directory: Path) -> ApacheKafka:
-    kafka = ApacheKafka(directory, jvm=("-Xms1G", "-Xmx1G", "-XX:+UseG1GC"))
-    kafka.format()
-    return kafka
-
-
-BROKERS: dict[str, Callable[[Path], BarnabasUp | ApacheKafka]] = {"kafka": apache, "barnabas": barnabas}
-
-
-def round_of(name: str, mib: int) -> Figures:
-    with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as parent:
-        return measure(BROKERS[name](Path(parent) / name), mib)
+from bench.rows import ROWS, Row, chosen
+from bench.run import Run, say
+from bench.store import Store
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--mib", type=int, default=512, help="MiB produced and read back in each round")
-    options = parser.parse_args()
-    rounds: dict[str, list[Figures]] = {name: [] for name in BROKERS}
-    for number in range(options.rounds):
-        order = list(BROKERS) if number % 2 == 0 else list(reversed(BROKERS))
-        for name in order:
-            print(f"round {number + 1} of {options.rounds}: {name}", file=sys.stderr, flush=True)
-            rounds[name].append(round_of(name, options.mib))
-    medians = {
-        name: {figure: statistics.median(one[figure] for one in figures) for figure in figures[0]}
-        for name, figures in rounds.items()
-    }
-    RESULTS.mkdir(exist_ok=True)
-    date = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    (RESULTS / f"{date}.json").write_text(json.dumps({"rounds": rounds, "medians": medians}, indent=1) + "\n")
-    text = table(medians, options.rounds, date)
-    (RESULTS / "latest.md").write_text(text)
+    options = _options()
+    if options.list:
+        for row in ROWS:
+            print(f"{row.name:28} {row.title}")
+        return 0
+    if not (options.quick or _core.RELEASE):
+        say("barnabas is built without optimization: `maturin develop --release` does better, as make bench")
+        return 2
+    rows = chosen(options.only)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=options.dir) as parent:
+        directory = Path(parent)
+        # What a quick run finds says nothing, so that it goes with its directory.
+        store = Store(directory / "results") if options.quick else Store()
+        if options.fresh:
+            store.forget()
+        done = store.kept()
+        if done:
+            say(f"going on with an interrupted run: {len(done)} measurements are there (--fresh drops them)")
+        effort = QUICK if options.quick else Effort()
+        run = Run(load.build(), directory, effort, options.rounds, done, store.keep)
+        machine = _machine()
+        measurements = store.finish(run.cases(_cases(rows)), machine)
+        text = table(measurements, machine)
+        (store.directory / "latest.md").write_text(text)
     print(text)
     return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="ROW", help="rows whose names begin so; --list names all"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each case  [default: 3]")
+    parser.add_argument(
+        "--quick", action="store_true", help="only see that everything works; nothing is stored"
+    )
+    parser.add_argument("--fresh", action="store_true", help="drop what an interrupted run has measured")
+    parser.add_argument("--dir", help="parent of the brokers' directories: on the disk that counts")
+    parser.add_argument("--list", action="store_true", help="name the rows")
+    return parser.parse_args()
+
+
+def _cases(rows: list[Row]) -> list[Case]:
+    wanted = {row.case for row in rows}
+    return [case for case in ALL.values() if case.name in wanted]
+
+
+def _machine() -> dict[str, str]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    return {
+        "machine": f"{os.cpu_count()} processors, {memory:.0f} GiB, {platform.system()} {platform.release()}",
+        "Java": java_version(),
+        "Python": platform.python_version(),
+    }
 
 
 if __name__ == "__main__":

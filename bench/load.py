@@ -1,120 +1,62 @@
-"""One round: a broker is started, loaded through librdkafka, and looked at from outside."""
+"""The load generator in `bench/load`, run as a process of its own."""
 
-import statistics
-import time
+import json
+import os
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
-
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
 
 Figures = dict[str, float]
 
-TOPIC = "bench"
-VALUE = bytes(range(256)) * 4
-MIB = 1 << 20
-ROUND_TRIPS = 500
-SECONDS_MAX = 300
+ROOT = Path(__file__).resolve().parents[1]
+SECONDS_MAX = 600
 
 
-class Server(Protocol):
-    """Something that can be started, found and stopped."""
-
-    bootstrap: str
-
-    def start(self) -> object: ...
-    def stop(self) -> object: ...
-    @property
-    def pid(self) -> int: ...
+class LoadFailed(Exception):
+    """A run of the load generator gave no figures."""
 
 
-def measure(server: Server, mib: int) -> Figures:
-    """All figures of one broker on an empty directory."""
-    begun = time.perf_counter()
-    server.start()
+@dataclass(frozen=True)
+class Load:
+    """The generator's binary."""
+
+    binary: Path
+
+    def run(self, command: str, bootstrap: str, topic: str, **arguments: object) -> Figures:
+        """Runs a command to its end; what it found."""
+        with self.begin(command, bootstrap=bootstrap, topic=topic, **arguments) as process:
+            return finish(process)
+
+    def begin(self, command: str, **arguments: object) -> "subprocess.Popen[str]":
+        """Starts a command. Arguments are those of `barnabas-load`, with '_' for '-'."""
+        options = [
+            text for name, value in arguments.items() for text in (f"--{name.replace('_', '-')}", str(value))
+        ]
+        return subprocess.Popen(
+            [self.binary, command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+
+def finish(process: "subprocess.Popen[str]") -> Figures:
+    """Waits for a command that was started; what it found."""
     try:
-        _one_record(server.bootstrap)
-        figures: Figures = {"start": time.perf_counter() - begun, "memory idle": _memory(server.pid)}
-        admin = AdminClient({"bootstrap.servers": server.bootstrap})
-        admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(SECONDS_MAX)
-        cpu = _cpu(server.pid)
-        figures["produce"] = mib / _produce(server.bootstrap, mib)
-        figures["produce CPU"] = (_cpu(server.pid) - cpu) * 1024 / mib
-        figures["consume"] = mib / _consume(server.bootstrap, mib)
-        figures["round trip"] = _round_trip(server.bootstrap)
-        figures["memory loaded"] = _memory(server.pid)
-        return figures
-    finally:
-        server.stop()
+        said, complaint = process.communicate(timeout=SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise LoadFailed(f"no end after {SECONDS_MAX} s") from None
+    if process.returncode:
+        raise LoadFailed(complaint.strip().splitlines()[0] if complaint.strip() else "no figures")
+    figures: Figures = json.loads(said)
+    return figures
 
 
-def _one_record(bootstrap: str) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 0})
-    producer.produce("first", b"x")
-    assert producer.flush(SECONDS_MAX) == 0
-
-
-def _produce(bootstrap: str, mib: int) -> float:
-    producer = Producer(
-        {
-            "bootstrap.servers": bootstrap,
-            "acks": "all",
-            "linger.ms": 5,
-            "batch.size": 256 << 10,
-            "batch.num.messages": 1000,
-            "queue.buffering.max.messages": 100_000,
-        }
+def build() -> Load:
+    """The generator: as BARNABAS_LOAD names it, or built from the sources."""
+    if given := os.environ.get("BARNABAS_LOAD"):
+        return Load(Path(given))
+    subprocess.run(
+        ["cargo", "build", "--release", "--quiet", "--package", "barnabas-load"], cwd=ROOT, check=True
     )
-    begun = time.perf_counter()
-    for _ in range(mib * MIB // len(VALUE)):
-        while True:
-            try:
-                producer.produce(TOPIC, VALUE)
-                break
-            except BufferError:
-                producer.poll(0.05)
-        producer.poll(0)
-    assert producer.flush(SECONDS_MAX) == 0
-    return time.perf_counter() - begun
-
-
-def _consume(bootstrap: str, mib: int) -> float:
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "unused",
-            "enable.auto.commit": False,
-            "check.crcs": False,
-        }
-    )
-    consumer.assign([TopicPartition(TOPIC, 0, OFFSET_BEGINNING)])
-    wanted, found = mib * MIB // len(VALUE), 0
-    begun = time.perf_counter()
-    while found < wanted:
-        messages = consumer.consume(min(10_000, wanted - found), SECONDS_MAX)
-        assert messages, "nothing to read"
-        found += len(messages)
-    elapsed = time.perf_counter() - begun
-    consumer.close()
-    return elapsed
-
-
-def _round_trip(bootstrap: str) -> float:
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 0})
-    times = []
-    for _ in range(ROUND_TRIPS):
-        begun = time.perf_counter()
-        producer.produce(TOPIC, b"x" * 100)
-        assert producer.flush(SECONDS_MAX) == 0
-        times.append((time.perf_counter() - begun) * 1000)
-    return statistics.median(times)
-
-
-def _memory(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
-
-
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+    return Load(ROOT / target / "release" / "barnabas-load")

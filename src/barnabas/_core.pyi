@@ -271,6 +271,9 @@ abort marker, 1 for a commit marker; the producer id is -1 where the batch is no
 TransactionMarker = tuple[int, int, bool, int, Sequence[tuple[str, int]]]
 """(producer id, producer epoch, committed, transaction version, partitions as (topic, partition))"""
 
+RELEASE: bool
+"""Whether this half was built with optimization: figures of any other build say nothing."""
+
 def native_apis() -> list[int]:
     """API keys that are answered without Python."""
 

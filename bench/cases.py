@@ -1,0 +1,271 @@
+"""What is measured: each case takes one broker and gives its figures.
+
+A case that is `alone` gets a stopped broker on an empty directory and is the only one on the machine; all
+others share brokers that are up, and warm, from the first such case to the last.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench import groups
+from bench.brokers import BARNABAS, KAFKA, MEMORY, Broker
+from bench.load import Figures, LoadFailed
+
+GIB_OF_MIB = 1024
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is done in one measurement."""
+
+    mib: int = 1024
+    latency_seconds: float = 20
+    latency_warm_up: float = 5
+    request_seconds: float = 4
+    transaction_seconds: float = 8
+    idle_seconds: float = 15
+    settle_seconds: float = 3
+    topics: int = 100
+    more_topics: int = 10
+    members: int = 50
+
+
+QUICK = Effort(
+    mib=32,
+    latency_seconds=2,
+    latency_warm_up=0.5,
+    request_seconds=0.5,
+    transaction_seconds=0.5,
+    idle_seconds=1,
+    settle_seconds=0.5,
+    topics=5,
+    more_topics=1,
+    members=5,
+)
+"""Enough to see that everything works; the figures say nothing."""
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    measure: Callable[[Broker, Effort], Figures]
+    brokers: tuple[str, ...] = (KAFKA, BARNABAS)
+    alone: bool = False
+
+
+# ---- brokers that are up
+
+
+def warm_up(broker: Broker, effort: Effort) -> None:
+    """What a broker has done for a while runs at its own speed: a virtual machine compiles as it goes."""
+    topic = broker.topic()
+    broker.load.run("produce", broker.bootstrap, topic, mib=effort.mib // 4, batch_bytes=65536)
+    broker.load.run("consume", broker.bootstrap, topic)
+    for kind in ("metadata", "produce"):
+        asked = {"kind": kind, "connections": 8, "depth": 4, "seconds": effort.request_seconds}
+        broker.load.run("requests", broker.bootstrap, topic, **asked)
+    broker.delete(topic)
+
+
+def produce(*, brokers: tuple[str, ...] = (KAFKA, BARNABAS), name: str, **arguments: object) -> Case:
+    def measure(broker: Broker, effort: Effort) -> Figures:
+        topic, cpu = broker.topic(), broker.cpu_seconds()
+        figures = broker.load.run("produce", broker.bootstrap, topic, mib=effort.mib, **arguments)
+        figures["cpu_s_per_gib"] = (broker.cpu_seconds() - cpu) * GIB_OF_MIB / figures["mib"]
+        broker.delete(topic)
+        return figures
+
+    return Case(name, measure, brokers)
+
+
+def consume(broker: Broker, effort: Effort) -> Figures:
+    topic = broker.topic()
+    # Batches as a Java producer makes them.
+    broker.load.run("produce", broker.bootstrap, topic, mib=effort.mib, acks=1, batch_bytes=65536)
+    cpu = broker.cpu_seconds()
+    figures = broker.load.run("consume", broker.bootstrap, topic, loops=2)
+    figures["cpu_s_per_gib"] = (broker.cpu_seconds() - cpu) * GIB_OF_MIB / figures["mib"]
+    broker.delete(topic)
+    return figures
+
+
+def latency(rate: int, *, busy: bool) -> Case:
+    def measure(broker: Broker, effort: Effort) -> Figures:
+        topic = broker.topic()
+        seconds = effort.latency_seconds + effort.latency_warm_up
+        neighbour = None
+        if busy:
+            file = broker.directory.parent / "neighbour"
+            neighbour = broker.load.begin("neighbour", file=file, seconds=seconds + 60)
+        try:
+            figures = broker.load.run(
+                "latency",
+                broker.bootstrap,
+                topic,
+                rate=rate,
+                seconds=effort.latency_seconds,
+                warm_up=effort.latency_warm_up,
+            )
+        finally:
+            if neighbour:
+                neighbour.kill()
+                neighbour.communicate()
+                file.unlink()
+        broker.delete(topic)
+        return figures
+
+    return Case(f"latency-{rate}-{'busy' if busy else 'quiet'}", measure)
+
+
+def requests(kind: str, connections: int, depth: int) -> Case:
+    def measure(broker: Broker, effort: Effort) -> Figures:
+        topic = broker.topic(6)
+        figures = broker.load.run(
+            "requests",
+            broker.bootstrap,
+            topic,
+            kind=kind,
+            connections=connections,
+            depth=depth,
+            seconds=effort.request_seconds,
+        )
+        broker.delete(topic)
+        return figures
+
+    return Case(f"{kind}-{connections}x{depth}", measure)
+
+
+def fsync(broker: Broker, effort: Effort) -> Figures:
+    """Small produces of 1,000 connections, with durability `fsync` and without."""
+    figures: Figures = {}
+    for name, configs in (("fsync", {"barnabas.durability": "fsync"}), ("page_cache", {})):
+        topic = broker.topic(6, **configs)
+        found = broker.load.run(
+            "requests",
+            broker.bootstrap,
+            topic,
+            kind="produce",
+            connections=1000,
+            depth=1,
+            seconds=effort.request_seconds,
+        )
+        figures |= {f"{name}_{figure}": value for figure, value in found.items()}
+        broker.delete(topic)
+    return figures
+
+
+def transactions(producers: int, records: int) -> Case:
+    def measure(broker: Broker, effort: Effort) -> Figures:
+        topic = broker.topic()
+        seconds = effort.transaction_seconds
+        figures = broker.load.run(
+            "transactions", broker.bootstrap, topic, producers=producers, records=records, seconds=seconds
+        )
+        broker.delete(topic)
+        return figures
+
+    return Case(f"transactions-{producers}x{records}", measure)
+
+
+def group(protocol: str) -> Case:
+    def measure(broker: Broker, effort: Effort) -> Figures:
+        topic = broker.topic(2 * effort.members)
+        figures = groups.measure(broker.bootstrap, topic, effort.members, 2 * effort.members, protocol)
+        broker.delete(topic)
+        return figures
+
+    return Case(f"group-{protocol}", measure)
+
+
+# ---- brokers that are started for the case
+
+
+def lifecycle(broker: Broker, effort: Effort) -> Figures:
+    """From nothing to the first record, idle, loaded, stopped, back again."""
+    format_s = broker.format()
+    start_s = broker.start()
+    time.sleep(effort.idle_seconds)
+    figures = {
+        "format_s": format_s,
+        "start_s": start_s,
+        "first_record_s": format_s + start_s,
+        "idle_mib": broker.memory_mib(),
+        "idle_cpu_percent": broker.idle_percent(effort.idle_seconds),
+    }
+    topic = broker.topic(6)
+    broker.load.run("produce", broker.bootstrap, topic, mib=effort.mib, batch_bytes=65536)
+    broker.load.run("consume", broker.bootstrap, topic)
+    figures["loaded_mib"] = broker.memory_mib()
+    figures["stop_s"] = broker.stop()
+    figures["restart_s"] = broker.start(create=False)
+    broker.stop()
+    return figures
+
+
+def crash(broker: Broker, effort: Effort) -> Figures:
+    """kill -9 right after a gigabyte was written; everything acknowledged must be there."""
+    broker.format()
+    broker.start()
+    topic = broker.topic()
+    written = broker.load.run("produce", broker.bootstrap, topic, mib=effort.mib, batch_bytes=65536)
+    broker.kill()
+    figures = {"recovery_s": broker.start(create=False)}
+    found = broker.load.run("consume", broker.bootstrap, topic, check=1)
+    if found["records"] < written["records"] or found["damaged"]:
+        lost = written["records"] - found["records"]
+        raise LoadFailed(f"{lost:.0f} records lost, {found['damaged']:.0f} batches damaged")
+    broker.stop()
+    return figures
+
+
+def many_partitions(broker: Broker, effort: Effort) -> Figures:
+    """100 topics of 100 partitions until all have leaders, and idle with 11,000 partitions."""
+    broker.format()
+    broker.start()
+    cpu, begun = broker.cpu_seconds(), time.monotonic()
+    names = [f"many-{number}" for number in range(effort.topics)]
+    for start in range(0, len(names), 10):
+        broker.create(names[start : start + 10], 100)
+    while not _all_led(broker, names):
+        time.sleep(0.1)
+    figures = {"create_s": time.monotonic() - begun, "create_cpu_s": broker.cpu_seconds() - cpu}
+    broker.create([f"more-{number}" for number in range(effort.more_topics)], 100)
+    time.sleep(effort.idle_seconds)
+    figures["idle_cpu_percent"] = broker.idle_percent(effort.idle_seconds)
+    figures["idle_mib"] = broker.memory_mib()
+    broker.stop()
+    return figures
+
+
+def _all_led(broker: Broker, names: list[str]) -> bool:
+    topics = broker.admin().list_topics(timeout=60).topics
+    return all(
+        name in topics
+        and len(topics[name].partitions) == 100
+        and all(one.leader >= 0 for one in topics[name].partitions.values())
+        for name in names
+    )
+
+
+ALL = {
+    case.name: case
+    for case in (
+        Case("lifecycle", lifecycle, alone=True),
+        Case("crash", crash, alone=True),
+        Case("many-partitions", many_partitions, alone=True),
+        produce(name="produce-1k", brokers=(KAFKA, BARNABAS, MEMORY)),
+        produce(name="produce-lz4", record_bytes=100, compression="lz4", payload="orders", seconds=8),
+        produce(name="produce-zstd", record_bytes=100, compression="zstd", payload="orders", seconds=8),
+        produce(name="produce-16k", batch_bytes=16384, seconds=8),
+        Case("consume", consume),
+        *(requests("produce", connections, depth) for connections in (1, 100) for depth in (1, 16)),
+        *(requests("metadata", connections, 16) for connections in (1, 100)),
+        Case("fsync", fsync, (BARNABAS,)),
+        *(latency(rate, busy=busy) for busy in (False, True) for rate in (1000, 10000)),
+        *(transactions(producers, records) for producers in (1, 8) for records in (1, 100)),
+        *(group(protocol) for protocol in ("classic", "consumer")),
+        *(requests(kind, 100, 1) for kind in ("offset-commit", "heartbeat")),
+    )
+}
+"""In the order in which they run: brokers that are up follow those that are started for one case."""

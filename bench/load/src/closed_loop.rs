@@ -1,0 +1,192 @@
+//! Many connections on one thread, each with so many requests in flight: as soon as one is answered the next goes.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::error::LoadError;
+use crate::figures::Figures;
+
+/// Seconds that the last responses may take.
+const PATIENCE_SECONDS: u64 = 60;
+const EVENTS_PER_TURN: usize = 1024;
+const READ_BYTES: usize = 1 << 18;
+/// Longest wait for an event, after which the clock is looked at.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// When a run ends, and how many requests are in flight on each connection meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) seconds: f64,
+    pub(crate) requests: u64,
+    pub(crate) depth: usize,
+}
+
+/// What became of the requests.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    pub(crate) seconds: f64,
+    pub(crate) requests: u64,
+    /// How often each frame was answered.
+    pub(crate) of_frame: Vec<u64>,
+    microseconds: Vec<u32>,
+    errors: u64,
+    first_error: i16,
+}
+
+impl Answers {
+    /// Rate and latency; an error when any request was refused.
+    pub(crate) fn figures(self, api: &'static str) -> Result<Figures, LoadError> {
+        if self.errors > 0 {
+            return Err(LoadError::Refused { api, code: self.first_error });
+        }
+        let mut figures = Figures::default();
+        figures.add("seconds", self.seconds);
+        figures.add("requests_per_s", self.requests as f64 / self.seconds);
+        figures.add_quantiles("request", self.microseconds);
+        Ok(figures)
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    /// The frames it sends in turn.
+    frames: Vec<usize>,
+    next: usize,
+    /// The frame on its way, and how much of it is sent.
+    sending: Option<(usize, usize)>,
+    in_flight: VecDeque<(Instant, usize)>,
+    received: Vec<u8>,
+}
+
+struct Loop<'a, F> {
+    frames: &'a [Vec<u8>],
+    error_of: F,
+    limits: Limits,
+    sent: u64,
+    stopping: bool,
+    answers: Answers,
+    buffer: Vec<u8>,
+}
+
+/// Sends each connection's frames (indices into `frames`) over and over until a limit is reached and all is
+/// answered. `error_of` reads a response without its correlation id.
+pub(crate) fn run<F>(
+    address: &str,
+    connections: Vec<Vec<usize>>,
+    frames: &[Vec<u8>],
+    limits: Limits,
+    error_of: F,
+) -> Result<Answers, LoadError>
+where
+    F: Fn(&[u8]) -> Result<i16, LoadError>,
+{
+    let mut poll = Poll::new()?;
+    let mut open = Vec::with_capacity(connections.len());
+    for (index, frames) in connections.into_iter().enumerate() {
+        let stream = std::net::TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream);
+        poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
+        let (in_flight, received) = (VecDeque::new(), Vec::new());
+        open.push(Connection { stream, frames, next: index, sending: None, in_flight, received });
+    }
+    let answers = Answers { of_frame: vec![0; frames.len()], ..Answers::default() };
+    let buffer = vec![0; READ_BYTES];
+    let mut turn = Loop { frames, error_of, limits, sent: 0, stopping: false, answers, buffer };
+    let begun = Instant::now();
+    let mut events = Events::with_capacity(EVENTS_PER_TURN);
+    loop {
+        match poll.poll(&mut events, Some(WAIT)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => result?,
+        }
+        let elapsed = begun.elapsed();
+        turn.stopping |= elapsed.as_secs_f64() > limits.seconds || turn.sent >= limits.requests;
+        for event in &events {
+            let connection = &mut open[event.token().0];
+            if event.is_readable() || event.is_read_closed() {
+                turn.receive(connection)?;
+            }
+            turn.send(connection)?;
+        }
+        if turn.stopping && open.iter().all(|one| one.in_flight.is_empty()) {
+            turn.answers.seconds = begun.elapsed().as_secs_f64();
+            return Ok(turn.answers);
+        }
+        if elapsed.as_secs_f64() > limits.seconds + PATIENCE_SECONDS as f64 {
+            return Err(LoadError::Silent(PATIENCE_SECONDS));
+        }
+    }
+}
+
+impl<F: Fn(&[u8]) -> Result<i16, LoadError>> Loop<'_, F> {
+    fn receive(&mut self, connection: &mut Connection) -> Result<(), LoadError> {
+        loop {
+            match connection.stream.read(&mut self.buffer) {
+                Ok(0) => return Err(LoadError::Closed),
+                Ok(count) => {
+                    connection.received.extend_from_slice(&self.buffer[..count]);
+                    self.take_answers(connection)?;
+                    // Less than asked for: the socket is empty, and says so when that changes.
+                    if count < self.buffer.len() {
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn take_answers(&mut self, connection: &mut Connection) -> Result<(), LoadError> {
+        let mut start = 0;
+        while let Some(length) = connection.received[start..].first_chunk::<4>() {
+            let end = start + 4 + u32::from_be_bytes(*length) as usize;
+            let Some(response) = connection.received.get(start + 8..end) else { break };
+            let Some((asked, frame)) = connection.in_flight.pop_front() else {
+                return Err(LoadError::Closed);
+            };
+            let code = (self.error_of)(response)?;
+            if code != 0 {
+                self.answers.errors += 1;
+                self.answers.first_error = code;
+            }
+            self.answers.microseconds.push(asked.elapsed().as_micros() as u32);
+            self.answers.requests += 1;
+            self.answers.of_frame[frame] += 1;
+            start = end;
+        }
+        connection.received.drain(..start);
+        Ok(())
+    }
+
+    fn send(&mut self, connection: &mut Connection) -> Result<(), LoadError> {
+        loop {
+            let (frame, position) = match connection.sending {
+                Some(sending) => sending,
+                None if self.stopping || connection.in_flight.len() >= self.limits.depth => return Ok(()),
+                None => {
+                    let frame = connection.frames[connection.next % connection.frames.len()];
+                    connection.next += 1;
+                    self.sent += 1;
+                    connection.in_flight.push_back((Instant::now(), frame));
+                    (frame, 0)
+                }
+            };
+            connection.sending = Some((frame, position));
+            match connection.stream.write(&self.frames[frame][position..]) {
+                Ok(count) if position + count == self.frames[frame].len() => connection.sending = None,
+                Ok(count) => connection.sending = Some((frame, position + count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+"""The table: which figure of which case makes a row, and the ratio to Apache Kafka that it must reach."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.brokers import BARNABAS, KAFKA, MEMORY
+
+Medians = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""Figures by case, broker and name."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The ratio, ours to theirs, must be at most `target` if `better` is "lower", at least otherwise."""
+
+    name: str
+    title: str
+    unit: str
+    case: str
+    figure: str
+    better: Literal["lower", "higher"]
+    target: float
+    ours: str = BARNABAS
+    theirs: str = KAFKA
+    their_figure: str = ""
+
+    def values(self, medians: Medians) -> tuple[float | None, float | None]:
+        """Theirs and ours, where they were measured."""
+        case = medians.get(self.case, {})
+        theirs = case.get(self.theirs, {}).get(self.their_figure or self.figure)
+        return theirs, case.get(self.ours, {}).get(self.figure)
+
+    def holds(self, ratio: float) -> bool:
+        return ratio <= self.target if self.better == "lower" else ratio >= self.target
+
+
+def _lower(
+    name: str, title: str, unit: str, case: str, figure: str, target: float, theirs: str = KAFKA
+) -> Row:
+    return Row(name, title, unit, case, figure, "lower", target, theirs=theirs)
+
+
+def _higher(name: str, title: str, unit: str, case: str, figure: str, target: float) -> Row:
+    return Row(name, title, unit, case, figure, "higher", target)
+
+
+def _produce(case: str, title: str, rate: str, unit: str, target: float, cpu: float | None) -> list[Row]:
+    rows = [_higher(case, f"produce {title}", unit, case, rate, target)]
+    if cpu is not None:
+        rows.append(_lower(f"{case}-cpu", f"produce {title}: CPU", "s/GiB", case, "cpu_s_per_gib", cpu))
+    return rows
+
+
+def _latency(rate: int, disk: str) -> list[Row]:
+    case = f"latency-{rate}-{disk}"
+    return [
+        _lower(f"{case}-{name}", f"end to end, 1 KiB, {rate:,}/s, {disk} disk: {quantile}", "ms", case,
+               f"end_to_end_{name}_ms", target)
+        for name, quantile, target in (("p50", "p50", 1 / 2), ("p99", "p99", 1 / 3), ("p999", "p99.9", 1 / 3))
+    ]  # fmt: skip
+
+
+def _requests(kind: str, title: str, connections: int, depth: int, target: float) -> Row:
+    case = f"{kind}-{connections}x{depth}"
+    who = f"{connections} connection{'s' if connections > 1 else ''} × {depth} in flight"
+    return _higher(case, f"{title}, {who}", "/s", case, "requests_per_s", target)
+
+
+def _group(protocol: str, title: str, target: float) -> list[Row]:
+    case = f"group-{protocol}"
+    return [
+        _lower(f"{case}-{name}", f"group of 50, {title}: {what}", "s", case,
+               f"{name.replace('-', '_')}_s", target)
+        for name, what in (("join", "all join"), ("one-leaves", "one leaves"), ("one-joins", "one joins"))
+    ]  # fmt: skip
+
+
+ROWS: tuple[Row, ...] = (
+    _lower("startup", "format and start → first record", "s", "lifecycle", "first_record_s", 1 / 20),
+    _lower("restart", "warm restart → first record", "s", "lifecycle", "restart_s", 1 / 20),
+    _lower("memory-idle", "resident memory, idle", "MiB", "lifecycle", "idle_mib", 1 / 6),
+    _lower("memory-loaded", "resident memory after 1 GiB of load", "MiB", "lifecycle", "loaded_mib", 1 / 6),
+    _lower("idle-cpu", "idle CPU, fresh", "%", "lifecycle", "idle_cpu_percent", 1 / 10),
+    _lower("idle-cpu-many", "idle CPU with 11,000 partitions", "%", "many-partitions", "idle_cpu_percent",
+           1 / 10),
+    *_produce("produce-1k", "1 KiB, 256 KiB batches", "mib_per_s", "MiB/s", 3, 1 / 2),
+    *_produce("produce-lz4", "100 B, lz4", "records_per_s", "/s", 2, 1 / 3),
+    *_produce("produce-zstd", "100 B, zstd", "records_per_s", "/s", 2, 1 / 3),
+    *_produce("produce-16k", "1 KiB, 16 KiB batches", "records_per_s", "/s", 4, None),
+    Row("produce-memory", "produce 1 KiB with --memory, Kafka on disk", "MiB/s", "produce-1k", "mib_per_s",
+        "higher", 4, ours=MEMORY),
+    _higher("consume", "consume, hot", "MiB/s", "consume", "mib_per_s", 1),
+    _lower("consume-cpu", "consume, hot: CPU", "s/GiB", "consume", "cpu_s_per_gib", 0.8),
+    *(row for disk in ("quiet", "busy") for rate in (1000, 10000) for row in _latency(rate, disk)),
+    _requests("produce", "one-record Produce", 1, 1, 2),
+    _requests("produce", "one-record Produce", 1, 16, 10),
+    _requests("produce", "one-record Produce", 100, 1, 2.5),
+    _requests("produce", "one-record Produce", 100, 16, 3),
+    _requests("metadata", "Metadata", 1, 16, 10),
+    _requests("metadata", "Metadata", 100, 16, 3),
+    _lower("topics", "100 topics of 100 partitions, until all have leaders", "s", "many-partitions",
+           "create_s", 1 / 10),
+    _lower("crash", "kill -9 after 1 GiB → first record", "s", "crash", "recovery_s", 1 / 10),
+    Row("fsync", "durability fsync, 1,000 connections; beside our own without", "/s", "fsync",
+        "fsync_requests_per_s", "higher", 0.5, theirs=BARNABAS, their_figure="page_cache_requests_per_s"),
+    *(_higher(f"transactions-{producers}x{records}",
+              f"transactions, {producers} producer{'s' if producers > 1 else ''} × {records} "
+              f"record{'s' if records > 1 else ''}",
+              "/s", f"transactions-{producers}x{records}", "transactions_per_s", 3)
+      for producers in (1, 8) for records in (1, 100)),
+    *_group("classic", "classic protocol", 1 / 2),
+    *_group("consumer", "KIP-848", 1 / 8),
+    _requests("offset-commit", "OffsetCommit", 100, 1, 1.5),
+    _requests("heartbeat", "Heartbeat", 100, 1, 1.5),
+)  # fmt: skip
+
+
+def chosen(names: list[str]) -> list[Row]:
+    """The rows with these names or beginnings of names; all when there are none."""
+    rows = [row for row in ROWS if not names or any(row.name.startswith(name) for name in names)]
+    for name in names:
+        if not any(row.name.startswith(name) for row in ROWS):
+            raise ValueError(f"no row is named {name}: see --list")
+    return rows
