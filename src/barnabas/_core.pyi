@@ -161,8 +161,8 @@ class QuorumInfo:
     leader_epoch: int
     high_watermark: int
     log_end_offset: int
-    directory_id: Uuid
-    """Of the directory that holds this voter's metadata log."""
+    voters: list[tuple[int, Uuid, list[tuple[str, str, int]]]]
+    """(id, directory of its metadata log, its listeners as (name, host, port))"""
 
 @final
 class Committed:
@@ -291,7 +291,8 @@ class Node:
         """Opens the directories (formatted on first use), replays the metadata, loads the logs and takes the
         metadata log's leadership. Raises StartError."""
     def bind(self) -> list[tuple[str, str, int]]:
-        """Binds the listeners; (name, host, port) with the real port of each. Raises StartError."""
+        """Binds the broker's listeners (`start` has bound the controller's); (name, host, port) of all, with
+        the real port of each. Raises StartError."""
     def serve(self) -> None:
         """Lets clients in."""
     def stop_serving(self, grace_ms: int) -> None:

@@ -33,7 +33,11 @@ class FakeNative:
 
     def quorum(self) -> Any:
         return SimpleNamespace(
-            leader_id=1, leader_epoch=3, high_watermark=20, log_end_offset=21, directory_id=numbered(5)
+            leader_id=1,
+            leader_epoch=3,
+            high_watermark=20,
+            log_end_offset=21,
+            voters=[(1, numbered(5), [("CONTROLLER", "127.0.0.1", 9093)])],
         )
 
 

@@ -47,7 +47,7 @@ impl Broker {
         }
         let response = ApiVersionsResponse {
             error_code: error_code::NONE,
-            api_keys: self.served().to_vec(),
+            api_keys: self.served(request.endpoint).to_vec(),
             supported_features: supported
                 .filter(|feature| feature.min_version > 0 || version >= LEVEL_ZERO_FROM)
                 .map(|feature| SupportedFeatureKey {

@@ -16,7 +16,7 @@ use crate::housekeeping::Timers;
 use crate::leader::IsrProposal;
 use crate::partition::{Partition, Role};
 use crate::read::{log_error_code, ReadFailure};
-use crate::request::{BrokerRequest, Handled, Parked, Waiting};
+use crate::request::{BrokerRequest, Endpoint, Handled, Parked, Waiting};
 use crate::settings::BrokerSettings;
 use crate::{
     api_versions, delete_records, describe_producers, fetch, list_offsets, metadata, offset_for_leader_epoch,
@@ -67,6 +67,7 @@ pub enum Effect {
 pub struct Broker {
     settings: BrokerSettings,
     served: Vec<ApiVersion>,
+    served_by_controller: Vec<ApiVersion>,
     pub(crate) image: ArcSwap<MetadataImage>,
     pub(crate) hosted: ArcSwap<HostedTopics>,
     pub(crate) logs: Arc<LogManager>,
@@ -89,6 +90,7 @@ impl Broker {
     ) -> Broker {
         Broker {
             served: api_versions::served(&settings.apis),
+            served_by_controller: api_versions::served(&settings.controller_apis),
             image: ArcSwap::from_pointee(MetadataImage::default()),
             hosted: ArcSwap::from_pointee(HostedTopics::new()),
             logs,
@@ -105,6 +107,8 @@ impl Broker {
     /// Answers a request, or says who will.
     pub fn handle(&self, request: &BrokerRequest<'_>) -> Handled {
         match request.api_key {
+            // Fetch on a controller's listener is of the metadata log, none of this broker's partitions.
+            key if request.endpoint == Endpoint::Controller && key != api_versions::KEY => Handled::Cold,
             produce::KEY => self.produce(request),
             fetch::KEY => self.fetch(request),
             list_offsets::KEY => self.list_offsets(request),
@@ -140,6 +144,9 @@ impl Broker {
         topic_partitions::KEY,
     ];
 
+    /// Those of them that are answered on a controller's listener.
+    pub const NATIVE_OF_CONTROLLER: [i16; 1] = [api_versions::KEY];
+
     /// The metadata that requests are answered from.
     pub fn image(&self) -> Arc<MetadataImage> {
         self.image.load_full()
@@ -164,8 +171,11 @@ impl Broker {
         &self.settings
     }
 
-    pub(crate) fn served(&self) -> &[ApiVersion] {
-        &self.served
+    pub(crate) fn served(&self, endpoint: Endpoint) -> &[ApiVersion] {
+        match endpoint {
+            Endpoint::Broker => &self.served,
+            Endpoint::Controller => &self.served_by_controller,
+        }
     }
 
     pub(crate) fn sessions(&self) -> &FetchSessionCache {

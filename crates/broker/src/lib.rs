@@ -43,6 +43,6 @@ mod waiters;
 
 pub use broker::{Broker, Effect};
 pub use log_dirs::{LogDirInfo, ReplicaInfo};
-pub use request::{BrokerRequest, Chunk, Handled, Parked, Ticket};
+pub use request::{BrokerRequest, Chunk, Endpoint, Handled, Parked, Ticket};
 pub use settings::{ApiRange, BrokerSettings, SupportedFeature};
 pub use waiters::Wake;

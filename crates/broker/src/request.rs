@@ -20,6 +20,15 @@ pub trait Ticket {
     fn wake(&self) -> Arc<dyn Wake>;
 }
 
+/// What a listener is for (KIP-919): it decides which APIs are served there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Clients and other brokers.
+    Broker,
+    /// Controllers, brokers that ask them, and administrators.
+    Controller,
+}
+
 /// One request, header decoded.
 #[derive(Clone, Copy)]
 pub struct BrokerRequest<'a> {
@@ -33,6 +42,8 @@ pub struct BrokerRequest<'a> {
     pub client_id: Option<&'a str>,
     /// Name of the listener that the client came in by.
     pub listener: &'a Arc<str>,
+    /// What that listener is for.
+    pub endpoint: Endpoint,
     /// The message without its header.
     pub body: &'a [u8],
     /// The time.

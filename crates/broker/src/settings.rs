@@ -33,8 +33,10 @@ pub struct BrokerSettings {
     pub node_id: NodeId,
     /// Id of the cluster, as clients see it.
     pub cluster_id: Arc<str>,
-    /// Everything that is served, here or by Python: what ApiVersions says.
+    /// Everything that is served on the broker's listeners, here or by Python: what ApiVersions says there.
     pub apis: Vec<ApiRange>,
+    /// The same of the controller's listeners.
+    pub controller_apis: Vec<ApiRange>,
     /// Features for ApiVersions.
     pub supported_features: Vec<SupportedFeature>,
     /// Finalized `kraft.version`, which lives outside the image; 0 leaves it out.
@@ -70,6 +72,7 @@ impl Default for BrokerSettings {
             node_id: 1,
             cluster_id: "".into(),
             apis: Vec::new(),
+            controller_apis: Vec::new(),
             supported_features: Vec::new(),
             kraft_version: 1,
             auto_create_topics_enable: true,

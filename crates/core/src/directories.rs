@@ -49,10 +49,11 @@ pub(crate) struct Directories {
     pub(crate) metadata_lock: Option<Box<dyn Lock>>,
 }
 
-/// Takes the directories of `settings`, formatting those that are new.
+/// Takes the directories of `settings`, formatting those that are new; `endpoints`: where the controller listens.
 pub(crate) fn open(
     disk: &Arc<dyn Disk>,
     settings: &NodeSettings,
+    endpoints: &[VoterEndpoint],
     log_settings: LogManagerSettings,
     now: Millis,
 ) -> Result<Directories, DirectoriesError> {
@@ -82,7 +83,7 @@ pub(crate) fn open(
     // Kept from the format on: of two first starts at once, one serves.
     let mut held = BTreeMap::new();
     for path in new {
-        let lock = format(&**disk, &path, settings, &cluster_id, now)?;
+        let lock = format(&**disk, &path, settings, endpoints, &cluster_id, now)?;
         held.insert(path, lock);
     }
     let metadata_directory = match MetaProperties::read(&**disk, &settings.metadata_log_dir)? {
@@ -120,6 +121,7 @@ fn format(
     disk: &dyn Disk,
     path: &Path,
     settings: &NodeSettings,
+    endpoints: &[VoterEndpoint],
     cluster_id: &str,
     now: Millis,
 ) -> Result<Box<dyn Lock>, DirectoriesError> {
@@ -144,15 +146,7 @@ fn format(
     if path == settings.metadata_log_dir {
         let voter = Voter {
             key: ReplicaKey { id: settings.node_id, directory_id },
-            endpoints: settings
-                .voter_endpoints
-                .iter()
-                .map(|(name, host, port)| VoterEndpoint {
-                    name: name.clone(),
-                    host: host.clone(),
-                    port: *port,
-                })
-                .collect(),
+            endpoints: endpoints.to_vec(),
             kraft_versions: (0, 1),
         };
         let features =

@@ -8,6 +8,7 @@ use barnabas_net::{BindError, Chunk, Request};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::header::encode_response_header;
 use barnabas_protocol::wire::Writer;
+use barnabas_raft::{Voter, VoterEndpoint};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -55,8 +56,12 @@ pub(crate) struct QuorumInfo {
     leader_epoch: i32,
     high_watermark: i64,
     log_end_offset: i64,
-    directory_id: Uuid,
+    /// (id, directory, where it listens)
+    voters: Vec<(i32, Uuid, Endpoints)>,
 }
+
+/// (name of the listener, host, port)
+type Endpoints = Vec<(String, String, u16)>;
 
 impl Node {
     fn running(&self) -> PyResult<Arc<Running>> {
@@ -296,13 +301,18 @@ impl Node {
 
     fn quorum(&self) -> PyResult<QuorumInfo> {
         let running = self.running()?;
-        let directory_id = Uuid(running.metadata_directory);
+        let endpoints = |voter: &Voter| {
+            let endpoint = |one: &VoterEndpoint| (one.name.clone(), one.host.clone(), one.port);
+            voter.endpoints.iter().map(endpoint).collect()
+        };
         let info = running.metadata.with_log(|log| QuorumInfo {
             leader_id: self.settings.node_id,
             leader_epoch: log.epoch(),
             high_watermark: log.high_watermark(),
             log_end_offset: log.log_end_offset(),
-            directory_id,
+            voters: (log.quorum().voters().iter())
+                .map(|voter| (voter.key.id, Uuid(voter.key.directory_id), endpoints(voter)))
+                .collect(),
         });
         info.ok_or_else(|| PyRuntimeError::new_err("the node is not running"))
     }

@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use barnabas_broker::{ApiRange, Broker, BrokerSettings, Effect, SupportedFeature};
+use barnabas_broker::{ApiRange, Broker, BrokerSettings, Effect, Endpoint, SupportedFeature};
 use barnabas_disk::{Disk, Lock, MemoryDisk, OpenFiles, OsDisk};
 use barnabas_image::MetadataImage;
 use barnabas_log::{DirectoryError, LoadProgress, LogConfig, LogManagerSettings};
-use barnabas_net::{BindError, BoundListener, ConnectionBounds, Network, NetworkSettings};
+use barnabas_net::{BindError, BoundListener, ConnectionBounds, ListenerSettings, Network, NetworkSettings};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::{Millis, Uuid};
-use barnabas_raft::{RaftError, ReplicaKey, StartOptions};
+use barnabas_raft::{RaftError, ReplicaKey, StartOptions, VoterEndpoint};
 use parking_lot::{Condvar, Mutex};
 
 use crate::clock;
 use crate::directories::{self, DirectoriesError};
 use crate::inbox::{Event, Inbox};
 use crate::metadata::{describe, Metadata};
-use crate::service::NodeService;
+use crate::service::{served_at, NodeService};
 use crate::settings::NodeSettings;
 
 /// Files that the metadata log keeps open.
@@ -49,7 +49,6 @@ pub(crate) struct Running {
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) service: Arc<NodeService>,
     pub(crate) cluster_id: String,
-    pub(crate) metadata_directory: Uuid,
     previous_broker_epoch: i64,
     broker_epoch: Mutex<i64>,
     network_settings: NetworkSettings,
@@ -77,11 +76,15 @@ impl Running {
             recovery_threads_per_directory: settings.number("num.recovery.threads.per.data.dir")? as usize,
             ..LogManagerSettings::new("", settings.node_id)
         };
-        let found = directories::open(&disk, settings, log_settings, now)?;
+        // First: a port that somebody else has is told before anything is touched, and the quorum is told the
+        // port that this one got.
+        let bound = bind(&settings.controller_listeners()?)?;
+        let endpoints = voter_endpoints(settings, &bound);
+        let found = directories::open(&disk, settings, &endpoints, log_settings, now)?;
         let started = barnabas_raft::start(
             Arc::new(OpenFiles::new(disk, METADATA_FILES_MAX)),
             &settings.metadata_log_dir,
-            start_options(settings, found.metadata_directory)?,
+            start_options(settings, found.metadata_directory, endpoints)?,
             now,
         )?;
         let (image, log) = (started.image, started.log);
@@ -96,16 +99,16 @@ impl Running {
             service: Arc::new(NodeService {
                 broker: broker.clone(),
                 inbox: inbox.clone(),
+                controller_listeners: settings.controller_listeners.iter().map(|one| one.0.clone()).collect(),
                 cold_apis: settings.cold_apis.clone(),
             }),
             broker,
             metadata: Metadata::new(log, image),
             cluster_id: found.cluster_id,
-            metadata_directory: found.metadata_directory,
             previous_broker_epoch,
             broker_epoch: Mutex::new(-1),
             network_settings: settings.network()?,
-            bound: Mutex::default(),
+            bound: Mutex::new(bound),
             network: Arc::default(),
             threads: Mutex::default(),
             housekeeping: Arc::default(),
@@ -129,17 +132,16 @@ impl Running {
         Ok(())
     }
 
-    /// Binds the listeners; nobody is accepted yet. (name, host, port) with the real port of each.
+    /// Binds the broker's listeners; nobody is accepted yet. (name, host, port) with the real port of each
+    /// listener, the controller's included.
     pub(crate) fn bind(&self, settings: &NodeSettings) -> Result<Vec<(String, String, u16)>, StartError> {
-        let listeners = settings.listeners()?;
-        let bound = listeners.iter().map(BoundListener::bind).collect::<Result<Vec<_>, _>>()?;
+        let mut bound = self.bound.lock();
+        bound.extend(bind(&settings.listeners()?)?);
         let address = |listener: &BoundListener| {
             let address = listener.address();
             (listener.name().to_string(), address.ip().to_string(), address.port())
         };
-        let addresses = bound.iter().map(address).collect();
-        *self.bound.lock() = bound;
-        Ok(addresses)
+        Ok(bound.iter().map(address).collect())
     }
 
     /// Lets clients in.
@@ -257,9 +259,32 @@ fn load_logs(broker: &Broker, image: &MetadataImage, now: Millis) -> Result<(), 
     Ok(())
 }
 
-fn start_options(settings: &NodeSettings, directory_id: Uuid) -> Result<StartOptions, StartError> {
+fn bind(listeners: &[ListenerSettings]) -> Result<Vec<BoundListener>, BindError> {
+    listeners.iter().map(BoundListener::bind).collect()
+}
+
+/// Where other voters would find this one: as told, with the ports that the system has chosen.
+fn voter_endpoints(settings: &NodeSettings, bound: &[BoundListener]) -> Vec<VoterEndpoint> {
+    let endpoint = |(name, host, port): &(String, String, u16)| {
+        let listener = bound.iter().find(|listener| listener.name() == name);
+        let chosen = listener.map_or(0, |listener| listener.address().port());
+        VoterEndpoint {
+            name: name.clone(),
+            host: host.clone(),
+            port: if *port == 0 { chosen } else { *port },
+        }
+    };
+    settings.voter_endpoints.iter().map(endpoint).collect()
+}
+
+fn start_options(
+    settings: &NodeSettings,
+    directory_id: Uuid,
+    endpoints: Vec<VoterEndpoint>,
+) -> Result<StartOptions, StartError> {
     Ok(StartOptions {
         local: ReplicaKey { id: settings.node_id, directory_id },
+        endpoints: Some(endpoints),
         static_voters: None,
         bootstrap_configs: settings.bootstrap_configs.clone(),
         election_timeout_ms: settings.number("controller.quorum.election.timeout.ms")?,
@@ -273,17 +298,15 @@ fn broker_settings(
     cluster_id: &str,
     kraft_version: i16,
 ) -> Result<BrokerSettings, StartError> {
-    let apis = Broker::NATIVE.iter().chain(&settings.cold_apis).filter_map(|key| ApiKey::from_code(*key));
+    let apis = |native: &[i16], endpoint| {
+        let served = native.iter().chain(&settings.cold_apis).filter(|key| served_at(**key, endpoint));
+        served.filter_map(|key| ApiKey::from_code(*key)).map(api_range).collect()
+    };
     Ok(BrokerSettings {
         node_id: settings.node_id,
         cluster_id: cluster_id.into(),
-        apis: apis
-            .map(|api| ApiRange {
-                api_key: api.code(),
-                min_version: api.lowest(),
-                max_version: api.highest_stable(),
-            })
-            .collect(),
+        apis: apis(&Broker::NATIVE, Endpoint::Broker),
+        controller_apis: apis(&Broker::NATIVE_OF_CONTROLLER, Endpoint::Controller),
         supported_features: settings
             .features
             .iter()
@@ -307,4 +330,8 @@ fn broker_settings(
         retention_check_interval_ms: settings.number("log.retention.check.interval.ms")?,
         producer_expiration_check_interval_ms: settings.number("producer.id.expiration.check.interval.ms")?,
     })
+}
+
+fn api_range(api: ApiKey) -> ApiRange {
+    ApiRange { api_key: api.code(), min_version: api.lowest(), max_version: api.highest_stable() }
 }

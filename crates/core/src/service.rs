@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use barnabas_broker::{Broker, BrokerRequest, Handled, Parked, Wake};
+use barnabas_broker::{Broker, BrokerRequest, Endpoint, Handled, Parked, Wake};
 use barnabas_net::{Chunk, ConnectionId, Outcome, Request, Service, Ticket};
+use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::Millis;
 
 use crate::clock;
@@ -14,6 +15,8 @@ use crate::inbox::Inbox;
 pub(crate) struct NodeService {
     pub(crate) broker: Arc<Broker>,
     pub(crate) inbox: Arc<Inbox>,
+    /// Names of the listeners that are the controller's.
+    pub(crate) controller_listeners: Vec<String>,
     /// API keys that Python answers.
     pub(crate) cold_apis: Vec<i16>,
 }
@@ -35,6 +38,19 @@ impl barnabas_broker::Ticket for BrokerTicket<'_> {
 }
 
 impl NodeService {
+    /// What a listener is for.
+    fn endpoint(&self, listener: &str) -> Endpoint {
+        match self.controller_listeners.iter().any(|name| name == listener) {
+            true => Endpoint::Controller,
+            false => Endpoint::Broker,
+        }
+    }
+
+    /// Whether Python answers this API on such a listener.
+    fn is_cold(&self, api_key: i16, endpoint: Endpoint) -> bool {
+        self.cold_apis.contains(&api_key) && served_at(api_key, endpoint)
+    }
+
     fn ask(&self, request: &Request, now: Millis, cold_allowed: bool) -> Handled {
         self.broker.handle(&BrokerRequest {
             api_key: request.api_key,
@@ -42,6 +58,7 @@ impl NodeService {
             correlation_id: request.correlation_id,
             client_id: request.client_id.as_deref(),
             listener: &request.peer.listener,
+            endpoint: self.endpoint(&request.peer.listener),
             body: &request.frame[request.body..],
             now,
             cold_allowed,
@@ -60,15 +77,23 @@ impl NodeService {
     }
 }
 
+/// Whether Kafka has this API on such a listener.
+pub(crate) fn served_at(api_key: i16, endpoint: Endpoint) -> bool {
+    ApiKey::from_code(api_key).is_some_and(|api| match endpoint {
+        Endpoint::Broker => api.facts().broker,
+        Endpoint::Controller => api.facts().controller,
+    })
+}
+
 impl Service for NodeService {
     fn handle(&self, request: Request) -> Outcome {
         match self.ask(&request, request.now, true) {
-            Handled::Cold if self.cold_apis.contains(&request.api_key) => {
+            Handled::Cold if self.is_cold(request.api_key, self.endpoint(&request.peer.listener)) => {
                 self.inbox.request(request);
                 Outcome::Deferred
             }
             // As Kafka does on a listener that does not serve an API.
-            Handled::Cold => Outcome::Close(format!("api {} is not served", request.api_key)),
+            Handled::Cold => Outcome::Close(format!("api {} is not served there", request.api_key)),
             handled => outcome(handled),
         }
     }

@@ -20,6 +20,8 @@ pub(crate) struct NodeSettings {
     pub(crate) log_dirs: Vec<PathBuf>,
     pub(crate) metadata_log_dir: PathBuf,
     pub(crate) listeners: Vec<(String, String, u16)>,
+    pub(crate) controller_listeners: Vec<(String, String, u16)>,
+    /// Where others find the controller; port 0 stands for the one that its listener gets.
     pub(crate) voter_endpoints: Vec<(String, String, u16)>,
     pub(crate) max_connections_per_ip_overrides: String,
     /// Broker configs that are numbers, by Kafka's names.
@@ -47,14 +49,23 @@ impl NodeSettings {
         Ok(u64::try_from(self.number(name)?).ok())
     }
 
-    /// The listeners to bind.
+    /// The broker's listeners to bind.
     pub(crate) fn listeners(&self) -> PyResult<Vec<ListenerSettings>> {
+        self.to_bind(&self.listeners)
+    }
+
+    /// The controller's listeners to bind.
+    pub(crate) fn controller_listeners(&self) -> PyResult<Vec<ListenerSettings>> {
+        self.to_bind(&self.controller_listeners)
+    }
+
+    fn to_bind(&self, listeners: &[(String, String, u16)]) -> PyResult<Vec<ListenerSettings>> {
         let backlog = self.number("socket.listen.backlog.size")? as i32;
         let settings = |(name, host, port): &(String, String, u16)| ListenerSettings {
             backlog,
             ..ListenerSettings::new(name, host, *port)
         };
-        Ok(self.listeners.iter().map(settings).collect())
+        Ok(listeners.iter().map(settings).collect())
     }
 
     /// The network's limits.

@@ -66,6 +66,7 @@ fn format_directory(
 fn start_log(disk: &Arc<dyn Disk>, directory: &Path, local: ReplicaKey) -> Result<Started, Box<dyn Error>> {
     let options = StartOptions {
         local,
+        endpoints: None,
         static_voters: None,
         bootstrap_configs: vec![("min.insync.replicas".into(), "1".into())],
         election_timeout_ms: 1000,

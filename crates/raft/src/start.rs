@@ -26,7 +26,7 @@ use crate::quorum::{Event, Quorum, Role};
 use crate::quorum_state::QuorumState;
 use crate::replay::{corrupt, Replayed};
 use crate::snapshot::{self, Snapshot, SnapshotId};
-use crate::voters::{ReplicaKey, VoterSet};
+use crate::voters::{ReplicaKey, VoterEndpoint, VoterSet};
 use crate::{METADATA_DIRECTORY, METADATA_TOPIC};
 
 /// Bytes of the log that are read at once.
@@ -37,6 +37,9 @@ const READ_BYTES: usize = 4 << 20;
 pub struct StartOptions {
     /// This node and its metadata log directory.
     pub local: ReplicaKey,
+    /// Where this node listens for the other voters: told to them when it differs from what the log says.
+    /// None leaves that as it is.
+    pub endpoints: Option<Vec<VoterEndpoint>>,
     /// `controller.quorum.voters`, for quorums with kraft.version 0, whose voters are not in the log.
     pub static_voters: Option<VoterSet>,
     /// Configs of the cluster (name, value) that the first transaction of a new cluster sets.
@@ -72,7 +75,12 @@ pub fn start(
     let mut opened = open(files, &disk, dir.clone(), &options, now)?;
     let was_empty = opened.log.log_end_offset() == 0;
     let replayed = std::mem::take(&mut opened.replayed);
-    let voters = check_voters(&replayed, &options, &dir)?;
+    let known = check_voters(&replayed, &options, &dir)?;
+    let voters = match &options.endpoints {
+        Some(endpoints) => known.with_endpoints(options.local.id, endpoints),
+        None => known.clone(),
+    };
+    let tell_voters = was_empty || voters != known;
     let quorum = quorum(&*disk, &dir, voters, &opened.log, &options, now)?;
     let newest = opened.snapshots.last().map_or(now, |snapshot| snapshot.last_contained_log_timestamp);
     let mut log = MetadataLog {
@@ -89,7 +97,7 @@ pub fn start(
         last_timestamp: replayed.timestamp,
     };
     let mut image = replayed.image;
-    log.take_leadership(was_empty, &mut image, now)?;
+    log.take_leadership(tell_voters, &mut image, now)?;
     if image.in_transaction() {
         log.abort_transaction(&mut image, now)?;
     }
@@ -105,6 +113,7 @@ pub fn load(files: Arc<OpenFiles>, log_dir: &Path, now: Millis) -> Result<Metada
     let disk = files.disk().clone();
     let options = StartOptions {
         local: ReplicaKey { id: -1, directory_id: TopicId::ZERO },
+        endpoints: None,
         static_voters: None,
         bootstrap_configs: Vec::new(),
         election_timeout_ms: 1000,
@@ -262,10 +271,10 @@ fn quorum(
 }
 
 impl MetadataLog {
-    /// Elects this node and begins its epoch; an empty log begins with the voters besides.
+    /// Elects this node and begins its epoch, with the voters when the log does not say them as they are.
     fn take_leadership(
         &mut self,
-        was_empty: bool,
+        tell_voters: bool,
         image: &mut MetadataImage,
         now: Millis,
     ) -> Result<(), RaftError> {
@@ -280,7 +289,7 @@ impl MetadataLog {
         let epoch = self.quorum.epoch();
         let (leader, voters) = (self.quorum.local().id, self.quorum.voters());
         let mut records = vec![control::leader_change(leader, voters, granted.iter().copied())?];
-        if was_empty && self.kraft_version >= 1 {
+        if tell_voters && self.kraft_version >= 1 {
             records.push(control::kraft_version(self.kraft_version)?);
             records.push(control::voters(voters)?);
         }

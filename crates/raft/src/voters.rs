@@ -79,6 +79,16 @@ impl VoterSet {
         })
     }
 
+    /// The voters, of whom `id` listens at `endpoints`.
+    #[must_use]
+    pub fn with_endpoints(&self, id: NodeId, endpoints: &[VoterEndpoint]) -> Self {
+        let mut changed = self.clone();
+        if let Some(voter) = changed.voters.iter_mut().find(|voter| voter.key.id == id) {
+            voter.endpoints = endpoints.to_vec();
+        }
+        changed
+    }
+
     /// Number of voters that decide.
     pub fn majority(&self) -> usize {
         self.voters.len() / 2 + 1

@@ -23,6 +23,10 @@ use proptest::prelude::*;
 const NOW: i64 = 1_795_000_000_000;
 const DIRECTORY: Uuid = Uuid(*b"directory-number");
 
+fn endpoint(port: u16) -> VoterEndpoint {
+    VoterEndpoint { name: "CONTROLLER".into(), host: "127.0.0.1".into(), port }
+}
+
 /// A formatted log directory and what is done to it.
 struct Node {
     disk: Arc<dyn Disk>,
@@ -35,10 +39,9 @@ impl Node {
         let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
         let dir = PathBuf::from("/data");
         disk.create_dir_all(&dir).unwrap();
-        let endpoint = VoterEndpoint { name: "CONTROLLER".into(), host: "127.0.0.1".into(), port: 9093 };
         let key = ReplicaKey { id: 1, directory_id: DIRECTORY };
         let options = FormatOptions {
-            voter: Voter { key, endpoints: vec![endpoint], kraft_versions: (0, 1) },
+            voter: Voter { key, endpoints: vec![endpoint(9093)], kraft_versions: (0, 1) },
             features: vec![("group.version".into(), 1), ("metadata.version".into(), 33)],
             records: Vec::new(),
         };
@@ -55,19 +58,30 @@ impl Node {
         local: ReplicaKey,
         static_voters: Option<VoterSet>,
     ) -> Result<Started, RaftError> {
-        let options = StartOptions {
-            local,
-            static_voters,
-            bootstrap_configs: vec![("min.insync.replicas".into(), "1".into())],
-            election_timeout_ms: 1000,
-            seed: 7,
-            config: self.config.clone(),
-        };
+        let options = StartOptions { static_voters, ..self.options(local) };
         start(self.files(), &self.dir, options, NOW)
     }
 
     fn start(&self) -> Started {
         self.try_start(1, DIRECTORY).unwrap()
+    }
+
+    fn start_at(&self, port: u16) -> Started {
+        let local = ReplicaKey { id: 1, directory_id: DIRECTORY };
+        let options = StartOptions { endpoints: Some(vec![endpoint(port)]), ..self.options(local) };
+        start(self.files(), &self.dir, options, NOW).unwrap()
+    }
+
+    fn options(&self, local: ReplicaKey) -> StartOptions {
+        StartOptions {
+            local,
+            endpoints: None,
+            static_voters: None,
+            bootstrap_configs: vec![("min.insync.replicas".into(), "1".into())],
+            election_timeout_ms: 1000,
+            seed: 7,
+            config: self.config.clone(),
+        }
     }
 
     fn files(&self) -> Arc<OpenFiles> {
@@ -140,6 +154,26 @@ fn a_fresh_directory_starts_with_the_voters_the_features_and_the_configs() {
     let state = node.disk.read(&node.path("quorum-state")).unwrap();
     let expected = r#"{"leaderId":1,"leaderEpoch":1,"votedId":-1,"votedDirectoryId":"AAAAAAAAAAAAAAAAAAAAAA","data_version":1}"#;
     assert_eq!(String::from_utf8(state).unwrap(), expected);
+}
+
+#[test]
+fn a_voter_that_listens_elsewhere_says_so_once() {
+    let node = Node::formatted();
+    let mut expected = 0;
+    // (port, records that the start adds): LeaderChange; KRaftVersion and the voters when they have changed.
+    for (port, records) in [(9093, 8), (9093, 1), (40_000, 3), (40_000, 1), (9093, 3)] {
+        let started = node.start_at(port);
+        expected += records;
+        assert_eq!(started.log.log_end_offset(), expected, "port {port}");
+        let voter = started.log.quorum().voters().get(1).unwrap();
+        assert_eq!(voter.endpoints, [endpoint(port)]);
+        started.log.close(NOW).unwrap();
+        // Who is told nothing reads it in the log.
+        let reader = node.start();
+        expected += 1;
+        assert_eq!(reader.log.quorum().voters().get(1).unwrap().endpoints, [endpoint(port)]);
+        reader.log.close(NOW).unwrap();
+    }
 }
 
 #[test]

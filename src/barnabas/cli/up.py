@@ -99,9 +99,6 @@ def up(
     if idle := settings.without_effect:
         names = ", ".join(f"{key.name} ({key.reason})" for key in idle)
         logger.warning("set without effect: %s", names)
-    if unopened := settings.controller_listeners:
-        addresses = ", ".join(str(listener) for listener in unopened)
-        logger.warning("not opened: %s (a cluster of one node needs no controller listener)", addresses)
     return _serve(settings, memory=memory)
 
 

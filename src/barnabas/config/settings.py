@@ -72,7 +72,7 @@ class BrokerSettings(Mapping[str, Value]):
         for key in keys.values():
             if key.required and key.name not in self._set:
                 raise MissingConfig(key.name)
-        self.listeners, self.advertised_listeners = self._parse_listeners()
+        self.listeners, self.advertised_listeners, self._advertised_controllers = self._parse_listeners()
         check_together(self)
 
     @classmethod
@@ -133,9 +133,24 @@ class BrokerSettings(Mapping[str, Value]):
 
     @property
     def controller_listeners(self) -> list[Listener]:
-        """Listeners for the controller; none is needed while the cluster is one node."""
-        controllers = self.get_list("controller.listener.names")
-        return [listener for listener in self.listeners if listener.name in controllers]
+        """Listeners for the controller: those among `listeners`, or else one that only this machine reaches.
+
+        Kafka's own combined node refuses to start without one. Here nobody has to know of it, so its port is
+        whatever is free: `barnabas up` never fails for a second port that somebody else has.
+        """
+        names = self.get_list("controller.listener.names")
+        configured = [listener for listener in self.listeners if listener.name in names]
+        return configured or [Listener(names[0], "127.0.0.1", 0, "PLAINTEXT")]
+
+    def is_controller_listener(self, name: str) -> bool:
+        """Whether a listener is the controller's."""
+        return name in self.get_list("controller.listener.names")
+
+    @property
+    def advertised_controller_listeners(self) -> list[Listener]:
+        """Where others find the controller: as advertised, else as bound."""
+        told = {listener.name: listener for listener in self._advertised_controllers}
+        return [told.get(listener.name, listener) for listener in self.controller_listeners]
 
     @cached_property
     def without_effect(self) -> list[ConfigKey]:
@@ -143,8 +158,8 @@ class BrokerSettings(Mapping[str, Value]):
         keys = broker_keys()
         return [keys[name] for name in self.given if name in keys and not keys[name].effective]
 
-    def _parse_listeners(self) -> tuple[list[Listener], list[Listener]]:
-        """`listeners`, and the addresses that clients of the broker are told."""
+    def _parse_listeners(self) -> tuple[list[Listener], list[Listener], list[Listener]]:
+        """`listeners`, and the addresses that clients of the broker and of the controller are told."""
         protocols = parse_protocol_map(
             "listener.security.protocol.map", self.get_str("listener.security.protocol.map")
         )
@@ -155,10 +170,13 @@ class BrokerSettings(Mapping[str, Value]):
         bound = parse_listeners("listeners", self.get_list("listeners"), protocols)
         check_bound("listeners", bound)
         config = "advertised.listeners" if self["advertised.listeners"] else "listeners"
-        told = parse_listeners(config, self.get_list(config), protocols)
+        told = bound if config == "listeners" else parse_listeners(config, self.get_list(config), protocols)
         advertised = [listener for listener in told if listener.name not in controllers]
         check_advertised("advertised.listeners", advertised, bound)
-        return bound, advertised
+        own = [listener for listener in told if listener.name in controllers]
+        if told is not bound:
+            check_advertised("advertised.listeners", own, bound)
+        return bound, advertised, own
 
 
 def _check_known(name: str, texts: Mapping[str, str]) -> None:

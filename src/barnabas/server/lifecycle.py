@@ -7,8 +7,7 @@ BrokerHeartbeat) is decided here by the same functions, directly.
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from barnabas._core import Uuid
@@ -18,8 +17,10 @@ from barnabas.errors import KafkaError
 from barnabas.protocol.generated import broker_registration_request
 from barnabas.protocol.generated.broker_registration_request import BrokerRegistrationRequest
 from barnabas.server.errors import StartError
+from barnabas.server.native import reachable_host
 
 if TYPE_CHECKING:
+    from barnabas.config.listeners import Listener
     from barnabas.server.node import NodeServer
 
 SECURITY_PROTOCOLS = {"PLAINTEXT": 0, "SSL": 1, "SASL_PLAINTEXT": 2, "SASL_SSL": 3}
@@ -29,10 +30,7 @@ COMMIT_MS_MAX = 30_000
 def activate(server: NodeServer, addresses: Sequence[tuple[str, str, int]]) -> None:
     """Makes the node controller and broker of its cluster. `addresses`: bound listeners, with real ports."""
     incarnation = Uuid.random()
-    controller_listeners = [
-        (listener.name, listener.host, listener.port, SECURITY_PROTOCOLS[listener.security_protocol])
-        for listener in server.settings.controller_listeners
-    ]
+    controller_listeners = _told(server.settings.advertised_controller_listeners, addresses)
     native = server.native
     native.propose([controllers.register_controller(server.node_id, incarnation, controller_listeners)])
     epoch = _register_broker(server, incarnation, addresses)
@@ -49,16 +47,18 @@ def advertised(
     server: NodeServer, addresses: Sequence[tuple[str, str, int]]
 ) -> list[tuple[str, str, int, int]]:
     """What clients are told: (name, host, port, security protocol), port 0 replaced by the one bound."""
+    return _told(server.settings.advertised_listeners, addresses)
+
+
+def _told(
+    listeners: Iterable[Listener], addresses: Sequence[tuple[str, str, int]]
+) -> list[tuple[str, str, int, int]]:
     bound = {name: (host, port) for name, host, port in addresses}
     told = []
-    for listener in server.settings.advertised_listeners:
+    for listener in listeners:
         host, port = bound.get(listener.name, (listener.host, listener.port))
-        if listener.host:
-            host = listener.host
-        elif host in ("0.0.0.0", "::"):
-            host = socket.gethostname()
         protocol = SECURITY_PROTOCOLS[listener.security_protocol]
-        told.append((listener.name, host, listener.port or port, protocol))
+        told.append((listener.name, reachable_host(listener.host or host), listener.port or port, protocol))
     return told
 
 

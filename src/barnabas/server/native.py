@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 
 from barnabas.config import (
@@ -31,7 +32,10 @@ def native_settings(settings: BrokerSettings, *, memory: bool) -> dict[str, Any]
         "log_dirs": list(settings.log_dirs),
         "metadata_log_dir": settings["metadata.log.dir"] or settings.log_dirs[0],
         "listeners": [(one.name, one.host, one.port) for one in settings.broker_listeners],
-        "voter_endpoints": [(one.name, one.host, one.port) for one in _voter_listeners(settings)],
+        "controller_listeners": [(one.name, one.host, one.port) for one in settings.controller_listeners],
+        "voter_endpoints": [
+            (one.name, reachable_host(one.host), one.port) for one in settings.advertised_controller_listeners
+        ],
         "max_connections_per_ip_overrides": settings["max.connections.per.ip.overrides"],
         "numbers": numbers(BrokerConfigs(settings, {}, {})),
         "log_defaults": log_defaults(BrokerConfigs(settings, {}, {})),
@@ -60,11 +64,6 @@ def log_defaults(configs: BrokerConfigs) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text is not None}
 
 
-def _voter_listeners(settings: BrokerSettings) -> list[Any]:
-    """Where the controller would be found by others. A node alone needs no controller listener, yet the voter
-    record of the quorum wants an address: Kafka's usual port beside the first listener's host."""
-    if settings.controller_listeners:
-        return settings.controller_listeners
-    name = settings.get_list("controller.listener.names")[0]
-    first = settings.broker_listeners[0]
-    return [first._replace(name=name, port=9093)]
+def reachable_host(host: str) -> str:
+    """What others are told for a host: this machine's name where it stands for all interfaces."""
+    return socket.gethostname() if host in ("", "0.0.0.0", "::") else host

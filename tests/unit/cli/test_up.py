@@ -195,13 +195,3 @@ def test_configs_without_effect_are_told(capsys: pytest.CaptureFixture[str]) -> 
     first = json.loads(capsys.readouterr().err.splitlines()[0])
     assert first["level"] == "warning"
     assert first["message"] == "set without effect: num.io.threads (barnabas chooses its threads itself)"
-
-
-def test_controller_listener_that_is_not_opened_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    listeners = "listeners=PLAINTEXT://:9092,CONTROLLER://:9093"
-    assert outcome(["up", "--log-format", "json", "--set", listeners]) == exit_codes.OK
-    first = json.loads(capsys.readouterr().err.splitlines()[0])
-    assert first["level"] == "warning"
-    assert first["message"] == (
-        "not opened: CONTROLLER://:9093 (a cluster of one node needs no controller listener)"
-    )

@@ -28,7 +28,8 @@ def test_nothing_set_gives_a_node_that_just_works() -> None:
     settings = BrokerSettings({})
     assert settings.node_id == 1
     assert [str(listener) for listener in settings.broker_listeners] == ["PLAINTEXT://127.0.0.1:9092"]
-    assert settings.controller_listeners == []
+    assert [str(listener) for listener in settings.controller_listeners] == ["CONTROLLER://127.0.0.1:0"]
+    assert settings.advertised_controller_listeners == settings.controller_listeners
     assert settings.advertised_listeners == settings.broker_listeners
     assert settings["offsets.topic.replication.factor"] == 1
     assert settings["transaction.state.log.min.isr"] == 1
@@ -52,7 +53,25 @@ def test_file_of_apache_kafka_is_taken_as_it_is(tmp_path: Path) -> None:
     assert [str(listener) for listener in settings.broker_listeners] == ["PLAINTEXT://:9092"]
     assert [str(listener) for listener in settings.controller_listeners] == ["CONTROLLER://:9093"]
     assert [str(listener) for listener in settings.advertised_listeners] == ["PLAINTEXT://localhost:9092"]
+    told = settings.advertised_controller_listeners
+    assert [str(listener) for listener in told] == ["CONTROLLER://localhost:9093"]
     assert settings.log_dirs == ("/var/lib/kafka",)
+
+
+def test_controller_is_where_it_listens_unless_something_else_is_advertised() -> None:
+    listeners = "CONTROLLER://10.0.0.1:9093,PLAINTEXT://:9092"
+    settings = BrokerSettings({"listeners": listeners, "advertised.listeners": "PLAINTEXT://a.example:9092"})
+    assert [str(one) for one in settings.advertised_controller_listeners] == ["CONTROLLER://10.0.0.1:9093"]
+    assert [str(one) for one in settings.advertised_listeners] == ["PLAINTEXT://a.example:9092"]
+    assert settings.is_controller_listener("CONTROLLER")
+    assert not settings.is_controller_listener("PLAINTEXT")
+
+
+@pytest.mark.parametrize("told", ["CONTROLLER://0.0.0.0:9093", "CONTROLLER://a.example:9093"])
+def test_nobody_is_told_of_a_controller_that_cannot_be_reached(told: str) -> None:
+    bound = "PLAINTEXT://:9092" + (",CONTROLLER://:9093" if "0.0.0.0" in told else "")
+    with pytest.raises(InvalidValue, match="CONTROLLER"):
+        BrokerSettings({"listeners": bound, "advertised.listeners": f"PLAINTEXT://b:9092,{told}"})
 
 
 def test_later_files_win_and_overrides_win_over_files(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from barnabas._core import Uuid
 from barnabas.controller import brokers
+from barnabas.controller.controllers import register_controller
 from barnabas.protocol import ErrorCode
 from barnabas.protocol.generated import alter_replica_log_dirs_request as moves
 from barnabas.protocol.generated import describe_quorum_request as quorum
@@ -80,6 +81,22 @@ async def test_controllers_are_not_described_by_a_broker() -> None:
     assert response.error_code == ErrorCode.UNSUPPORTED_ENDPOINT_TYPE
 
 
+async def test_controllers_are_described_on_their_own_listener_only() -> None:
+    node = FakeNode(cluster_with_listeners(2))
+    at = [("CONTROLLER", "controller-1", 9093, 0), ("ELSEWHERE", "controller-1", 9094, 0)]
+    node.cluster.write([register_controller(1, numbered(990), at)])
+    response = await node.ask(DescribeClusterRequest(endpoint_type=2), listener="CONTROLLER")
+    assert (response.endpoint_type, response.cluster_id, response.controller_id) == (2, CLUSTER_ID, 1)
+    assert [(b.broker_id, b.host, b.port, b.rack, b.is_fenced) for b in response.brokers] == [
+        (1, "controller-1", 9093, None, False)
+    ]
+    refused = await node.ask(DescribeClusterRequest(endpoint_type=1), listener="CONTROLLER")
+    assert refused.error_code == ErrorCode.MISMATCHED_ENDPOINT_TYPE
+    # Version 0 has neither endpoint types nor their error.
+    refused = await node.ask(DescribeClusterRequest(), version=0, listener="CONTROLLER")
+    assert refused.error_code == ErrorCode.INVALID_REQUEST
+
+
 async def test_the_quorum_is_this_node() -> None:
     asked = quorum.DescribeQuorumRequest([quorum.TopicData("__cluster_metadata", [quorum.PartitionData(0)])])
     response = await FakeNode().ask(asked)
@@ -88,11 +105,18 @@ async def test_the_quorum_is_this_node() -> None:
     assert [(v.replica_id, v.log_end_offset) for v in partition.current_voters] == [(1, 21)]
 
 
-async def test_nobody_is_sent_to_a_controller_listener_that_is_not_open() -> None:
-    listeners = "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"
+async def test_voters_are_found_where_their_quorum_says() -> None:
     asked = quorum.DescribeQuorumRequest([quorum.TopicData("__cluster_metadata", [quorum.PartitionData(0)])])
-    response = await FakeNode(Cluster(1, settings={"listeners": listeners})).ask(asked)
-    assert [(node.node_id, list(node.listeners)) for node in response.nodes] == [(1, [])]
+    response = await FakeNode().ask(asked)
+    assert [voter.replica_directory_id for voter in response.topics[0].partitions[0].current_voters] == [
+        numbered(5)
+    ]
+    [voter] = response.nodes
+    [listener] = voter.listeners
+    assert voter.node_id == 1
+    assert (listener.name, listener.host, listener.port) == ("CONTROLLER", "127.0.0.1", 9093)
+    older = await FakeNode().ask(asked, version=1)
+    assert list(older.nodes) == []
 
 
 async def test_no_other_log_has_a_quorum() -> None:

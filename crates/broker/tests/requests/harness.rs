@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
-use barnabas_broker::{Broker, BrokerRequest, BrokerSettings, Chunk, Handled, Parked, Ticket, Wake};
+use barnabas_broker::{
+    Broker, BrokerRequest, BrokerSettings, Chunk, Endpoint, Handled, Parked, Ticket, Wake,
+};
 use barnabas_disk::{Disk, MemoryDisk};
 use barnabas_image::MetadataImage;
 use barnabas_log::{LogConfig, LogManager, LogManagerSettings, MetaProperties};
@@ -241,6 +243,7 @@ impl Node {
             correlation_id: 77,
             client_id: self.client_id.as_deref(),
             listener: &listener.into(),
+            endpoint: if listener == CONTROLLER { Endpoint::Controller } else { Endpoint::Broker },
             body: &writer.bytes,
             now: self.now,
             cold_allowed: self.cold_allowed,
@@ -252,6 +255,9 @@ impl Node {
         self.broker.resume(parked, self.now)
     }
 }
+
+/// Name of the controller's listener.
+pub(crate) const CONTROLLER: &str = "CONTROLLER";
 
 pub(crate) fn path(n: usize) -> PathBuf {
     PathBuf::from(format!("/data{n}"))

@@ -1,13 +1,13 @@
 //! ApiVersions.
 
-use barnabas_broker::{error_code, ApiRange, SupportedFeature};
+use barnabas_broker::{error_code, ApiRange, Broker, Handled, SupportedFeature};
 use barnabas_protocol::generated::api_versions_request::ApiVersionsRequest;
 use barnabas_protocol::generated::api_versions_response::ApiVersionsResponse;
 use barnabas_protocol::generated::feature_level_record::FeatureLevelRecord;
 use barnabas_protocol::generated::metadata_record::MetadataRecord;
 use barnabas_protocol::wire::Reader;
 
-use crate::harness::{body, Node, CLUSTER};
+use crate::harness::{body, Node, CLUSTER, CONTROLLER};
 
 fn node() -> Node {
     let api = |api_key, min_version, max_version| ApiRange { api_key, min_version, max_version };
@@ -18,6 +18,7 @@ fn node() -> Node {
     };
     let mut node = Node::with(1, |settings| {
         settings.apis = vec![api(18, 0, 5), api(0, 3, 13), api(3, 0, 13)];
+        settings.controller_apis = vec![api(19, 2, 7), api(18, 0, 5)];
         settings.supported_features =
             vec![feature("metadata.version", 7, 33), feature("group.version", 0, 1)];
     });
@@ -118,4 +119,22 @@ fn a_client_that_meant_another_node_or_cluster_is_sent_back() {
     assert_eq!(error(Some(CLUSTER), 1), 0);
     assert_eq!(error(Some("other"), 1), error_code::REBOOTSTRAP_REQUIRED);
     assert_eq!(error(Some(CLUSTER), 2), error_code::REBOOTSTRAP_REQUIRED);
+}
+
+#[test]
+fn a_controller_listener_tells_what_is_served_there_and_answers_nothing_else_itself() {
+    let node = node();
+    for version in 0..=5 {
+        let handled =
+            node.handle_at(CONTROLLER, 18, version, |writer, version| request().encode(writer, version));
+        let body = body(handled, 4);
+        let response = ApiVersionsResponse::decode(&mut Reader::new(&body), version).unwrap();
+        let keys: Vec<_> =
+            response.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version)).collect();
+        assert_eq!(keys, [(18, 0, 5), (19, 2, 7)]);
+    }
+    // Fetch there would be of the metadata log.
+    for key in Broker::NATIVE.into_iter().filter(|key| *key != 18) {
+        assert!(matches!(node.handle_at(CONTROLLER, key, 2, |_, _| Ok(())), Handled::Cold), "{key}");
+    }
 }

@@ -1,18 +1,21 @@
 """DescribeQuorum."""
 
-from barnabas._core import ColdRequest
+from barnabas._core import ColdRequest, Uuid
 from barnabas.controller.names import CLUSTER_METADATA_TOPIC
 from barnabas.errors import KafkaError
 from barnabas.protocol import ApiKey, ErrorCode
 from barnabas.protocol.generated.describe_quorum_request import DescribeQuorumRequest
 from barnabas.protocol.generated.describe_quorum_response import (
     DescribeQuorumResponse,
+    Listener,
     Node,
     PartitionData,
     ReplicaState,
     TopicData,
 )
 from barnabas.server.handlers.context import NodeContext, body, handles
+
+NO_DIRECTORY = Uuid(bytes(16))
 
 
 @handles(ApiKey.DESCRIBE_QUORUM)
@@ -48,23 +51,31 @@ async def describe_quorum(node: NodeContext, request: ColdRequest) -> DescribeQu
 
 def _quorum(node: NodeContext, version: int) -> DescribeQuorumResponse:
     quorum, now = node.native.quorum(), node.now()
-    voter = ReplicaState(
-        replica_id=node.node_id,
-        log_end_offset=quorum.log_end_offset,
-        last_fetch_timestamp=now,
-        last_caught_up_timestamp=now,
-    )
-    if version >= 2:
-        voter.replica_directory_id = quorum.directory_id
+    voters = [
+        ReplicaState(
+            replica_id=voter_id,
+            replica_directory_id=directory_id if version >= 2 else NO_DIRECTORY,
+            log_end_offset=quorum.log_end_offset,
+            last_fetch_timestamp=now,
+            last_caught_up_timestamp=now,
+        )
+        for voter_id, directory_id, _ in quorum.voters
+    ]
     partition = PartitionData(
         partition_index=0,
         leader_id=quorum.leader_id,
         leader_epoch=quorum.leader_epoch,
         high_watermark=quorum.high_watermark,
-        current_voters=[voter],
+        current_voters=voters,
     )
     return DescribeQuorumResponse(
         topics=[TopicData(topic_name=CLUSTER_METADATA_TOPIC, partitions=[partition])],
-        # Without listeners: the controller of one node opens none; nobody should be sent to a closed port.
-        nodes=[Node(node_id=node.node_id)] if version >= 2 else (),
+        nodes=[
+            Node(
+                node_id=voter_id,
+                listeners=[Listener(name=name, host=host, port=port) for name, host, port in endpoints],
+            )
+            for voter_id, _, endpoints in quorum.voters
+            if version >= 2
+        ],
     )
