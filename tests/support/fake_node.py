@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from barnabas._core import MetadataImage
+from barnabas.config.resolve import BrokerConfigs
 from barnabas.controller.decision import ControllerState, Decision, Record
+from barnabas.coordinator.shard import Appended, EncodedBatch
 from barnabas.protocol import Message
 from barnabas.server import dispatch
+from barnabas.server.coordinator_kinds import kinds
+from barnabas.server.coordinators import Coordinators
 from tests.support.cluster import CLUSTER_ID, Cluster, numbered
+from tests.support.coordinator import FakeLog
 
 R = TypeVar("R")
 
@@ -23,6 +28,21 @@ class FakeNative:
         self.directories: list[Any] = []
         self.moves: list[tuple[str, int, str]] = []
         self.move_code = 0
+        self.logs: dict[tuple[str, int], FakeLog] = {}
+        self.image: Callable[[], MetadataImage] = MetadataImage
+
+    def append_many(self, batches: Sequence[Any]) -> list[Appended]:
+        """Appends what coordinators write."""
+        results = []
+        for topic, partition, _, records, timestamp, producer_id, producer_epoch, _ in batches:
+            log = self.logs.setdefault((topic, partition), FakeLog())
+            results += log.append([EncodedBatch(records, 0, timestamp, producer_id, producer_epoch)])
+        return results
+
+    def read_records(self, topic: str, partition: int, offset: int, _: int) -> Any:
+        """All records from `offset` on."""
+        log = self.logs.setdefault((topic, partition), FakeLog())
+        return 0, log.end, [tuple(record) for record in log.records if record.offset >= offset]
 
     def log_directories(self) -> list[Any]:
         return self.directories
@@ -48,11 +68,26 @@ class FakeNode:
         self.cluster = cluster or Cluster(1)
         self.settings = self.cluster.settings
         self.native: Any = FakeNative()
+        self.native.image = self.image
+        self._coordinators: Coordinators | None = None
         self.time = 1_000_000
         self.answered_natively: list[int] = []
 
     node_id = 1
     cluster_id = CLUSTER_ID
+
+    @property
+    def coordinators(self) -> Coordinators:
+        """Made in the event loop that first asks."""
+        if self._coordinators is None:
+            self._coordinators = Coordinators(
+                self.native,
+                asyncio.get_running_loop(),
+                self.now,
+                lambda: BrokerConfigs(self.settings, {}, {}),
+                kinds(self),
+            )
+        return self._coordinators
 
     def now(self) -> int:
         return self.time
@@ -65,7 +100,19 @@ class FakeNode:
 
     def propose(self, records: Sequence[Record]) -> Awaitable[None]:
         self.cluster.write(records)
+        self._lead_new_partitions()
         return asyncio.sleep(0)
+
+    def _lead_new_partitions(self) -> None:
+        """Tells the coordinators of internal topics, as Rust does."""
+        if self._coordinators is None:
+            return
+        self._coordinators.metadata_changed()
+        for topic in self._coordinators.topics:
+            if (found := self.image().topic(topic)) is not None:
+                for index, _ in found.partitions():
+                    if (topic, index) not in self._coordinators.epochs:
+                        self._coordinators.leadership(topic, index, 0)
 
     async def commit(self, decision: Decision[R]) -> R:
         await self.propose(decision.records)

@@ -6,6 +6,7 @@ request for it, since start-up time counts.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from enum import Enum
 from importlib import import_module
@@ -13,7 +14,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from barnabas.errors import KafkaError
 from barnabas.protocol import ApiKey, ErrorCode
-from barnabas.server.handlers.context import Handler, NodeContext, registered
+from barnabas.server.handlers.context import (
+    DirectHandler,
+    Handler,
+    NodeContext,
+    Respond,
+    registered,
+    registered_direct,
+)
 
 if TYPE_CHECKING:
     from barnabas._core import ColdRequest
@@ -56,6 +64,17 @@ MODULES: dict[int, str] = {
     ApiKey.ALTER_USER_SCRAM_CREDENTIALS: "scram",
     ApiKey.GET_TELEMETRY_SUBSCRIPTIONS: "telemetry",
     ApiKey.PUSH_TELEMETRY: "telemetry",
+    ApiKey.LIST_GROUPS: "group_admin",
+    ApiKey.DELETE_GROUPS: "group_admin",
+    ApiKey.DESCRIBE_GROUPS: "group_admin",
+    ApiKey.OFFSET_DELETE: "offset_delete",
+    ApiKey.OFFSET_FETCH: "offset_fetch",
+    ApiKey.OFFSET_COMMIT: "offset_commit",
+    ApiKey.LEAVE_GROUP: "classic_groups",
+    ApiKey.HEARTBEAT: "classic_groups",
+    ApiKey.SYNC_GROUP: "classic_groups",
+    ApiKey.JOIN_GROUP: "classic_groups",
+    ApiKey.FIND_COORDINATOR: "find_coordinator",
     **dict.fromkeys(
         (
             ApiKey.SASL_HANDSHAKE,
@@ -72,17 +91,6 @@ MODULES: dict[int, str] = {
     ),
     **dict.fromkeys(
         (
-            ApiKey.FIND_COORDINATOR,
-            ApiKey.JOIN_GROUP,
-            ApiKey.SYNC_GROUP,
-            ApiKey.HEARTBEAT,
-            ApiKey.LEAVE_GROUP,
-            ApiKey.OFFSET_COMMIT,
-            ApiKey.OFFSET_FETCH,
-            ApiKey.OFFSET_DELETE,
-            ApiKey.DESCRIBE_GROUPS,
-            ApiKey.DELETE_GROUPS,
-            ApiKey.LIST_GROUPS,
             ApiKey.CONSUMER_GROUP_HEARTBEAT,
             ApiKey.CONSUMER_GROUP_DESCRIBE,
             ApiKey.ADD_PARTITIONS_TO_TXN,
@@ -116,12 +124,47 @@ MODULES: dict[int, str] = {
 def handler_of(api_key: int) -> Handler:
     """The handler of an API; KeyError when Python doesn't answer it."""
     handler = registered(api_key)
+    if handler is not None:
+        return handler
+    direct = direct_handler_of(api_key)
+    if direct is not None:
+        return _awaiting(direct)
+    handler = registered(api_key)
     if handler is None:
-        import_module(f"barnabas.server.handlers.{MODULES[api_key]}")
-        handler = registered(api_key)
-        if handler is None:
-            raise KeyError(api_key)
+        raise KeyError(api_key)
     return handler
+
+
+def direct_handler_of(api_key: int) -> DirectHandler | None:
+    """The plain function that answers an API; None where `handler_of` is to be asked."""
+    handler = registered_direct(api_key)
+    if handler is None and registered(api_key) is None:
+        import_module(f"barnabas.server.handlers.{MODULES[api_key]}")
+        handler = registered_direct(api_key)
+    return handler
+
+
+def _awaiting(direct: DirectHandler) -> Handler:
+    """A direct handler in the shape of the others."""
+
+    async def handler(node: NodeContext, request: ColdRequest) -> Message | None:
+        future: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
+        direct(node, request, future.set_result)
+        return await future
+
+    return handler
+
+
+def begin(node: NodeContext, request: ColdRequest, respond: Respond) -> bool:
+    """Answers a request through `respond`, now or later, if its handler is direct; False when it is not."""
+    try:
+        handler = direct_handler_of(request.api_key)
+        if handler is None:
+            return False
+        handler(node, request, respond)
+    except Exception as error:
+        respond(_failed(request, error))
+    return True
 
 
 async def answer(node: NodeContext, request: ColdRequest) -> Message | Literal[Outcome.ELSEWHERE] | None:
@@ -130,14 +173,18 @@ async def answer(node: NodeContext, request: ColdRequest) -> Message | Literal[O
     A request that fails as a whole is answered with the error, and closes its connection (None) where the
     response has no place for one, as in Kafka.
     """
-    from barnabas.server.handlers.failure import whole_error
-
     try:
         response = await handler_of(request.api_key)(node, request)
-    except KafkaError as error:
-        return whole_error(request, error)
-    except Exception:
-        # The supervisor of handlers: whatever is wrong with one request must not end the node.
-        logger.exception("request %s of api %s failed", request.id, request.api_key)
-        return whole_error(request, KafkaError.for_code(ErrorCode.UNKNOWN_SERVER_ERROR))
+    except Exception as error:
+        return _failed(request, error)
     return ELSEWHERE if response is None else response
+
+
+def _failed(request: ColdRequest, error: Exception) -> Message | None:
+    """The supervisor of handlers: whatever is wrong with one request must not end the node."""
+    from barnabas.server.handlers.failure import whole_error
+
+    if isinstance(error, KafkaError):
+        return whole_error(request, error)
+    logger.error("request %s of api %s failed", request.id, request.api_key, exc_info=error)
+    return whole_error(request, KafkaError.for_code(ErrorCode.UNKNOWN_SERVER_ERROR))

@@ -13,11 +13,14 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from barnabas import _core
 from barnabas.config.listeners import format_address
 from barnabas.server import dispatch, lifecycle
+from barnabas.server.coordinator_kinds import kinds
+from barnabas.server.coordinators import Coordinators
 from barnabas.server.native import broker_configs, log_defaults, native_settings, numbers
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ logger = logging.getLogger("barnabas")
 
 EVENTS_MAX = 256
 """Events taken from Rust in one turn of the loop."""
+DRAINS_MAX = 64
+"""Turns that may be taken before a timer runs: so many events at most are waited for."""
 STOP_MS_MAX = 20_000
 """Longest wait for requests in hand when the node stops."""
 
@@ -53,6 +58,14 @@ class NodeServer:
         self._commits: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._responses: list[tuple[int, Message | None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self.coordinators = Coordinators(
+            self.native,
+            self._loop,
+            self.now,
+            lambda: broker_configs(self.settings, self.native.image()),
+            kinds(self),
+        )
+        self.coordinators.drain = self._drain
 
     # ---- life
 
@@ -107,7 +120,22 @@ class NodeServer:
     # ---- events from Rust
 
     def _on_events(self) -> None:
-        for event in self.native.drain(EVENTS_MAX):
+        """Takes in what has happened; what follows from it leaves in the same turn."""
+        self.coordinators.begin_turn()
+        self._take_in()
+        self.coordinators.end_turn()
+        if self._responses:
+            self._send_responses()
+
+    def _drain(self) -> None:
+        """Takes in all that has happened until now, before a timer decides that it has not."""
+        for _ in range(DRAINS_MAX):
+            if self._take_in() < EVENTS_MAX:
+                return
+
+    def _take_in(self) -> int:
+        events = self.native.drain(EVENTS_MAX)
+        for event in events:
             match event:
                 case _core.ColdRequest():
                     self._begin(event)
@@ -123,8 +151,24 @@ class NodeServer:
                     logger.critical("the node stops: %s", event.reason)
                     self.failure = event.reason
                     self._stopping.set()
+                case _core.CoordinatorLeadership():
+                    self.coordinators.leadership(event.topic, event.partition, event.leader_epoch)
+                case _core.CoordinatorCommitted():
+                    self.coordinators.committed(event.topic, event.partition, event.high_watermark)
+                case _core.TransactionEnded():
+                    self.coordinators.transaction_ended(
+                        event.topic,
+                        event.partition,
+                        event.offset,
+                        event.producer_id,
+                        event.producer_epoch,
+                        committed=event.committed,
+                    )
+        return len(events)
 
     def _begin(self, request: ColdRequest) -> None:
+        if dispatch.begin(self, request, partial(self._respond, request.id)):
+            return
         task = self._loop.create_task(self._answer(request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -133,13 +177,17 @@ class NodeServer:
         response = await dispatch.answer(self, request)
         if response is dispatch.ELSEWHERE:
             return
+        self._respond(request.id, response)
+
+    def _respond(self, request_id: int, response: Message | None) -> None:
         if not self._responses:
             self._loop.call_soon(self._send_responses)
-        self._responses.append((request.id, response))
+        self._responses.append((request_id, response))
 
     def _send_responses(self) -> None:
         responses, self._responses = self._responses, []
-        self.native.respond(responses)
+        if responses:
+            self.native.respond(responses)
 
     def _record_directory(self, event: _core.ReplicaDirectory) -> None:
         """Records where this broker has put a replica (what AssignReplicasToDirs does between nodes)."""
@@ -179,6 +227,8 @@ class NodeServer:
         if configs != self._overrides:
             self._overrides = configs
             self._apply_broker_configs()
+            self.coordinators.configs_changed()
+        self.coordinators.metadata_changed()
         while self._commits and self._commits[0][0] <= offset:
             _, future = self._commits.popleft()
             if not future.done():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from barnabas.controller.decision import ControllerState, Decision, Record
     from barnabas.protocol import ApiKey
     from barnabas.protocol.message import Message
+    from barnabas.server.coordinators import Coordinators
 
 R = TypeVar("R")
 
@@ -34,6 +35,10 @@ class NodeContext(Protocol):
     @property
     def native(self) -> Any:
         """`barnabas._core.Node`: log directories, quorum state, listeners."""
+
+    @property
+    def coordinators(self) -> Coordinators:
+        """The coordinators of this node."""
 
     def now(self) -> int:
         """Milliseconds since the Unix epoch."""
@@ -61,7 +66,15 @@ class NodeContext(Protocol):
 Handler = Callable[[Any, Any], Awaitable["Message | None"]]
 """A coroutine function of (node, request) that gives the response; None when somebody else answers."""
 
+Respond = Callable[["Message | None"], None]
+"""Is called once with the response; None closes the connection."""
+
+DirectHandler = Callable[[Any, Any, Respond], None]
+"""A plain function of (node, request, respond) for requests so frequent that a task for each would cost too
+much; KafkaError that it raises is the answer to the whole request."""
+
 _HANDLERS: dict[int, Handler] = {}
+_DIRECT: dict[int, DirectHandler] = {}
 
 
 def handles(*keys: ApiKey) -> Callable[[Handler], Handler]:
@@ -73,6 +86,22 @@ def handles(*keys: ApiKey) -> Callable[[Handler], Handler]:
         return handler
 
     return register
+
+
+def handles_directly(*keys: ApiKey) -> Callable[[DirectHandler], DirectHandler]:
+    """Registers the decorated plain function for APIs."""
+
+    def register(handler: DirectHandler) -> DirectHandler:
+        for key in keys:
+            _DIRECT[int(key)] = handler
+        return handler
+
+    return register
+
+
+def registered_direct(api_key: int) -> DirectHandler | None:
+    """The direct handler of an API whose module has been imported."""
+    return _DIRECT.get(api_key)
 
 
 def registered(api_key: int) -> Handler | None:

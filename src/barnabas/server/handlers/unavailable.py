@@ -1,8 +1,7 @@
 """Coordinator APIs while no coordinator runs here: clients are told to look elsewhere, and try again.
 
-Codes are those of Apache Kafka 4.3.1 before `__consumer_offsets` exists: FindCoordinator says that there is
-no coordinator, a coordinator's own APIs say that this is not it, and lists of what is coordinated here are
-empty.
+Codes are those of Apache Kafka 4.3.1 before the internal topics exist: a coordinator's own APIs say that this
+is not it, and lists of what is coordinated here are empty.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ from barnabas.controller.names import name_problem
 from barnabas.errors import KafkaError
 from barnabas.protocol import ApiKey, ErrorCode, Message, message_class
 from barnabas.server.handlers.context import NodeContext, handles
-
-_SHARE_KEY = 2
 
 
 def _classes(api_key: int) -> Any:
@@ -60,23 +57,6 @@ def _empty(_node: NodeContext, request: ColdRequest) -> Message:
     return message_class(request.api_key, response=True)()
 
 
-def _find_coordinator(_node: NodeContext, request: ColdRequest) -> Message:
-    from barnabas.protocol.generated.find_coordinator_response import Coordinator, FindCoordinatorResponse
-
-    body: Any = request.body
-    known_type = body.key_type in (0, 1) or (body.key_type == _SHARE_KEY and request.api_version >= 6)
-    if request.api_version < 4:
-        code = ErrorCode.COORDINATOR_NOT_AVAILABLE if known_type else ErrorCode.INVALID_REQUEST
-        text = KafkaError.for_code(code).message
-        return FindCoordinatorResponse(error_code=code, error_message=text, node_id=-1, port=-1)
-    coordinators = []
-    for key in body.coordinator_keys:
-        legal = known_type and (body.key_type != _SHARE_KEY or key.count(":") >= 2)
-        code = ErrorCode.COORDINATOR_NOT_AVAILABLE if legal else ErrorCode.INVALID_REQUEST
-        coordinators.append(Coordinator(key=key, node_id=-1, port=-1, error_code=code))
-    return FindCoordinatorResponse(coordinators=coordinators)
-
-
 def _partition_code(node: NodeContext, topic: Any, index: int, otherwise: ErrorCode) -> ErrorCode:
     """What is said of one partition: Kafka looks for it before it looks for the coordinator."""
     image = node.image()
@@ -111,34 +91,6 @@ def _offset_commit(code: ErrorCode) -> Callable[[NodeContext, ColdRequest], Mess
         return found
 
     return build
-
-
-def _offset_fetch(_node: NodeContext, request: ColdRequest) -> Message:
-    from barnabas.protocol.generated import offset_fetch_response as classes
-
-    body: Any = request.body
-    code = ErrorCode.NOT_COORDINATOR
-    if request.api_version >= 8:
-        groups = [
-            classes.OffsetFetchResponseGroup(group_id=group.group_id, error_code=code)
-            for group in body.groups
-        ]
-        return classes.OffsetFetchResponse(groups=groups)
-    if request.api_version >= 2:
-        return classes.OffsetFetchResponse(error_code=code)
-    topics = [
-        classes.OffsetFetchResponseTopic(
-            name=topic.name,
-            partitions=[
-                classes.OffsetFetchResponsePartition(
-                    partition_index=index, committed_offset=-1, error_code=code
-                )
-                for index in topic.partition_indexes
-            ],
-        )
-        for topic in body.topics or ()
-    ]
-    return classes.OffsetFetchResponse(topics=topics)
 
 
 def _add_partitions_to_txn(node: NodeContext, request: ColdRequest) -> Message:
@@ -224,17 +176,6 @@ _NOT_COORDINATOR = _whole(ErrorCode.NOT_COORDINATOR)
 _NOT_AVAILABLE = _whole(ErrorCode.COORDINATOR_NOT_AVAILABLE)
 
 BUILDERS: dict[ApiKey, Callable[[NodeContext, ColdRequest], Message]] = {
-    ApiKey.FIND_COORDINATOR: _find_coordinator,
-    ApiKey.JOIN_GROUP: _NOT_COORDINATOR,
-    ApiKey.SYNC_GROUP: _NOT_COORDINATOR,
-    ApiKey.HEARTBEAT: _NOT_COORDINATOR,
-    ApiKey.LEAVE_GROUP: _NOT_COORDINATOR,
-    ApiKey.OFFSET_COMMIT: _offset_commit(ErrorCode.NOT_COORDINATOR),
-    ApiKey.OFFSET_FETCH: _offset_fetch,
-    ApiKey.OFFSET_DELETE: _NOT_COORDINATOR,
-    ApiKey.DESCRIBE_GROUPS: _described("groups", "DescribedGroup", "groups", "group_id"),
-    ApiKey.DELETE_GROUPS: _described("groups_names", "DeletableGroupResult", "results", "group_id"),
-    ApiKey.LIST_GROUPS: _empty,
     ApiKey.CONSUMER_GROUP_HEARTBEAT: _NOT_COORDINATOR,
     ApiKey.CONSUMER_GROUP_DESCRIBE: _described("group_ids", "DescribedGroup", "groups", "group_id"),
     ApiKey.ADD_PARTITIONS_TO_TXN: _add_partitions_to_txn,
