@@ -368,9 +368,17 @@ class Node:
         the next offset is the log end offset and no records come. Records of any codec are unpacked.
         """
     def begin_verification(
-        self, topic: str, partition: int, producer_id: int, producer_epoch: int
+        self,
+        topic: str,
+        partition: int,
+        producer_id: int,
+        producer_epoch: int,
+        transaction_version: int = 0,
     ) -> tuple[int, int]:
         """(error code, verification guard) for an append in the producer's transaction (KIP-890).
+
+        `transaction_version` is that of the request: from 2 on (TxnOffsetCommit >= 5) each transaction has an
+        epoch of its own, and the marker that ends the one before leaves the guard as it is.
 
         Guard 0: the partition has an ongoing transaction of the producer, the append may go ahead. Any other:
         the transaction coordinator is to be asked first, then the guard goes with the append. A marker that

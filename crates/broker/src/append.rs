@@ -1,11 +1,14 @@
 //! A leader appends what clients produce.
 
-use barnabas_log::{AppendBatch, AppendError, AppendOrigin, Checked, LogError, ProducerError};
-use barnabas_protocol::batch;
+use barnabas_log::{
+    AppendBatch, AppendError, AppendInfo, AppendOrigin, Checked, Log, LogError, ProducerError,
+};
+use barnabas_protocol::batch::{self, HEADER_SIZE};
 use barnabas_protocol::batch_validate::{check_format, validate, InvalidKind, InvalidRecords};
 use barnabas_protocol::{Millis, Offset};
 
 use crate::error_code;
+use crate::leader::Leader;
 use crate::partition::Partition;
 use crate::read::log_error_code;
 use crate::waiters::Move;
@@ -24,6 +27,15 @@ pub(crate) struct Appended {
     pub(crate) log_append_time: Millis,
     /// Log start offset.
     pub(crate) log_start_offset: Offset,
+}
+
+/// What writing a batch did.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    pub(crate) info: AppendInfo,
+    /// To be told to those who wait, once the log is let go.
+    pub(crate) moved: Move,
+    pub(crate) high_watermark_moved: bool,
 }
 
 /// Why records were not appended.
@@ -80,7 +92,7 @@ impl ProduceError {
     }
 }
 
-fn append_error_code(error: &AppendError) -> i16 {
+pub(crate) fn append_error_code(error: &AppendError) -> i16 {
     match error {
         AppendError::Log(error) => log_error_code(error),
         AppendError::Batch(_) => error_code::CORRUPT_MESSAGE,
@@ -89,11 +101,13 @@ fn append_error_code(error: &AppendError) -> i16 {
     }
 }
 
-fn producer_error_code(error: &ProducerError) -> i16 {
+pub(crate) fn producer_error_code(error: &ProducerError) -> i16 {
     match error {
         ProducerError::OutOfOrderSequence { .. } => error_code::OUT_OF_ORDER_SEQUENCE_NUMBER,
         ProducerError::InvalidProducerEpoch { .. } => error_code::INVALID_PRODUCER_EPOCH,
-        ProducerError::TransactionalWriteExpected { .. } => error_code::INVALID_TXN_STATE,
+        ProducerError::TransactionalWriteExpected { .. } | ProducerError::NotVerified { .. } => {
+            error_code::INVALID_TXN_STATE
+        }
         ProducerError::TransactionCoordinatorFenced { .. } => error_code::TRANSACTION_COORDINATOR_FENCED,
     }
 }
@@ -140,25 +154,47 @@ impl Partition {
                 });
             }
         }
-        let mut header = validated.header_bytes(log.log_end_offset());
-        batch::set_partition_leader_epoch(&mut header, leader.leader_epoch);
-        let append = AppendBatch { header, records: validated.records_bytes() };
-        let info = log.append_as_leader(&[append], now)?;
-        let (before, after) = self.raise_high_watermark(leader, &mut log, now);
+        let header = validated.header_bytes(log.log_end_offset());
+        let written = self.write(leader, &mut log, header, validated.records_bytes(), now)?;
+        if written.high_watermark_moved {
+            self.tell_committed(written.moved.high_watermark);
+        }
         drop(log);
-        // Without a move of the high watermark it is news all the same: followers read beyond it.
-        let bytes = if after - before > info.last_offset - info.first_offset + 1 {
-            i64::MAX
-        } else {
-            info.bytes as i64
-        };
-        self.waiters.moved(Move { bytes, high_watermark: after, low_watermark: info.log_start_offset });
+        self.waiters.moved(written.moved);
+        let info = written.info;
         Ok(Appended {
             base_offset: info.first_offset,
             last_offset: info.last_offset,
             log_append_time: validated.log_append_time().unwrap_or(-1),
             log_start_offset: info.log_start_offset,
         })
+    }
+
+    /// Whether the whole ISR has everything up to `last_offset`: Ok(true) when it has, Ok(false) when it has
+    /// not yet, an error when it never will in this leadership.
+    /// Writes one batch that was checked, whose header has its base offset, and moves the high watermark.
+    pub(crate) fn write(
+        &self,
+        leader: &Leader,
+        log: &mut Log,
+        mut header: [u8; HEADER_SIZE],
+        records: &[u8],
+        now: Millis,
+    ) -> Result<Written, AppendError> {
+        batch::set_partition_leader_epoch(&mut header, leader.leader_epoch);
+        let info = log.append_as_leader(&[AppendBatch { header, records }], now)?;
+        let (before, after) = self.raise_high_watermark(leader, log, now);
+        // Without a move of the high watermark it is news all the same: followers read beyond it.
+        // Alone, a leader shows nothing beyond it.
+        let bytes = if after == before && leader.followers().is_empty() {
+            0
+        } else if after - before > info.last_offset - info.first_offset + 1 {
+            i64::MAX
+        } else {
+            info.bytes as i64
+        };
+        let moved = Move { bytes, high_watermark: after, low_watermark: info.log_start_offset };
+        Ok(Written { info, moved, high_watermark_moved: after > before })
     }
 
     /// Whether the whole ISR has everything up to `last_offset`: Ok(true) when it has, Ok(false) when it has

@@ -15,6 +15,7 @@ use crate::error_code;
 use crate::leader::Assignment;
 use crate::partition::{Partition, PartitionConfig, Role};
 use crate::read::log_error_code;
+use crate::topic_name;
 
 /// One run over a change.
 struct Apply<'a> {
@@ -160,7 +161,11 @@ impl Apply<'_> {
         // A log that was loaded at the start knows the defaults only.
         log.write().update_config(config.log.clone());
         let (node, lag_max_ms) = (settings.node_id, settings.replica_lag_time_max_ms);
-        Ok(Partition::new(node, topic.name.clone(), topic.id, index, config, log, lag_max_ms))
+        let partition = Partition::new(node, topic.name.clone(), topic.id, index, config, log, lag_max_ms);
+        Ok(match topic_name::is_internal(&topic.name) {
+            true => partition.heard_by(broker.events.clone()),
+            false => partition,
+        })
     }
 
     fn config(&mut self, topic: &TopicImage) -> Arc<PartitionConfig> {

@@ -10,6 +10,7 @@ use barnabas_protocol::generated::api_versions_response::ApiVersion;
 use barnabas_protocol::{Millis, PartitionIndex, TopicId, Uuid};
 use parking_lot::Mutex;
 
+use crate::coordinator::CoordinatorEvents;
 use crate::error_code;
 use crate::fetch_session::FetchSessionCache;
 use crate::housekeeping::Timers;
@@ -74,6 +75,8 @@ pub struct Broker {
     pub(crate) log_defaults: ArcSwap<LogConfig>,
     sessions: FetchSessionCache,
     pub(crate) effects: Mutex<Vec<Effect>>,
+    /// Who hears of the coordinators' partitions.
+    pub(crate) events: Arc<dyn CoordinatorEvents>,
     pub(crate) failed_directories: Mutex<BTreeSet<Uuid>>,
     /// Held while an image is applied, so that one follows the other.
     pub(crate) applying: Mutex<()>,
@@ -86,6 +89,7 @@ impl Broker {
         settings: BrokerSettings,
         logs: Arc<LogManager>,
         log_defaults: LogConfig,
+        events: Arc<dyn CoordinatorEvents>,
         now: Millis,
     ) -> Broker {
         Broker {
@@ -97,6 +101,7 @@ impl Broker {
             log_defaults: ArcSwap::from_pointee(log_defaults),
             sessions: FetchSessionCache::new(settings.fetch_session_slots, settings.fetch_session_seed),
             effects: Mutex::default(),
+            events,
             failed_directories: Mutex::default(),
             applying: Mutex::default(),
             timers: Mutex::new(Timers::new(&settings, now)),

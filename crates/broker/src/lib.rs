@@ -20,6 +20,8 @@ mod apply;
 mod authorize;
 mod broker;
 mod cluster_view;
+mod coordinator;
+mod coordinator_log;
 mod current_leader;
 mod delete_records;
 mod describe_producers;
@@ -42,6 +44,8 @@ mod topic_partitions;
 mod waiters;
 
 pub use broker::{Broker, Effect};
+pub use coordinator::{CoordinatorEvent, CoordinatorEvents, TransactionCheck};
+pub use coordinator_log::{CoordinatorAppended, CoordinatorBatch, CoordinatorRead, CoordinatorRecord};
 pub use log_dirs::{LogDirInfo, ReplicaInfo};
 pub use request::{BrokerRequest, Chunk, Endpoint, Handled, Parked, Ticket};
 pub use settings::{ApiRange, BrokerSettings, SupportedFeature};

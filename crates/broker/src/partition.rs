@@ -16,6 +16,7 @@ use barnabas_protocol::compression::Compression;
 use barnabas_protocol::{LeaderEpoch, Millis, NodeId, Offset, PartitionIndex, TopicId};
 use parking_lot::RwLock;
 
+use crate::coordinator::{CoordinatorEvent, CoordinatorEvents};
 use crate::error_code;
 use crate::leader::{Assignment, Leader};
 use crate::waiters::{HasWaiters, Move, Waiters};
@@ -87,6 +88,8 @@ pub(crate) struct Partition {
     /// The log as it lies now; another one after the replica has moved between directories.
     pub(crate) log: ArcSwap<RwLock<Log>>,
     pub(crate) waiters: Waiters,
+    /// Who hears of a coordinator's partition; None for any other.
+    events: Option<Arc<dyn CoordinatorEvents>>,
 }
 
 impl HasWaiters for Partition {
@@ -122,7 +125,30 @@ impl Partition {
             role: RwLock::new(Role::Follower { leader_epoch: -1, partition_epoch: -1 }),
             log: ArcSwap::new(log),
             waiters: Waiters::default(),
+            events: None,
         }
+    }
+
+    /// The same, with `events` hearing of it.
+    pub(crate) fn heard_by(mut self, events: Arc<dyn CoordinatorEvents>) -> Partition {
+        self.events = Some(events);
+        self
+    }
+
+    /// Tells the coordinators, if they care for this partition. The caller holds its role, or its log.
+    pub(crate) fn tell(&self, event: impl FnOnce(Arc<str>, PartitionIndex) -> CoordinatorEvent) {
+        if let Some(events) = &self.events {
+            events.tell(event(self.topic.clone(), self.index));
+        }
+    }
+
+    fn tell_leadership(&self, leader_epoch: Option<LeaderEpoch>) {
+        self.tell(|topic, index| CoordinatorEvent::Leadership { topic, index, leader_epoch });
+    }
+
+    /// Tells that the high watermark was moved. The caller holds the log, so that moves are told in order.
+    pub(crate) fn tell_committed(&self, high_watermark: Offset) {
+        self.tell(|topic, index| CoordinatorEvent::Committed { topic, index, high_watermark });
     }
 
     /// Uses another configuration from now on.
@@ -158,8 +184,12 @@ impl Partition {
                 let log_end_offset = log.log_end_offset();
                 log.assign_epoch(assignment.leader_epoch, log_end_offset)?;
                 *role = Role::Leader(Leader::new(self.node, assignment, log_end_offset, now));
+                self.tell_leadership(Some(assignment.leader_epoch));
             }
             _ => {
+                if matches!(*role, Role::Leader(_)) {
+                    self.tell_leadership(None);
+                }
                 let (leader_epoch, partition_epoch) = (assignment.leader_epoch, assignment.partition_epoch);
                 *role = Role::Follower { leader_epoch, partition_epoch };
             }
@@ -172,7 +202,12 @@ impl Partition {
 
     /// The replica answers everything with `error` from now on.
     pub(crate) fn take_offline(&self, error: i16) {
-        *self.role.write() = Role::Offline { error };
+        let mut role = self.role.write();
+        if matches!(*role, Role::Leader(_)) {
+            self.tell_leadership(None);
+        }
+        *role = Role::Offline { error };
+        drop(role);
         self.waiters.moved(Move::EVERYTHING);
     }
 
@@ -184,6 +219,9 @@ impl Partition {
         let mut log = log.write();
         let (before, after) = self.raise_high_watermark(leader, &mut log, now);
         let low_watermark = leader.low_watermark(log.log_start_offset());
+        if after > before {
+            self.tell_committed(after);
+        }
         drop(log);
         if after > before {
             self.waiters.moved(Move { bytes: i64::MAX, high_watermark: after, low_watermark });

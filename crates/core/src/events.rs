@@ -37,6 +37,44 @@ pub(crate) struct DirectoryFailed {
     pub(crate) directory: Uuid,
 }
 
+/// This node leads a coordinator's partition from now on, or no more (epoch -1).
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct CoordinatorLeadership {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) leader_epoch: i32,
+}
+
+/// The high watermark of a coordinator's partition has moved by itself.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct CoordinatorCommitted {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) high_watermark: i64,
+}
+
+/// A marker was appended to a partition of `__consumer_offsets`.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct TransactionEnded {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) producer_id: i64,
+    pub(crate) producer_epoch: i16,
+    pub(crate) committed: bool,
+}
+
+/// A transactional Produce waits for its coordinator's word.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct TransactionCheck {
+    pub(crate) id: u64,
+    pub(crate) transactional_id: String,
+    pub(crate) producer_id: i64,
+    pub(crate) producer_epoch: i16,
+    pub(crate) partitions: Vec<(String, i32)>,
+    pub(crate) add: bool,
+}
+
 /// A line for the log; the level is Python's.
 #[pyclass(frozen, get_all, module = "barnabas._core")]
 pub(crate) struct LogLine {

@@ -4,15 +4,19 @@
 //! Always true:
 //!   a connection has at most one request in here (net mutes it), so the queue is bounded by connections
 //!   a request is answered at most once; what is never answered ends with its connection
+//!   of one leadership at most one move of the high watermark is in here: it may move much faster than
+//!   Python looks
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
 
+use barnabas_broker::{CoordinatorEvent, CoordinatorEvents};
 use barnabas_net::Request;
-use barnabas_protocol::Uuid;
+use barnabas_protocol::{Offset, PartitionIndex, Uuid};
 use parking_lot::Mutex;
 
 /// Log lines that wait for Python; more are counted and dropped, so that a stalled interpreter can't be
@@ -30,6 +34,10 @@ pub(crate) enum Event {
     ReplicaDirectory { topic_id: Uuid, index: i32, directory: Uuid },
     /// A log directory has failed: to be recorded.
     DirectoryFailed { directory: Uuid },
+    /// The high watermark of a coordinator's partition has moved, to where it is when Python looks.
+    HighWatermark { topic: Arc<str>, index: PartitionIndex, at: Arc<AtomicI64> },
+    /// Whatever else coordinators hear of their partitions.
+    Coordinator(CoordinatorEvent),
     /// A line for the log.
     Log { level: log::Level, target: String, message: String },
     /// The node can't go on; the reason.
@@ -48,6 +56,8 @@ pub(crate) struct Inbox {
 #[derive(Debug, Default)]
 struct Queue {
     events: VecDeque<Event>,
+    /// High watermarks whose move stands in `events`.
+    high_watermarks: HashMap<(Arc<str>, PartitionIndex), Arc<AtomicI64>>,
     log_lines: usize,
     log_lines_dropped: usize,
     next_id: u64,
@@ -89,6 +99,25 @@ impl Inbox {
         self.push(queue, event);
     }
 
+    fn tell_committed(&self, topic: Arc<str>, index: PartitionIndex, high_watermark: Offset) {
+        let mut queue = self.queue.lock();
+        let key = (topic, index);
+        if let Some(at) = queue.high_watermarks.get(&key) {
+            at.store(high_watermark, Ordering::Relaxed);
+            return;
+        }
+        let (topic, at) = (key.0.clone(), Arc::new(AtomicI64::new(high_watermark)));
+        queue.high_watermarks.insert(key, at.clone());
+        self.push(queue, Event::HighWatermark { topic, index, at });
+    }
+
+    fn tell_leadership(&self, event: CoordinatorEvent, topic: &Arc<str>, index: PartitionIndex) {
+        let mut queue = self.queue.lock();
+        // What moves from now on moves in another leadership, and is told behind this.
+        queue.high_watermarks.remove(&(topic.clone(), index));
+        self.push(queue, Event::Coordinator(event));
+    }
+
     fn push(&self, mut queue: parking_lot::MutexGuard<'_, Queue>, event: Event) {
         let was_empty = queue.events.is_empty();
         queue.events.push_back(event);
@@ -104,6 +133,13 @@ impl Inbox {
         let mut queue = self.queue.lock();
         let count = limit.min(queue.events.len());
         let mut events: Vec<Event> = queue.events.drain(..count).collect();
+        for event in &events {
+            let Event::HighWatermark { topic, index, at } = event else { continue };
+            let key = (topic.clone(), *index);
+            if queue.high_watermarks.get(&key).is_some_and(|known| Arc::ptr_eq(known, at)) {
+                queue.high_watermarks.remove(&key);
+            }
+        }
         queue.log_lines -= events.iter().filter(|event| matches!(event, Event::Log { .. })).count();
         if queue.events.is_empty() {
             let mut sink = [0u8; 64];
@@ -129,5 +165,20 @@ impl Inbox {
     /// Forgets the requests of a connection that is gone.
     pub(crate) fn forget(&self, connection: barnabas_net::ConnectionId) {
         self.pending.lock().retain(|_, request| request.ticket.connection != connection);
+    }
+}
+
+impl CoordinatorEvents for Inbox {
+    fn tell(&self, event: CoordinatorEvent) {
+        match event {
+            CoordinatorEvent::Committed { topic, index, high_watermark } => {
+                self.tell_committed(topic, index, high_watermark);
+            }
+            CoordinatorEvent::Leadership { ref topic, index, .. } => {
+                let topic = topic.clone();
+                self.tell_leadership(event, &topic, index);
+            }
+            event => Inbox::tell(self, Event::Coordinator(event)),
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod clock;
 mod codec;
+mod coordinators;
 mod directories;
 mod events;
 mod image;
@@ -37,6 +38,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<events::Committed>()?;
     module.add_class::<events::ReplicaDirectory>()?;
     module.add_class::<events::DirectoryFailed>()?;
+    module.add_class::<events::CoordinatorLeadership>()?;
+    module.add_class::<events::CoordinatorCommitted>()?;
+    module.add_class::<events::TransactionEnded>()?;
+    module.add_class::<events::TransactionCheck>()?;
     module.add_class::<events::LogLine>()?;
     module.add_class::<events::Fatal>()?;
     image::register(module)?;

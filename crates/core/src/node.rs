@@ -1,6 +1,7 @@
 //! `barnabas._core.Node`: the data plane of one node, as Python drives it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +13,16 @@ use barnabas_raft::{Voter, VoterEndpoint};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyList;
 
 use crate::clock;
 use crate::codec;
+use crate::coordinators;
 use crate::directories::DirectoriesError;
 use crate::events::{
-    python_level, ColdRequest, Committed, DirectoryFailed, Fatal, LogLine, ReplicaDirectory,
+    python_level, ColdRequest, Committed, CoordinatorCommitted, DirectoryFailed, Fatal, LogLine,
+    ReplicaDirectory,
 };
 use crate::image::MetadataImage;
 use crate::inbox::{Event, Inbox};
@@ -27,7 +31,7 @@ use crate::metadata::describe;
 use crate::running::{Running, StartError};
 use crate::settings::{connection_bounds, log_config, NodeSettings};
 use crate::uuid::Uuid;
-use barnabas_log::DirectoryError;
+use barnabas_log::{DirectoryError, Unverified};
 
 /// The data plane of one node: log directories, metadata log, partitions, network.
 #[pyclass(frozen, module = "barnabas._core")]
@@ -83,6 +87,11 @@ impl Node {
             Event::DirectoryFailed { directory } => {
                 Py::new(py, DirectoryFailed { directory: Uuid(directory) })?.into_any()
             }
+            Event::HighWatermark { topic, index, at } => {
+                let (topic, high_watermark) = (topic.to_string(), at.load(Ordering::Relaxed));
+                Py::new(py, CoordinatorCommitted { topic, partition: index, high_watermark })?.into_any()
+            }
+            Event::Coordinator(event) => return coordinators::event(py, event),
             Event::Log { level, target, message } => {
                 let target = target.replace("::", ".");
                 Py::new(py, LogLine { level: python_level(level), target, message })?.into_any()
@@ -297,6 +306,82 @@ impl Node {
     ) -> PyResult<i16> {
         let running = self.running()?;
         Ok(py.detach(|| running.broker.alter_replica_log_dir(path, topic, partition, clock::now())))
+    }
+
+    #[pyo3(signature = (topic, partition, leader_epoch, records, timestamp,
+                        producer_id = -1, producer_epoch = -1, verification_guard = 0))]
+    #[allow(clippy::too_many_arguments, reason = "Python gives them by name")]
+    fn append_records(
+        &self,
+        py: Python<'_>,
+        topic: PyBackedStr,
+        partition: i32,
+        leader_epoch: i32,
+        records: Vec<coordinators::KeyValue>,
+        timestamp: i64,
+        producer_id: i64,
+        producer_epoch: i16,
+        verification_guard: u64,
+    ) -> PyResult<coordinators::Appended> {
+        let running = self.running()?;
+        let batch = (
+            topic,
+            partition,
+            leader_epoch,
+            records,
+            timestamp,
+            producer_id,
+            producer_epoch,
+            verification_guard,
+        );
+        Ok(py.detach(|| coordinators::append(&running.broker, &batch)))
+    }
+
+    fn append_many(
+        &self,
+        py: Python<'_>,
+        batches: Vec<coordinators::Batch>,
+    ) -> PyResult<Vec<coordinators::Appended>> {
+        let running = self.running()?;
+        let append = |batch| coordinators::append(&running.broker, batch);
+        Ok(py.detach(|| batches.iter().map(append).collect()))
+    }
+
+    fn read_records<'py>(
+        &self,
+        py: Python<'py>,
+        topic: PyBackedStr,
+        partition: i32,
+        offset: i64,
+        bytes_max: usize,
+    ) -> PyResult<(i16, i64, Bound<'py, PyList>)> {
+        let running = self.running()?;
+        let read = py.detach(|| running.broker.read_as_coordinator(&topic, partition, offset, bytes_max));
+        match read {
+            Ok(read) => Ok((0, read.next_offset, coordinators::records(py, &read)?)),
+            Err(error) => Ok((error, -1, PyList::empty(py))),
+        }
+    }
+
+    #[pyo3(signature = (topic, partition, producer_id, producer_epoch, transaction_version = 0))]
+    fn begin_verification(
+        &self,
+        py: Python<'_>,
+        topic: PyBackedStr,
+        partition: i32,
+        producer_id: i64,
+        producer_epoch: i16,
+        transaction_version: i16,
+    ) -> PyResult<(i16, u64)> {
+        let running = self.running()?;
+        let batch = Unverified {
+            producer_id,
+            producer_epoch,
+            base_sequence: -1,
+            epoch_per_transaction: transaction_version >= 2,
+        };
+        let begin = || running.broker.begin_verification(&topic, partition, &batch, clock::now());
+        Ok(py.detach(begin).map_or_else(|error| (error, 0), |guard| (0, guard)))
     }
 
     fn quorum(&self) -> PyResult<QuorumInfo> {

@@ -92,7 +92,7 @@ impl Running {
         let logs = Arc::new(found.logs);
         let previous_broker_epoch = logs.previous_broker_epoch().unwrap_or(-1);
         let broker_settings = broker_settings(settings, &found.cluster_id, log.kraft_version())?;
-        let broker = Arc::new(Broker::new(broker_settings, logs, defaults, now));
+        let broker = Arc::new(Broker::new(broker_settings, logs, defaults, inbox.clone(), now));
         load_logs(&broker, &image, now)?;
         broker.apply(image.clone(), now);
         Ok(Running {

@@ -197,6 +197,7 @@ impl Log {
     fn note_producers(&mut self, batches: &[Incoming<'_>]) -> Result<(), LogError> {
         let base_offset = self.active().base_offset;
         for batch in batches {
+            self.verifications.appended(&batch.header);
             let aborted = note_producer(&mut self.producers, &batch.header, batch.marker.as_ref());
             if let Some(aborted) = aborted {
                 transaction_index::append(&self.place, base_offset, aborted)?;

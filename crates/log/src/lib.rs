@@ -32,6 +32,7 @@ mod segment;
 mod time_index;
 mod transaction_index;
 mod truncate;
+mod verification;
 
 pub use crate::log::{Log, LogPosition};
 pub use append::{AppendBatch, AppendInfo};
@@ -54,3 +55,4 @@ pub use read::{BatchFacts, ReadResult};
 pub use recovery::{OpenOptions, Recovery, RecoveryProgress};
 pub use retention::FileDeletion;
 pub use transaction_index::AbortedTxn;
+pub use verification::{Unverified, VerificationGuard, NO_GUARD, VERIFICATIONS_MAX};

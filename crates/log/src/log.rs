@@ -18,10 +18,11 @@ use crate::config::LogConfig;
 use crate::leader_epochs::LeaderEpochs;
 use crate::place::Place;
 use crate::producer_state::{
-    ActiveProducer, AppendOrigin, Checked, EndTxnMarker, ProducerError, ProducerState,
+    ActiveProducer, AppendOrigin, Checked, EndTxnMarker, ProducerError, ProducerState, Verified,
 };
 use crate::retention::FileDeletion;
 use crate::segment::Segment;
+use crate::verification::{Unverified, VerificationGuard, Verifications, NO_GUARD};
 
 /// The log of one partition.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub struct Log {
     pub(crate) recovery_point: Offset,
     pub(crate) epochs: LeaderEpochs,
     pub(crate) producers: ProducerState,
+    pub(crate) verifications: Verifications,
     pub(crate) producer_id_expiration_ms: Millis,
     /// Offsets of the producer snapshots on disk, ascending.
     pub(crate) snapshots: Vec<Offset>,
@@ -172,7 +174,29 @@ impl Log {
         header: &BatchHeader,
         origin: AppendOrigin,
     ) -> Result<Checked, ProducerError> {
-        self.producers.check(header, origin)
+        self.producers.check(header, origin, Verified::default())
+    }
+
+    /// As `check_producer`, where a batch that begins a transaction must have been verified: `guard` is what
+    /// `begin_verification` gave for it.
+    pub fn check_verified(
+        &self,
+        header: &BatchHeader,
+        origin: AppendOrigin,
+        guard: VerificationGuard,
+    ) -> Result<Checked, ProducerError> {
+        let missing = !self.verifications.is_valid(header.producer_id, guard);
+        let verification = self.verifications.of(header.producer_id);
+        self.producers.check(header, origin, Verified { missing, verification })
+    }
+
+    /// The guard for a batch of a transaction that is about to be verified; `NO_GUARD` when the transaction is
+    /// open here, so that nothing is to be verified.
+    pub fn begin_verification(&mut self, batch: &Unverified, now: Millis) -> VerificationGuard {
+        match self.producers.has_ongoing_transaction(batch.producer_id, batch.producer_epoch) {
+            true => NO_GUARD,
+            false => self.verifications.begin(batch, now),
+        }
     }
 
     /// Compares a transaction marker with what is known of its producer; to be called before the append.
@@ -197,6 +221,7 @@ impl Log {
 
     /// Forgets producers that have been silent for `producer.id.expiration.ms`. Returns how many.
     pub fn remove_expired_producers(&mut self, now: Millis) -> usize {
+        self.verifications.remove_expired(now, self.producer_id_expiration_ms);
         self.producers.remove_expired(now, self.producer_id_expiration_ms)
     }
 

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 use barnabas_protocol::batch::{sequence_after, BatchHeader, NO_PRODUCER_EPOCH, NO_SEQUENCE, NO_TIMESTAMP};
 use barnabas_protocol::{Millis, Offset, ProducerEpoch, ProducerId};
 
+use crate::verification::Verification;
+
 /// How many batches of a producer are remembered, to recognise what it sends again.
 pub const BATCHES_RETAINED: usize = 5;
 
@@ -70,6 +72,12 @@ pub enum ProducerError {
     /// INVALID_TXN_STATE: a batch outside a transaction while one is open.
     #[error("producer {producer_id} has a transaction open here: its batches must be transactional")]
     TransactionalWriteExpected {
+        /// The producer.
+        producer_id: ProducerId,
+    },
+    /// INVALID_TXN_STATE: a batch that would begin a transaction, and was not verified, or too long ago.
+    #[error("producer {producer_id} has no transaction open here, and its batch was not verified")]
+    NotVerified {
         /// The producer.
         producer_id: ProducerId,
     },
@@ -188,6 +196,15 @@ pub struct CompletedTxn {
     pub aborted: bool,
 }
 
+/// What is known of a batch's verification (KIP-890).
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Verified<'a> {
+    /// Whether the batch may not begin a transaction.
+    pub(crate) missing: bool,
+    /// The verification of its producer that is under way.
+    pub(crate) verification: Option<&'a Verification>,
+}
+
 /// All producers of one partition.
 #[derive(Debug, Default)]
 pub struct ProducerState {
@@ -201,20 +218,34 @@ pub struct ProducerState {
 impl ProducerState {
     /// Compares a data batch with what its producer wrote before. Batches without a producer id and control
     /// batches are always new. Nothing changes.
-    pub fn check(&self, header: &BatchHeader, origin: AppendOrigin) -> Result<Checked, ProducerError> {
+    pub(crate) fn check(
+        &self,
+        header: &BatchHeader,
+        origin: AppendOrigin,
+        verified: Verified<'_>,
+    ) -> Result<Checked, ProducerError> {
         if !header.has_producer_id() || header.is_control() {
             return Ok(Checked::New);
         }
         let producer_id = header.producer_id;
-        let Some(entry) = self.producers.get(&producer_id) else {
-            // Unknown producers may start anywhere: retention may have removed what they wrote before.
-            return Ok(Checked::New);
-        };
+        let known = self.producers.get(&producer_id);
         if origin == AppendOrigin::Client {
-            if let Some(duplicate) = find_duplicate(entry, header) {
+            if let Some(duplicate) = known.and_then(|entry| find_duplicate(entry, header)) {
                 return Ok(duplicate);
             }
         }
+        let begins =
+            header.is_transactional() && !self.has_ongoing_transaction(producer_id, header.producer_epoch);
+        if begins && verified.missing && origin != AppendOrigin::Replication {
+            return Err(ProducerError::NotVerified { producer_id });
+        }
+        if let Some(verification) = verified.verification.filter(|_| origin == AppendOrigin::Client) {
+            check_begin(known, header, verification)?;
+        }
+        let Some(entry) = known else {
+            // Unknown producers may start anywhere: retention may have removed what they wrote before.
+            return Ok(Checked::New);
+        };
         if origin != AppendOrigin::Replication && header.producer_epoch < entry.epoch {
             let (epoch, last_epoch) = (header.producer_epoch, entry.epoch);
             return Err(ProducerError::InvalidProducerEpoch { producer_id, epoch, last_epoch });
@@ -407,6 +438,28 @@ fn find_duplicate(entry: &ProducerEntry, header: &BatchHeader) -> Option<Checked
         first_offset: same.first_offset(),
         last_offset: same.last_offset,
         timestamp: same.timestamp,
+    })
+}
+
+/// Whether the batch may be the next one while its producer's transaction is verified: what it sent before
+/// comes first, and with an epoch for each transaction that begins with sequence 0.
+fn check_begin(
+    known: Option<&ProducerEntry>,
+    header: &BatchHeader,
+    verification: &Verification,
+) -> Result<(), ProducerError> {
+    let sequence = header.base_sequence;
+    let nothing_before = known.is_none_or(|entry| entry.batches.is_empty());
+    let after_nothing = verification.epoch_per_transaction && sequence != 0 && nothing_before;
+    if !after_nothing && sequence <= verification.lowest_sequence {
+        return Ok(());
+    }
+    Err(ProducerError::OutOfOrderSequence {
+        producer_id: header.producer_id,
+        epoch: header.producer_epoch,
+        sequence,
+        last_epoch: known.map_or(NO_PRODUCER_EPOCH, |entry| entry.epoch),
+        last_sequence: known.map_or(NO_SEQUENCE, ProducerEntry::last_sequence),
     })
 }
 

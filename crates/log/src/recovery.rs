@@ -23,6 +23,7 @@ use crate::producer_snapshot;
 use crate::producer_state::ProducerState;
 use crate::segment::{Segment, Written};
 use crate::transaction_index;
+use crate::verification::Verifications;
 
 /// What is known of a log before its files are opened.
 #[derive(Debug, Clone)]
@@ -113,6 +114,7 @@ impl Log {
             recovery_point: 0,
             epochs: epochs.clone().unwrap_or_default(),
             producers: ProducerState::default(),
+            verifications: Verifications::default(),
             producer_id_expiration_ms: options.producer_id_expiration_ms,
             snapshots: found.snapshots.clone(),
             unsynced,

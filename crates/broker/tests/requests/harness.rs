@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use barnabas_broker::{
-    Broker, BrokerRequest, BrokerSettings, Chunk, Endpoint, Handled, Parked, Ticket, Wake,
+    Broker, BrokerRequest, BrokerSettings, Chunk, CoordinatorEvent, CoordinatorEvents, Endpoint, Handled,
+    Parked, Ticket, Wake,
 };
 use barnabas_disk::{Disk, MemoryDisk};
 use barnabas_image::MetadataImage;
@@ -43,6 +44,23 @@ impl Wakes {
     }
 }
 
+/// What coordinators have heard.
+#[derive(Default)]
+pub(crate) struct Heard(Mutex<Vec<CoordinatorEvent>>);
+
+impl CoordinatorEvents for Heard {
+    fn tell(&self, event: CoordinatorEvent) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+impl Heard {
+    /// Everything since the last time.
+    pub(crate) fn take(&self) -> Vec<CoordinatorEvent> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
 struct WakesTicket(Arc<Wakes>);
 
 impl Ticket for WakesTicket {
@@ -64,6 +82,7 @@ pub(crate) struct Node {
     pub(crate) settings: BrokerSettings,
     pub(crate) now: Millis,
     pub(crate) wakes: Arc<Wakes>,
+    pub(crate) heard: Arc<Heard>,
     /// Sent with requests.
     pub(crate) client_id: Option<String>,
     pub(crate) cold_allowed: bool,
@@ -88,8 +107,10 @@ impl Node {
         }
         let mut settings = BrokerSettings { cluster_id: CLUSTER.into(), ..BrokerSettings::default() };
         change(&mut settings);
+        let heard = Arc::<Heard>::default();
         let mut node = Node {
-            broker: start(&disk, directories, &settings),
+            broker: start(&disk, directories, &settings, &heard),
+            heard,
             disk,
             directories,
             image: MetadataImage::default(),
@@ -107,7 +128,7 @@ impl Node {
     /// Stops as it should and starts again on the same disk.
     pub(crate) fn restart(&mut self) {
         self.broker.shutdown(0, self.now);
-        self.broker = start(&self.disk, self.directories, &self.settings);
+        self.broker = start(&self.disk, self.directories, &self.settings, &self.heard);
         self.broker.apply(self.image.clone(), self.now);
     }
 
@@ -263,12 +284,17 @@ pub(crate) fn path(n: usize) -> PathBuf {
     PathBuf::from(format!("/data{n}"))
 }
 
-fn start(disk: &Arc<MemoryDisk>, directories: usize, settings: &BrokerSettings) -> Broker {
+fn start(
+    disk: &Arc<MemoryDisk>,
+    directories: usize,
+    settings: &BrokerSettings,
+    heard: &Arc<Heard>,
+) -> Broker {
     let paths: Vec<PathBuf> = (0..directories).map(path).collect();
     let disk: Arc<dyn Disk> = disk.clone();
     let logs = LogManager::open(disk, &paths, LogManagerSettings::new(CLUSTER, 1), BTreeMap::new()).unwrap();
     logs.load(&|_| Arc::new(LogConfig::default()), START, &|_| {}).unwrap();
-    Broker::new(settings.clone(), Arc::new(logs), LogConfig::default(), START)
+    Broker::new(settings.clone(), Arc::new(logs), LogConfig::default(), heard.clone(), START)
 }
 
 /// The body of a reply, files read in; `header` is the size of the response header, correlation id included.

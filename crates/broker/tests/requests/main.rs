@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod apply;
+mod coordinators;
 mod delete_records;
 mod fetch;
 mod fetch_sessions;

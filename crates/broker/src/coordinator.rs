@@ -1,0 +1,71 @@
+//! What the coordinators of this node hear of their partitions, and what is asked of them.
+//!
+//! Always true of the events of one partition: they come in the order in which things happened, for they are
+//! told under the partition's role; whoever has heard that a leadership is over hears no more of it.
+
+use std::sync::Arc;
+
+use barnabas_protocol::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId};
+
+/// What coordinators hear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CoordinatorEvent {
+    /// This node leads a coordinator's partition from now on, or leads it no more.
+    Leadership {
+        /// One of the internal topics.
+        topic: Arc<str>,
+        /// The partition.
+        index: PartitionIndex,
+        /// The epoch of the leadership that begins; None when one ends.
+        leader_epoch: Option<LeaderEpoch>,
+    },
+    /// The high watermark of a coordinator's partition has moved otherwise than by its own append.
+    Committed {
+        /// One of the internal topics.
+        topic: Arc<str>,
+        /// The partition.
+        index: PartitionIndex,
+        /// Where it is now.
+        high_watermark: Offset,
+    },
+    /// A marker was appended to a partition of `__consumer_offsets`.
+    TransactionEnded {
+        /// The topic.
+        topic: Arc<str>,
+        /// The partition.
+        index: PartitionIndex,
+        /// Offset of the marker.
+        offset: Offset,
+        /// The producer whose transaction it ends.
+        producer_id: ProducerId,
+        /// The epoch in the marker.
+        producer_epoch: ProducerEpoch,
+        /// Whether what was written counts.
+        committed: bool,
+    },
+    /// A Produce waits for the word of the transaction coordinator.
+    TransactionCheck(TransactionCheck),
+}
+
+/// Are these partitions part of the producer's ongoing transaction?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionCheck {
+    /// Names the check in the answer.
+    pub id: u64,
+    /// The transactional id of the request.
+    pub transactional_id: String,
+    /// The producer of its records.
+    pub producer_id: ProducerId,
+    /// Its epoch.
+    pub producer_epoch: ProducerEpoch,
+    /// The partitions.
+    pub partitions: Vec<(Arc<str>, PartitionIndex)>,
+    /// Whether a partition that is not part of the transaction is to be added (transaction version 2).
+    pub add: bool,
+}
+
+/// Who hears it. Told on any thread, with partitions locked: an implementation takes note and returns.
+pub trait CoordinatorEvents: Send + Sync {
+    /// Takes note.
+    fn tell(&self, event: CoordinatorEvent);
+}

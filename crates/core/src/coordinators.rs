@@ -1,0 +1,92 @@
+//! What coordinators ask of their partitions, between Python's values and the broker's.
+
+use barnabas_broker::{Broker, CoordinatorBatch, CoordinatorEvent, CoordinatorRead};
+use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, ProducerEpoch, ProducerId};
+use pyo3::prelude::*;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
+use pyo3::types::{PyBytes, PyList};
+
+use crate::clock;
+use crate::events::{CoordinatorLeadership, TransactionCheck, TransactionEnded};
+
+/// Key and value.
+pub(crate) type KeyValue = (PyBackedBytes, Option<PyBackedBytes>);
+
+/// (topic, partition, leader epoch, records, timestamp, producer id, producer epoch, verification guard)
+pub(crate) type Batch =
+    (PyBackedStr, PartitionIndex, LeaderEpoch, Vec<KeyValue>, Millis, ProducerId, ProducerEpoch, u64);
+
+/// (error code, base offset, log end offset, high watermark)
+pub(crate) type Appended = (i16, Offset, Offset, Offset);
+
+pub(crate) fn append(broker: &Broker, batch: &Batch) -> Appended {
+    let (topic, index, leader_epoch, records, timestamp, producer_id, producer_epoch, guard) = batch;
+    let batch = CoordinatorBatch {
+        topic,
+        index: *index,
+        leader_epoch: *leader_epoch,
+        records: records.iter().map(|(key, value)| (&**key, value.as_deref())).collect(),
+        timestamp: *timestamp,
+        producer_id: *producer_id,
+        producer_epoch: *producer_epoch,
+        guard: *guard,
+    };
+    match broker.append_as_coordinator(&batch, clock::now()) {
+        Ok(appended) => (0, appended.base_offset, appended.log_end_offset, appended.high_watermark),
+        Err(error) => (error, -1, -1, -1),
+    }
+}
+
+/// The records as tuples of (offset, timestamp, producer id, producer epoch, key, value, control).
+pub(crate) fn records<'py>(py: Python<'py>, read: &CoordinatorRead) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for record in &read.records {
+        let bytes = |range: &std::ops::Range<usize>| PyBytes::new(py, &read.bytes[range.clone()]);
+        let control = record.control.map_or(-1, i8::from);
+        list.append((
+            record.offset,
+            record.timestamp,
+            record.producer_id,
+            record.producer_epoch,
+            record.key.as_ref().map(bytes),
+            record.value.as_ref().map(bytes),
+            control,
+        ))?;
+    }
+    Ok(list)
+}
+
+/// The event as Python sees it; None for one that comes another way.
+pub(crate) fn event(py: Python<'_>, event: CoordinatorEvent) -> PyResult<Option<Py<PyAny>>> {
+    Ok(Some(match event {
+        CoordinatorEvent::Leadership { topic, index, leader_epoch } => {
+            let (topic, leader_epoch) = (topic.to_string(), leader_epoch.unwrap_or(-1));
+            Py::new(py, CoordinatorLeadership { topic, partition: index, leader_epoch })?.into_any()
+        }
+        CoordinatorEvent::TransactionEnded {
+            topic,
+            index,
+            offset,
+            producer_id,
+            producer_epoch,
+            committed,
+        } => {
+            let (topic, partition) = (topic.to_string(), index);
+            let ended = TransactionEnded { topic, partition, offset, producer_id, producer_epoch, committed };
+            Py::new(py, ended)?.into_any()
+        }
+        CoordinatorEvent::TransactionCheck(check) => {
+            let partitions = check.partitions.iter().map(|(topic, index)| (topic.to_string(), *index));
+            let check = TransactionCheck {
+                id: check.id,
+                transactional_id: check.transactional_id,
+                producer_id: check.producer_id,
+                producer_epoch: check.producer_epoch,
+                partitions: partitions.collect(),
+                add: check.add,
+            };
+            Py::new(py, check)?.into_any()
+        }
+        CoordinatorEvent::Committed { .. } => return Ok(None),
+    }))
+}
