@@ -28,6 +28,8 @@ pub(crate) struct BatchScan {
     file: Arc<dyn File>,
     position: u64,
     end: u64,
+    /// Bytes read at once when batches are wanted whole.
+    block: usize,
     buffer: Vec<u8>,
     /// Where in the file the buffer begins.
     buffer_at: u64,
@@ -35,7 +37,12 @@ pub(crate) struct BatchScan {
 
 impl BatchScan {
     pub(crate) fn new(file: Arc<dyn File>, position: u64, end: u64) -> Self {
-        Self { file, position, end, buffer: Vec::new(), buffer_at: 0 }
+        Self { file, position, end, block: BATCHES_BLOCK, buffer: Vec::new(), buffer_at: 0 }
+    }
+
+    /// Reads so many bytes at once when batches are wanted whole.
+    pub(crate) fn with_block(self, block: usize) -> Self {
+        Self { block: block.max(HEADERS_BLOCK), ..self }
     }
 
     /// Where the next batch begins.
@@ -74,9 +81,9 @@ impl BatchScan {
         if self.position >= self.end {
             return Ok(None);
         }
-        let header = BatchHeader::parse(self.fill(HEADER_SIZE, BATCHES_BLOCK)?)?;
+        let header = BatchHeader::parse(self.fill(HEADER_SIZE, self.block)?)?;
         self.check_whole(&header)?;
-        self.fill(header.size(), BATCHES_BLOCK)?;
+        self.fill(header.size(), self.block)?;
         let position = self.position;
         self.position += header.size() as u64;
         Ok(Some((position, Batch::parse(&self.buffer[(position - self.buffer_at) as usize..])?)))

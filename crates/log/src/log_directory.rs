@@ -5,12 +5,15 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
+use std::sync::Arc;
 
 use barnabas_disk::{Disk, Lock};
-use barnabas_protocol::{NodeId, Uuid};
+use barnabas_protocol::{NodeId, PartitionIndex, Uuid};
 use parking_lot::Mutex;
 
-use crate::checkpoints::{self, Offsets, HIGH_WATERMARKS, LOG_START_OFFSETS, RECOVERY_POINTS};
+use crate::checkpoints::{
+    self, Offsets, CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_START_OFFSETS, RECOVERY_POINTS,
+};
 use crate::error::{At, LogError};
 use crate::meta_properties::{DirectoryError, MetaProperties};
 
@@ -37,7 +40,8 @@ struct State {
     /// Why the directory failed.
     offline: Option<String>,
     lock: Option<Box<dyn Lock>>,
-    written: [Option<Offsets>; 3],
+    /// What the checkpoints hold, as far as that is known.
+    written: [Option<Offsets>; 4],
 }
 
 /// What a node says when it stops.
@@ -53,6 +57,7 @@ pub(crate) enum Checkpoint {
     RecoveryPoints,
     LogStartOffsets,
     HighWatermarks,
+    CleanerOffsets,
 }
 
 impl Checkpoint {
@@ -61,6 +66,7 @@ impl Checkpoint {
             Self::RecoveryPoints => RECOVERY_POINTS,
             Self::LogStartOffsets => LOG_START_OFFSETS,
             Self::HighWatermarks => HIGH_WATERMARKS,
+            Self::CleanerOffsets => CLEANER_OFFSETS,
         }
     }
 }
@@ -79,7 +85,7 @@ impl LogDirectory {
             Err(DirectoryError::Log(error)) if error.is_storage_failure() => {
                 log::error!("log directory {} is offline: {error}", path.display());
                 let state =
-                    State { offline: Some(error.to_string()), lock: None, written: [None, None, None] };
+                    State { offline: Some(error.to_string()), lock: None, written: [const { None }; 4] };
                 Ok(Self {
                     path: path.to_path_buf(),
                     id: Uuid::ZERO,
@@ -114,7 +120,7 @@ impl LogDirectory {
             Some(lock) => lock,
             None => lock(disk, path)?,
         };
-        let state = State { offline: None, lock: Some(lock), written: [None, None, None] };
+        let state = State { offline: None, lock: Some(lock), written: [const { None }; 4] };
         Ok(Self {
             path: path.to_path_buf(),
             id: meta.directory_id,
@@ -150,8 +156,19 @@ impl LogDirectory {
                 log::warn!("{error}; going on without it");
                 Ok(Offsets::new())
             }
-            offsets => offsets,
+            Ok(offsets) => {
+                self.state.lock().written[which as usize] = Some(offsets.clone());
+                Ok(offsets)
+            }
+            Err(error) => Err(error),
         }
+    }
+
+    /// Whether a checkpoint says something of a partition. What it says of one that is gone must not be taken
+    /// for a new log of the same name.
+    pub(crate) fn knows(&self, topic: &str, partition: PartitionIndex) -> bool {
+        let key = (Arc::from(topic), partition);
+        self.state.lock().written.iter().flatten().any(|offsets| offsets.contains_key(&key))
     }
 
     /// Writes offsets, unless they are as they were written last.

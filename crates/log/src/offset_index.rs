@@ -7,7 +7,7 @@ use barnabas_protocol::Offset;
 
 use crate::entry_file::EntryFile;
 use crate::error::LogError;
-use crate::place::{Place, INDEX};
+use crate::place::{Place, CLEANED_INDEX, INDEX};
 
 const ENTRY_BYTES: usize = 8;
 
@@ -40,6 +40,11 @@ impl OffsetIndex {
 
     pub(crate) fn empty(base_offset: Offset) -> Self {
         Self { base_offset, entries: EntryFile::empty(base_offset, INDEX) }
+    }
+
+    /// The index of a segment that compaction is writing.
+    pub(crate) fn cleaned(base_offset: Offset) -> Self {
+        Self { base_offset, entries: EntryFile::empty(base_offset, CLEANED_INDEX) }
     }
 
     fn decode(&self, entry: &[u8; ENTRY_BYTES]) -> OffsetPosition {

@@ -25,6 +25,15 @@ pub(crate) const CLEANED: &str = ".cleaned";
 /// Marks what compaction has written and is putting in place.
 pub(crate) const SWAP: &str = ".swap";
 
+/// Batches of a segment that compaction is writing.
+pub(crate) const CLEANED_LOG: &str = "log.cleaned";
+/// Its offset index.
+pub(crate) const CLEANED_INDEX: &str = "index.cleaned";
+/// Its time index.
+pub(crate) const CLEANED_TIME_INDEX: &str = "timeindex.cleaned";
+/// Its aborted transactions.
+pub(crate) const CLEANED_TXN_INDEX: &str = "txnindex.cleaned";
+
 /// The directory of one log.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {

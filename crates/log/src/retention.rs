@@ -40,10 +40,11 @@ impl Log {
             if count == self.segments.len() {
                 self.roll(now)?; // There is always one segment.
             }
+            self.disturb_cleaning()?;
             let removed: Vec<Segment> = self.segments.drain(..count).collect();
             for segment in removed {
                 deleted.push(segment.base_offset);
-                self.remove_later(segment, now)?;
+                self.remove_later(segment, &[LOG, INDEX, TIME_INDEX, TXN_INDEX, SNAPSHOT], now)?;
             }
             let first = self.segments[0].base_offset;
             self.high_watermark = self.high_watermark.max(first);
@@ -94,19 +95,27 @@ impl Log {
         Ok(self.segments.len())
     }
 
-    /// Renames the files of a segment now and removes them after `file.delete.delay.ms`.
-    fn remove_later(&mut self, mut segment: Segment, now: Millis) -> Result<(), LogError> {
+    /// Renames files of a segment that is no part of the log any more, and removes them after
+    /// `file.delete.delay.ms`.
+    pub(crate) fn remove_later(
+        &mut self,
+        mut segment: Segment,
+        kinds: &[&str],
+        now: Millis,
+    ) -> Result<(), LogError> {
         segment.close();
         let mut paths = Vec::new();
-        for kind in [LOG, INDEX, TIME_INDEX, TXN_INDEX, SNAPSHOT] {
+        for kind in kinds {
             let path = self.place.path(segment.base_offset, kind);
             let renamed = suffixed(&path, DELETED);
             if self.place.rename(&path, &renamed)? {
                 paths.push(renamed);
             }
         }
-        self.snapshots.retain(|snapshot| *snapshot != segment.base_offset);
-        self.unsynced.snapshots.retain(|snapshot| *snapshot != segment.base_offset);
+        if kinds.contains(&SNAPSHOT) {
+            self.snapshots.retain(|snapshot| *snapshot != segment.base_offset);
+            self.unsynced.snapshots.retain(|snapshot| *snapshot != segment.base_offset);
+        }
         let due = now.saturating_add(self.config.file_delete_delay_ms);
         self.deletions.push(FileDeletion { due, place: self.place.clone(), paths });
         Ok(())

@@ -8,7 +8,7 @@ use barnabas_protocol::{Millis, Offset};
 
 use crate::entry_file::EntryFile;
 use crate::error::LogError;
-use crate::place::{Place, TIME_INDEX};
+use crate::place::{Place, CLEANED_TIME_INDEX, TIME_INDEX};
 
 const ENTRY_BYTES: usize = 12;
 
@@ -43,6 +43,11 @@ impl TimeIndex {
 
     pub(crate) fn empty(base_offset: Offset) -> Self {
         Self { base_offset, entries: EntryFile::empty(base_offset, TIME_INDEX) }
+    }
+
+    /// The index of a segment that compaction is writing.
+    pub(crate) fn cleaned(base_offset: Offset) -> Self {
+        Self { base_offset, entries: EntryFile::empty(base_offset, CLEANED_TIME_INDEX) }
     }
 
     /// Whether no entry has room in a file of `segment.index.bytes`; the last place is kept for closing.

@@ -4,8 +4,9 @@
 //! Entry: version i16 (0), producer id i64, first offset i64, last offset i64, last stable offset i64.
 
 use std::io::ErrorKind;
+use std::path::Path;
 
-use barnabas_disk::Open;
+use barnabas_disk::{Disk, Open};
 use barnabas_protocol::{Offset, ProducerId};
 
 use crate::error::{At, LogError};
@@ -72,12 +73,39 @@ pub(crate) fn read(place: &Place, base_offset: Offset) -> Result<Vec<AbortedTxn>
 
 /// Adds a transaction whose marker is in the segment at `base_offset`.
 pub(crate) fn append(place: &Place, base_offset: Offset, aborted: AbortedTxn) -> Result<(), LogError> {
-    let path = place.path(base_offset, TXN_INDEX);
-    let file = place.disk().open(&path, Open::Create).at("open", &path)?;
-    let length = file.len().at("look at", &path)?;
+    append_to(place.disk(), &place.path(base_offset, TXN_INDEX), aborted)
+}
+
+/// Adds a transaction to the file at `path`.
+pub(crate) fn append_to(disk: &dyn Disk, path: &Path, aborted: AbortedTxn) -> Result<(), LogError> {
+    let file = disk.open(path, Open::Create).at("open", path)?;
+    let length = file.len().at("look at", path)?;
     // A torn entry at the end is written over.
     let position = length - length % ENTRY_BYTES as u64;
-    file.write_all_at(&aborted.to_bytes(), position).at("write", &path)
+    file.write_all_at(&aborted.to_bytes(), position).at("write", path)
+}
+
+/// Aborted transactions that have records in `from..to` (`to` is exclusive), found in the segments at
+/// `base_offsets`: in their order, from the one that holds `from` on to the end of the log.
+pub(crate) fn find(
+    place: &Place,
+    base_offsets: impl Iterator<Item = Offset>,
+    from: Offset,
+    to: Offset,
+) -> Result<Vec<AbortedTxn>, LogError> {
+    let mut found = Vec::new();
+    for base_offset in base_offsets {
+        for aborted in read(place, base_offset)? {
+            if aborted.last_offset >= from && aborted.first_offset < to {
+                found.push(aborted);
+            }
+            // Whatever is aborted behind this one began at its last stable offset or later.
+            if aborted.last_stable_offset >= to {
+                return Ok(found);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Drops transactions whose marker is at `offset` or behind it.

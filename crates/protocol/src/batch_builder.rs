@@ -138,6 +138,12 @@ impl BatchBuilder {
         self.append_parts(offset, record.timestamp, record.key, record.value, record.headers)
     }
 
+    /// Lets the batch end at `last_offset` though its last record may lie before: compaction removes records and
+    /// keeps the offsets, and with them the sequences, that a batch covers.
+    pub fn end_at(&mut self, last_offset: Offset) {
+        self.last_offset = self.last_offset.max(last_offset);
+    }
+
     /// Number of records so far.
     pub fn records_count(&self) -> i32 {
         self.records_count
