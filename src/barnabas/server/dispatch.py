@@ -75,6 +75,13 @@ MODULES: dict[int, str] = {
     ApiKey.SYNC_GROUP: "classic_groups",
     ApiKey.JOIN_GROUP: "classic_groups",
     ApiKey.FIND_COORDINATOR: "find_coordinator",
+    ApiKey.CONSUMER_GROUP_HEARTBEAT: "consumer_groups",
+    ApiKey.CONSUMER_GROUP_DESCRIBE: "consumer_groups",
+    ApiKey.ADD_PARTITIONS_TO_TXN: "transaction_partitions",
+    ApiKey.ADD_OFFSETS_TO_TXN: "transaction_partitions",
+    ApiKey.END_TXN: "end_txn",
+    ApiKey.DESCRIBE_TRANSACTIONS: "show_transactions",
+    ApiKey.LIST_TRANSACTIONS: "show_transactions",
     **dict.fromkeys(
         (
             ApiKey.SASL_HANDSHAKE,
@@ -91,14 +98,7 @@ MODULES: dict[int, str] = {
     ),
     **dict.fromkeys(
         (
-            ApiKey.CONSUMER_GROUP_HEARTBEAT,
-            ApiKey.CONSUMER_GROUP_DESCRIBE,
-            ApiKey.ADD_PARTITIONS_TO_TXN,
-            ApiKey.ADD_OFFSETS_TO_TXN,
-            ApiKey.END_TXN,
             ApiKey.TXN_OFFSET_COMMIT,
-            ApiKey.DESCRIBE_TRANSACTIONS,
-            ApiKey.LIST_TRANSACTIONS,
             ApiKey.SHARE_GROUP_HEARTBEAT,
             ApiKey.SHARE_GROUP_DESCRIBE,
             ApiKey.SHARE_FETCH,

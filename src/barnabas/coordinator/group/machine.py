@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from barnabas.coordinator.group.admin import AdminPart
 from barnabas.coordinator.group.classic.part import ClassicPart
+from barnabas.coordinator.group.consumer.part import ConsumerPart
 from barnabas.coordinator.group.kind import Groups, Part
 from barnabas.coordinator.group.offset_part import OffsetPart
 from barnabas.coordinator.group.offsets import Offsets
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from barnabas.coordinator.machine import Call, Context, Outputs, Stored, TimerKey
     from barnabas.protocol.message import Message
 
-PARTS: tuple[type[Part], ...] = (OffsetPart, ClassicPart, AdminPart)
+PARTS: tuple[type[Part], ...] = (OffsetPart, ClassicPart, ConsumerPart, AdminPart)
 """In the order in which they are loaded."""
 
 

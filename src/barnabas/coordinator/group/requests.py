@@ -42,3 +42,9 @@ class DeleteGroup(NamedTuple):
     """One group of a DeleteGroups; the answer is a DeletableGroupResult."""
 
     group_id: str
+
+
+class DescribeConsumerGroup(NamedTuple):
+    """One group of a ConsumerGroupDescribe; the answer is a DescribedGroup of that API."""
+
+    group_id: str

@@ -176,8 +176,6 @@ _NOT_COORDINATOR = _whole(ErrorCode.NOT_COORDINATOR)
 _NOT_AVAILABLE = _whole(ErrorCode.COORDINATOR_NOT_AVAILABLE)
 
 BUILDERS: dict[ApiKey, Callable[[NodeContext, ColdRequest], Message]] = {
-    ApiKey.CONSUMER_GROUP_HEARTBEAT: _NOT_COORDINATOR,
-    ApiKey.CONSUMER_GROUP_DESCRIBE: _described("group_ids", "DescribedGroup", "groups", "group_id"),
     ApiKey.ADD_PARTITIONS_TO_TXN: _add_partitions_to_txn,
     ApiKey.ADD_OFFSETS_TO_TXN: _NOT_COORDINATOR,
     ApiKey.END_TXN: _NOT_COORDINATOR,

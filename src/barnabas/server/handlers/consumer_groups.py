@@ -1,0 +1,68 @@
+"""ConsumerGroupHeartbeat and ConsumerGroupDescribe (KIP-848)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from barnabas._core import ColdRequest
+from barnabas.coordinator.group.requests import DescribeConsumerGroup
+from barnabas.coordinator.records import GROUPS
+from barnabas.errors import KafkaError, UnsupportedVersion
+from barnabas.protocol import ApiKey
+from barnabas.protocol.generated.consumer_group_describe_request import ConsumerGroupDescribeRequest
+from barnabas.protocol.generated.consumer_group_describe_response import (
+    ConsumerGroupDescribeResponse,
+    DescribedGroup,
+)
+from barnabas.protocol.generated.consumer_group_heartbeat_request import ConsumerGroupHeartbeatRequest
+from barnabas.protocol.generated.consumer_group_heartbeat_response import ConsumerGroupHeartbeatResponse
+from barnabas.server.handlers.context import NodeContext, Respond, body, handles_directly
+from barnabas.server.handlers.coordinated import Gathered, client_of
+
+FEATURE = "group.version"
+PROTOCOL = "consumer"
+
+
+def _validate_enabled(node: NodeContext) -> None:
+    """Raises UnsupportedVersion where consumer groups are not served."""
+    served = node.settings.get_list("group.coordinator.rebalance.protocols")
+    if PROTOCOL not in served or node.image().features().get(FEATURE, 0) < 1:
+        raise UnsupportedVersion()
+
+
+@handles_directly(ApiKey.CONSUMER_GROUP_HEARTBEAT)
+def consumer_group_heartbeat(node: NodeContext, request: ColdRequest, respond: Respond) -> None:
+    """Answered in the same turn, unless it changes something: then when that is committed."""
+    asked = body(request, ConsumerGroupHeartbeatRequest)
+    _validate_enabled(node)
+
+    def then(response: Any) -> None:
+        if isinstance(response, KafkaError):
+            response = ConsumerGroupHeartbeatResponse(
+                error_code=response.error_code, error_message=response.message
+            )
+        respond(response)
+
+    node.coordinators.submit(GROUPS, asked.group_id, asked, then, client_of(request))
+
+
+@handles_directly(ApiKey.CONSUMER_GROUP_DESCRIBE)
+def consumer_group_describe(node: NodeContext, request: ColdRequest, respond: Respond) -> None:
+    """Each group is asked for at its own shard."""
+    _validate_enabled(node)
+    ids = list(dict.fromkeys(body(request, ConsumerGroupDescribeRequest).group_ids))
+
+    def done(answers: list[Any]) -> None:
+        groups = [
+            DescribedGroup(group_id=group_id, error_code=answer.error_code)
+            if isinstance(answer, KafkaError)
+            else answer
+            for group_id, answer in zip(ids, answers, strict=True)
+        ]
+        respond(ConsumerGroupDescribeResponse(groups=groups))
+
+    gathered = Gathered(len(ids), done)
+    for index, group_id in enumerate(ids):
+        node.coordinators.submit(
+            GROUPS, group_id, DescribeConsumerGroup(group_id), gathered.place(index), client_of(request)
+        )
