@@ -158,6 +158,8 @@ class QuorumInfo:
     """The metadata quorum as its leader sees it."""
 
     leader_id: int
+    connection: int
+    """Higher for a connection that was accepted later, on whatever listener."""
     leader_epoch: int
     high_watermark: int
     log_end_offset: int

@@ -14,6 +14,7 @@ pub(crate) struct ColdRequest {
     pub(crate) client_id: Option<String>,
     pub(crate) listener: String,
     pub(crate) client_address: String,
+    pub(crate) connection: u64,
     pub(crate) body: Py<PyAny>,
 }
 

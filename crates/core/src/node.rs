@@ -122,6 +122,7 @@ impl Node {
             client_id: request.client_id.clone(),
             listener: request.peer.listener.to_string(),
             client_address: request.peer.address.to_string(),
+            connection: request.peer.number,
             body,
         };
         Ok(Some(Py::new(py, cold)?.into_any()))

@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::mem;
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,9 @@ const SLEEP_MAX: Duration = Duration::from_secs(3600);
 /// Bits of a connection id that hold the index, and those that hold the number of its user.
 const INDEX_BITS: u32 = 24;
 const GENERATION_BITS: u32 = 32;
+
+/// Connections that this process has accepted: their order is asked for across reactors.
+static ACCEPTED: AtomicU64 = AtomicU64::new(0);
 
 /// One reactor.
 pub(crate) struct Reactor {
@@ -187,7 +191,8 @@ impl Reactor {
             log::error!("Closing the connection of {address}: it can't be watched: {error}");
             return;
         }
-        let peer = Peer { connection, listener, address, local };
+        let number = ACCEPTED.fetch_add(1, Ordering::Relaxed) + 1;
+        let peer = Peer { connection, number, listener, address, local };
         let machine = Connection::new(self.frame_bytes_max);
         let mut session = Session::new(peer, transport, machine, slot, self.shared.now);
         if let Some(idle_max) = self.idle_max {

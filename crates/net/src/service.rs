@@ -21,6 +21,8 @@ pub type Millis = i64;
 pub struct Peer {
     /// The connection.
     pub connection: ConnectionId,
+    /// Higher for a connection that was accepted later, on whatever listener.
+    pub number: u64,
     /// Name of the listener that accepted it, e.g. `PLAINTEXT`.
     pub listener: Arc<str>,
     /// Address of the client.

@@ -3,9 +3,10 @@ with the first partition that the node leads, since start-up time counts."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from barnabas.coordinator.records import GROUPS
+from barnabas.coordinator.records import GROUPS, TRANSACTIONS
 from barnabas.server.coordinators import Kind
 
 if TYPE_CHECKING:
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
     from barnabas.server.handlers.context import NodeContext
 
 
-def kinds(node: NodeContext) -> list[Kind]:  # noqa: ARG001
+def kinds(node: NodeContext) -> list[Kind]:
     """All kinds, for one node."""
-    return [Kind(GROUPS, _groups, _group_settings)]
+    return [
+        Kind(GROUPS, _groups, _group_settings),
+        Kind(TRANSACTIONS, _transactions, partial(_transaction_settings, node)),
+    ]
 
 
 def _groups() -> Machine:
@@ -29,3 +33,15 @@ def _group_settings(configs: BrokerConfigs) -> Any:
     from barnabas.coordinator.group.settings import GroupSettings
 
     return GroupSettings(configs)
+
+
+def _transactions() -> Machine:
+    from barnabas.coordinator.transaction.machine import TransactionMachine
+
+    return TransactionMachine()
+
+
+def _transaction_settings(node: NodeContext, configs: BrokerConfigs) -> Any:
+    from barnabas.server import transactions
+
+    return transactions.of(node).settings(configs)

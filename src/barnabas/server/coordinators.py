@@ -113,6 +113,9 @@ class Coordinators:
         self._loader: asyncio.Task[None] | None = None
         self._ready: dict[Key, list[asyncio.Future[None]]] = {}
         self._metadata_planned = False
+        self.performed: list[Callable[[], None]] = []
+        """Called in each turn once effects have been handed out, for those who carry them out together; calls
+        that they hand in are part of the turn."""
         self.drain: Callable[[], None] = lambda: None
         """Takes in what has arrived, before timers run."""
 
@@ -275,7 +278,11 @@ class Coordinators:
         self._turn_planned = False
         self._in_turn = True
         touched: dict[Shard, None] = {}
-        while self._dirty:
+        while True:
+            for carry_out in self.performed:
+                carry_out()
+            if not self._dirty:
+                break
             shards = tuple(self._dirty)
             touched.update(self._dirty)
             self._dirty.clear()

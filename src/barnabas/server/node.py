@@ -164,7 +164,14 @@ class NodeServer:
                         event.producer_epoch,
                         committed=event.committed,
                     )
+                case _core.TransactionCheck():
+                    self._check_transaction(event)
         return len(events)
+
+    def _check_transaction(self, event: _core.TransactionCheck) -> None:
+        from barnabas.server import transactions
+
+        transactions.of(self).data_plane_asks(event)
 
     def _begin(self, request: ColdRequest) -> None:
         if dispatch.begin(self, request, partial(self._respond, request.id)):

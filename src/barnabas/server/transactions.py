@@ -1,0 +1,232 @@
+"""The edge of the transaction coordinator: what handlers and the data plane ask it, and its markers.
+
+Markers of all transactions whose outcome was committed in one turn of the loop are written in one call, in
+the same turn; what has become of them is appended in the next append of that turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from barnabas.coordinator.records import GROUPS, TRANSACTIONS
+from barnabas.coordinator.transaction.requests import (
+    AddPartitions,
+    ListTransactions,
+    MarkersWritten,
+    ProducerIdAndEpoch,
+    VerifyPartitions,
+    WriteMarkers,
+)
+from barnabas.coordinator.transaction.settings import TransactionSettings
+from barnabas.coordinator.transaction.state import EPOCH_BUMP_VERSION, TopicPartition, Transaction
+from barnabas.errors import ConcurrentTransactions, CoordinatorLoadInProgress, KafkaError
+from barnabas.protocol import ErrorCode
+from barnabas.server.coordinators import Client, java_hash
+from barnabas.server.handlers.context import PerNode
+from barnabas.server.producer_ids import ProducerIds
+
+if TYPE_CHECKING:
+    from barnabas._core import TransactionCheck
+    from barnabas.config.resolve import BrokerConfigs
+    from barnabas.coordinator.shard import Shard
+    from barnabas.server.handlers.context import NodeContext
+
+NOBODY = Client()
+
+Checked = Callable[[list[int]], None]
+"""Is called once with an error code for each partition."""
+
+
+class TransactionCoordinator:
+    """The transaction coordinator of one node."""
+
+    def __init__(self, node: NodeContext) -> None:
+        self.producer_ids = ProducerIds(node)
+        self._node = node
+        self._markers: list[tuple[Shard, WriteMarkers]] = []
+        node.coordinators.on_effect(WriteMarkers, self._note_markers)
+        node.coordinators.performed.append(self._write_markers)
+
+    def settings(self, configs: BrokerConfigs) -> TransactionSettings:
+        """What its machines are configured with."""
+        return TransactionSettings.of(configs, self.producer_ids.take_now)
+
+    # ---- calls
+
+    def submit(self, transactional_id: str, request: Any, then: Callable[[Any], None]) -> None:
+        """Hands a call to the machine of the id; `then` gets the response or a KafkaError."""
+        self._node.coordinators.submit(TRANSACTIONS, transactional_id, request, then, NOBODY)
+
+    async def call(self, transactional_id: str, request: Any) -> Any:
+        """The response to a call; raises KafkaError."""
+        return await self._node.coordinators.call(TRANSACTIONS, transactional_id, request)
+
+    async def list(self, asked: ListTransactions) -> list[Transaction]:
+        """What all partitions of this node know; raises CoordinatorLoadInProgress while one is loading."""
+        coordinators = self._node.coordinators
+        found: list[Transaction] = []
+        for partition in coordinators.partitions(TRANSACTIONS):
+            if not coordinators.serves(TRANSACTIONS, partition):
+                raise CoordinatorLoadInProgress()
+        for partition in coordinators.partitions(TRANSACTIONS):
+            future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            coordinators.submit_to(TRANSACTIONS, partition, asked, future.set_result)
+            response = await future
+            if isinstance(response, KafkaError):
+                raise response
+            found.extend(response)
+        return found
+
+    # ---- the data plane
+
+    def data_plane_asks(self, asked: TransactionCheck) -> None:
+        """A Produce waits for its partitions to be part of a transaction."""
+
+        def then(codes: list[int]) -> None:
+            self._node.native.transaction_checked(asked.id, codes)
+
+        producer = ProducerIdAndEpoch(asked.producer_id, asked.producer_epoch)
+        self.check(asked.transactional_id, producer, asked.partitions, add=asked.add, then=then)
+
+    def check(
+        self,
+        transactional_id: str,
+        producer: ProducerIdAndEpoch,
+        partitions: Sequence[TopicPartition],
+        *,
+        add: bool,
+        then: Checked,
+    ) -> None:
+        """Whether the partitions are part of the producer's ongoing transaction; with `add`, of clients of
+        transaction version 2, they are made part of it. A partition that is not is told with
+        TRANSACTION_ABORTABLE, which clients before Produce 11 and TxnOffsetCommit 4 know as
+        INVALID_TXN_STATE, and a producer that was fenced with INVALID_PRODUCER_EPOCH."""
+        if add:
+            _Addition(self._node, transactional_id, producer, partitions, then).attempt()
+            return
+
+        def verified(response: Any) -> None:
+            then(_verified_codes(response, partitions))
+
+        call = VerifyPartitions(transactional_id, producer, frozenset(partitions))
+        self.submit(transactional_id, call, verified)
+
+    # ---- markers
+
+    def _note_markers(self, shard: Shard, markers: WriteMarkers) -> None:
+        self._markers.append((shard, markers))
+
+    def _write_markers(self) -> None:
+        """Writes what was noted, by the coordinator epoch under which it was decided."""
+        if not self._markers:
+            return
+        noted, self._markers = self._markers, []
+        by_epoch: dict[int, list[tuple[Shard, WriteMarkers]]] = {}
+        for shard, markers in noted:
+            if markers.leader == self._node.node_id:
+                by_epoch.setdefault(shard.leader_epoch, []).append((shard, markers))
+            else:
+                self._tell(shard, markers, [ErrorCode.NOT_LEADER_OR_FOLLOWER] * len(markers.partitions))
+        for epoch, of_epoch in by_epoch.items():
+            rows = [
+                (*markers.producer, markers.commit, markers.transaction_version, markers.partitions)
+                for _, markers in of_epoch
+            ]
+            results = self._node.native.write_markers(epoch, rows)
+            for (shard, markers), codes in zip(of_epoch, results, strict=True):
+                self._tell(shard, markers, codes)
+
+    def _tell(self, shard: Shard, markers: WriteMarkers, codes: Sequence[int]) -> None:
+        self._node.coordinators.submit_to(
+            TRANSACTIONS, shard.partition, MarkersWritten(markers, tuple(codes)), _ignore
+        )
+
+
+class _Addition:
+    """A partition is made part of a transaction for the data plane. While the transaction before it ends,
+    it is tried again for a short time here, which costs the client less than asking again."""
+
+    def __init__(
+        self,
+        node: NodeContext,
+        transactional_id: str,
+        producer: ProducerIdAndEpoch,
+        partitions: Sequence[TopicPartition],
+        then: Checked,
+    ) -> None:
+        self._node = node
+        self._count = len(partitions)
+        self._request = AddPartitions(
+            transactional_id, producer, frozenset(partitions), transaction_version=EPOCH_BUMP_VERSION
+        )
+        self._then = then
+        self._deadline = 0.0
+
+    def attempt(self) -> None:
+        """Asks the coordinator."""
+        request = self._request
+        self._node.coordinators.submit(TRANSACTIONS, request.transactional_id, request, self._answered)
+
+    def _answered(self, response: Any) -> None:
+        if isinstance(response, ConcurrentTransactions) and self._try_again():
+            return
+        code = data_plane_code(response) if isinstance(response, KafkaError) else ErrorCode.NONE
+        self._then([code] * self._count)
+
+    def _try_again(self) -> bool:
+        loop = asyncio.get_running_loop()
+        settings = self._node.settings
+        if not self._deadline:
+            most = settings.get_int("add.partitions.to.txn.retry.backoff.max.ms")
+            self._deadline = loop.time() + most / 1000
+        pause = settings.get_int("add.partitions.to.txn.retry.backoff.ms") / 1000
+        if loop.time() + pause > self._deadline:
+            return False
+        loop.call_later(pause, self.attempt)
+        return True
+
+
+def _verified_codes(response: Any, partitions: Sequence[TopicPartition]) -> list[int]:
+    if isinstance(response, KafkaError):
+        return [data_plane_code(response)] * len(partitions)
+    return [
+        ErrorCode.NONE if partition in response else ErrorCode.TRANSACTION_ABORTABLE
+        for partition in partitions
+    ]
+
+
+def data_plane_code(error: KafkaError) -> int:
+    """How the data plane tells the coordinator's error to a client, as far as that does not depend on the
+    version of the client's request."""
+    if error.error_code == ErrorCode.PRODUCER_FENCED:
+        return ErrorCode.INVALID_PRODUCER_EPOCH
+    return error.error_code
+
+
+def fenced_code(error: KafkaError, *, knows_fenced: bool) -> int:
+    """The error's code for a client that may be too old to know PRODUCER_FENCED."""
+    if error.error_code == ErrorCode.PRODUCER_FENCED and not knows_fenced:
+        return ErrorCode.INVALID_PRODUCER_EPOCH
+    return error.error_code
+
+
+def offsets_partition(node: NodeContext, group_id: str) -> int:
+    """The partition of `__consumer_offsets` that has the group's offsets, or will have them."""
+    found = node.coordinators.partition_of(GROUPS, group_id)
+    if found is None:
+        found = java_hash(group_id) % node.settings.get_int("offsets.topic.num.partitions")
+    return found
+
+
+def _ignore(_response: Any) -> None:
+    pass
+
+
+_COORDINATORS = PerNode(TransactionCoordinator)
+
+
+def of(node: NodeContext) -> TransactionCoordinator:
+    """The transaction coordinator of `node`."""
+    return _COORDINATORS.of(node)
