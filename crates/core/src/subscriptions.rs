@@ -18,6 +18,7 @@ const TOPIC_HASH_MAGIC: u8 = 0;
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check_topic_pattern, module)?)?;
     module.add_function(wrap_pyfunction!(match_topics, module)?)?;
+    module.add_function(wrap_pyfunction!(match_names, module)?)?;
     module.add_function(wrap_pyfunction!(changed_topics, module)?)?;
     module.add_function(wrap_pyfunction!(subscription_hash, module)?)
 }
@@ -33,6 +34,13 @@ fn check_topic_pattern(pattern: &str) -> PyResult<()> {
 fn match_topics(py: Python<'_>, patterns: Vec<String>, image: &MetadataImage) -> Vec<Vec<String>> {
     let image = image.0.clone();
     py.detach(|| patterns.iter().map(|pattern| matching(pattern, &image)).collect())
+}
+
+/// Those names that the pattern matches, in their order; ValueError when it is not RE2's.
+#[pyfunction]
+fn match_names(py: Python<'_>, pattern: &str, names: Vec<String>) -> PyResult<Vec<String>> {
+    let pattern = TopicPattern::new(pattern).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(py.detach(|| names.into_iter().filter(|name| pattern.matches(name)).collect()))
 }
 
 fn matching(pattern: &str, image: &image::MetadataImage) -> Vec<String> {
