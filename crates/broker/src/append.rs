@@ -1,7 +1,7 @@
 //! A leader appends what clients produce.
 
 use barnabas_log::{
-    AppendBatch, AppendError, AppendInfo, AppendOrigin, Checked, Log, LogError, ProducerError,
+    AppendBatch, AppendError, AppendInfo, AppendOrigin, Checked, Durability, Log, LogError, ProducerError,
 };
 use barnabas_protocol::batch::{self, HEADER_SIZE};
 use barnabas_protocol::batch_validate::{check_format, validate, InvalidKind, InvalidRecords};
@@ -27,6 +27,8 @@ pub(crate) struct Appended {
     pub(crate) log_append_time: Millis,
     /// Log start offset.
     pub(crate) log_start_offset: Offset,
+    /// Whether they count only once they are on disk.
+    pub(crate) durability: Durability,
 }
 
 /// What writing a batch did.
@@ -151,6 +153,7 @@ impl Partition {
                     last_offset,
                     log_append_time: timestamp,
                     log_start_offset: log.log_start_offset(),
+                    durability: config.log.durability,
                 });
             }
         }
@@ -167,11 +170,10 @@ impl Partition {
             last_offset: info.last_offset,
             log_append_time: validated.log_append_time().unwrap_or(-1),
             log_start_offset: info.log_start_offset,
+            durability: config.log.durability,
         })
     }
 
-    /// Whether the whole ISR has everything up to `last_offset`: Ok(true) when it has, Ok(false) when it has
-    /// not yet, an error when it never will in this leadership.
     /// Writes one batch that was checked, whose header has its base offset, and moves the high watermark.
     pub(crate) fn write(
         &self,
@@ -193,8 +195,15 @@ impl Partition {
         } else {
             info.bytes as i64
         };
-        let moved = Move { bytes, high_watermark: after, low_watermark: info.log_start_offset };
+        let low_watermark = info.log_start_offset;
+        let moved = Move { bytes, high_watermark: after, low_watermark, durable_end: 0 };
         Ok(Written { info, moved, high_watermark_moved: after > before })
+    }
+
+    /// Whether this node's disk has everything up to `last_offset`; an error when that does not count any more.
+    pub(crate) fn is_durable(&self, last_offset: Offset) -> Result<bool, i16> {
+        self.role.read().leader(-1)?;
+        Ok(self.log.load().read().recovery_point() > last_offset)
     }
 
     /// Whether the whole ISR has everything up to `last_offset`: Ok(true) when it has, Ok(false) when it has

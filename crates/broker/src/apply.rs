@@ -113,7 +113,7 @@ impl Apply<'_> {
             return Some(partition);
         }
         let slot = match self.create(topic, index, image) {
-            Ok(partition) => Hosted::Online(Arc::new(partition)),
+            Ok(partition) => Hosted::Online(partition.shared(self.broker.syncs.clone())),
             Err(error) => {
                 log::error!("{}-{index} can't be opened: {error}", topic.name);
                 Hosted::Failed(log_error_code(&error))
@@ -181,6 +181,8 @@ impl Apply<'_> {
         for slot in slots.iter().flatten() {
             if let Hosted::Online(partition) = slot {
                 partition.set_config(config.clone());
+                // Another durability may let the high watermark go on, or ask for a sync.
+                partition.advance_high_watermark(self.now);
             }
         }
     }

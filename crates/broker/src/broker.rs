@@ -19,6 +19,7 @@ use crate::partition::{Partition, Role};
 use crate::read::{log_error_code, ReadFailure};
 use crate::request::{BrokerRequest, Endpoint, Handled, Parked, Waiting};
 use crate::settings::BrokerSettings;
+use crate::syncs::SyncQueues;
 use crate::{
     api_versions, delete_records, describe_producers, fetch, list_offsets, metadata, offset_for_leader_epoch,
     produce, topic_partitions,
@@ -81,6 +82,7 @@ pub struct Broker {
     /// Held while an image is applied, so that one follows the other.
     pub(crate) applying: Mutex<()>,
     pub(crate) timers: Mutex<Timers>,
+    pub(crate) syncs: Arc<SyncQueues>,
 }
 
 impl Broker {
@@ -92,6 +94,7 @@ impl Broker {
         events: Arc<dyn CoordinatorEvents>,
         now: Millis,
     ) -> Broker {
+        let syncs = Arc::new(SyncQueues::new(logs.clone()));
         Broker {
             served: api_versions::served(&settings.apis),
             served_by_controller: api_versions::served(&settings.controller_apis),
@@ -105,6 +108,7 @@ impl Broker {
             failed_directories: Mutex::default(),
             applying: Mutex::default(),
             timers: Mutex::new(Timers::new(&settings, now)),
+            syncs,
             settings,
         }
     }

@@ -123,7 +123,7 @@ impl Partition {
         log.advance_log_start_offset(until)?;
         let low_watermark = leader.low_watermark(log.log_start_offset());
         drop(log);
-        self.waiters.moved(Move { bytes: 0, high_watermark, low_watermark });
+        self.waiters.moved(Move { bytes: 0, high_watermark, low_watermark, durable_end: 0 });
         Ok(until)
     }
 

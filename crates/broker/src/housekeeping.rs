@@ -109,7 +109,8 @@ impl Broker {
         }
     }
 
-    pub(crate) fn note_failures(&self, failures: Vec<DirectoryFailure>) {
+    /// Takes the directories offline that have failed under whoever works on the logs.
+    pub fn note_failures(&self, failures: Vec<DirectoryFailure>) {
         for failure in failures {
             self.fail_directory(failure.directory, &failure.error);
         }

@@ -11,7 +11,7 @@
 //! 1. `Broker::applying` and `Broker::timers` (threads that own no connection)
 //! 2. a partition's role, held for reading while its log is read or appended to
 //! 3. a partition's log
-//! 4. leaves: the lists of waiters, the log manager's maps, the fetch session cache (then one session in it),
+//! 4. leaves: the lists of waiters, the queues of syncs, the log manager's maps, the fetch session cache (then one session in it),
 //!    effects, failed directories
 
 mod api_versions;
@@ -39,6 +39,7 @@ mod produce;
 mod read;
 mod request;
 mod settings;
+mod syncs;
 mod topic_name;
 mod topic_partitions;
 mod waiters;

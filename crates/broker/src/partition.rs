@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use barnabas_log::{CompressionType, Log, LogConfig, LogError, LogRef, MessageTimestampType};
+use barnabas_log::{CompressionType, Durability, Log, LogConfig, LogError, LogRef, MessageTimestampType};
 use barnabas_protocol::batch::TimestampType;
 use barnabas_protocol::batch_validate::{TopicCompression, ValidationConfig, DECOMPRESSED_BATCH_BYTES_MAX};
 use barnabas_protocol::compression::Compression;
@@ -19,6 +19,7 @@ use parking_lot::RwLock;
 use crate::coordinator::{CoordinatorEvent, CoordinatorEvents};
 use crate::error_code;
 use crate::leader::{Assignment, Leader};
+use crate::syncs::{SyncQueues, SyncState};
 use crate::waiters::{HasWaiters, Move, Waiters};
 
 /// What a client says that does not know the leader epoch. Any other number below the current one is fenced.
@@ -88,6 +89,7 @@ pub(crate) struct Partition {
     /// The log as it lies now; another one after the replica has moved between directories.
     pub(crate) log: ArcSwap<RwLock<Log>>,
     pub(crate) waiters: Waiters,
+    pub(crate) sync: SyncState,
     /// Who hears of a coordinator's partition; None for any other.
     events: Option<Arc<dyn CoordinatorEvents>>,
 }
@@ -125,8 +127,16 @@ impl Partition {
             role: RwLock::new(Role::Follower { leader_epoch: -1, partition_epoch: -1 }),
             log: ArcSwap::new(log),
             waiters: Waiters::default(),
+            sync: SyncState::default(),
             events: None,
         }
+    }
+
+    /// The same, for use: its syncs go through `syncs`.
+    pub(crate) fn shared(self, syncs: Arc<SyncQueues>) -> Arc<Partition> {
+        let partition = Arc::new(self);
+        partition.sync.attach(syncs, &partition);
+        partition
     }
 
     /// The same, with `events` hearing of it.
@@ -224,8 +234,16 @@ impl Partition {
         }
         drop(log);
         if after > before {
-            self.waiters.moved(Move { bytes: i64::MAX, high_watermark: after, low_watermark });
+            let moved = Move { bytes: i64::MAX, high_watermark: after, low_watermark, durable_end: 0 };
+            self.waiters.moved(moved);
         }
+    }
+
+    /// The log was synced: what waited for that goes on.
+    pub(crate) fn synced(&self, now: Millis) {
+        self.advance_high_watermark(now);
+        let durable_end = self.log.load().read().recovery_point();
+        self.waiters.moved(Move { bytes: 0, high_watermark: 0, low_watermark: 0, durable_end });
     }
 
     /// The high watermark before and after it was set to what the replicas hold.
@@ -238,7 +256,12 @@ impl Partition {
         let before = log.high_watermark();
         let min_isr = self.config.load().log.min_insync_replicas;
         let end = log.log_end_offset();
-        let wanted = leader.high_watermark(before, end, min_isr, self.lag_max_ms, now);
+        let mut wanted = leader.high_watermark(before, end, min_isr, self.lag_max_ms, now);
+        if log.config().durability == Durability::Fsync {
+            // Consumers must not act on records that a power failure would take back.
+            wanted = wanted.min(log.recovery_point());
+            self.sync.want(log);
+        }
         if wanted <= before {
             return (before, before);
         }

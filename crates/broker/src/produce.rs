@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use barnabas_image::MetadataImage;
+use barnabas_log::Durability;
 use barnabas_protocol::batch_validate::{check_format, is_transactional};
 use barnabas_protocol::generated::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use barnabas_protocol::generated::produce_response::{
@@ -15,7 +16,7 @@ use barnabas_protocol::generated::produce_response::{
 use barnabas_protocol::wire::{Reader, Records};
 use barnabas_protocol::{LeaderEpoch, Millis, NodeId, Offset, PartitionIndex, TopicId, Uuid};
 
-use crate::append::{ProduceError, ACKS_ALL};
+use crate::append::{Appended, ProduceError, ACKS_ALL};
 use crate::authorize::{allowed, Operation, Resource};
 use crate::broker::Broker;
 use crate::current_leader::{current_leader, endpoints, Node};
@@ -41,7 +42,16 @@ struct PartitionAnswer {
     record_errors: Vec<(i32, String)>,
     message: Option<String>,
     leader: Option<(NodeId, LeaderEpoch)>,
-    until: Option<(Arc<Partition>, Offset)>,
+    until: Option<(Arc<Partition>, Until)>,
+}
+
+/// What an answer waits for.
+#[derive(Debug, Clone, Copy)]
+enum Until {
+    /// The whole ISR has the records up to this offset.
+    Committed(Offset),
+    /// The leader's disk has.
+    Durable(Offset),
 }
 
 impl PartitionAnswer {
@@ -169,7 +179,7 @@ impl Broker {
                 base_offset: appended.base_offset,
                 log_append_time: appended.log_append_time,
                 log_start_offset: appended.log_start_offset,
-                until: (acks == ACKS_ALL).then_some((partition, appended.last_offset)),
+                until: until(acks, &appended).map(|until| (partition, until)),
                 ..PartitionAnswer::default()
             },
             Err(error) => {
@@ -206,6 +216,14 @@ impl Broker {
             error => answer.message = Some(error.to_string()),
         }
         answer
+    }
+}
+
+fn until(acks: i16, appended: &Appended) -> Option<Until> {
+    match (acks, appended.durability) {
+        (ACKS_ALL, _) => Some(Until::Committed(appended.last_offset)),
+        (1, Durability::Fsync) => Some(Until::Durable(appended.last_offset)),
+        _ => None,
     }
 }
 
@@ -291,10 +309,14 @@ fn wait(
         return reply(reply_to, &topics, &nodes);
     }
     let mut registration = Registration::new(wake.clone(), 0);
-    for (partition, last_offset) in
+    for (partition, until) in
         topics.iter().flat_map(|topic| &topic.partitions).filter_map(|a| a.until.as_ref())
     {
-        registration.wait(partition.clone(), Want::HighWatermark(last_offset + 1));
+        let want = match until {
+            Until::Committed(last_offset) => Want::HighWatermark(last_offset + 1),
+            Until::Durable(last_offset) => Want::Durable(last_offset + 1),
+        };
+        registration.wait(partition.clone(), want);
     }
     // Whatever moved between the first look and the registration is seen now.
     if settle(&mut topics, false) {
@@ -308,8 +330,12 @@ fn wait(
 fn settle(topics: &mut [TopicAnswer], time_is_up: bool) -> bool {
     let mut settled = true;
     for answer in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
-        let Some((partition, last_offset)) = &answer.until else { continue };
-        match partition.is_committed(*last_offset) {
+        let Some((partition, until)) = &answer.until else { continue };
+        let reached = match *until {
+            Until::Committed(last_offset) => partition.is_committed(last_offset),
+            Until::Durable(last_offset) => partition.is_durable(last_offset),
+        };
+        match reached {
             Ok(true) => answer.until = None,
             Ok(false) if time_is_up => fail(answer, error_code::REQUEST_TIMED_OUT),
             Ok(false) => settled = false,

@@ -26,6 +26,8 @@ pub(crate) enum Want {
     Bytes,
     /// The high watermark at this offset or above.
     HighWatermark(Offset),
+    /// The leader's own disk holding everything below this offset.
+    Durable(Offset),
     /// The low watermark (smallest log start offset of all replicas) at this offset or above.
     LowWatermark(Offset),
 }
@@ -39,12 +41,18 @@ pub(crate) struct Move {
     pub(crate) high_watermark: Offset,
     /// The low watermark after the move.
     pub(crate) low_watermark: Offset,
+    /// Everything below is on disk after the move, as far as that was looked at.
+    pub(crate) durable_end: Offset,
 }
 
 impl Move {
     /// The partition changed so that every waiting request must look again: role, epoch, directory, end.
-    pub(crate) const EVERYTHING: Move =
-        Move { bytes: i64::MAX, high_watermark: Offset::MAX, low_watermark: Offset::MAX };
+    pub(crate) const EVERYTHING: Move = Move {
+        bytes: i64::MAX,
+        high_watermark: Offset::MAX,
+        low_watermark: Offset::MAX,
+        durable_end: Offset::MAX,
+    };
 }
 
 struct Waiter {
@@ -74,6 +82,7 @@ impl Waiters {
                         && entry.waiter.bytes_missing.fetch_sub(moved.bytes, Ordering::Relaxed) <= moved.bytes
                 }
                 Want::HighWatermark(offset) => moved.high_watermark >= offset,
+                Want::Durable(offset) => moved.durable_end >= offset,
                 Want::LowWatermark(offset) => moved.low_watermark >= offset,
             };
             if concerned {
@@ -164,7 +173,7 @@ mod tests {
     }
 
     fn grown(bytes: i64) -> Move {
-        Move { bytes, high_watermark: 0, low_watermark: 0 }
+        Move { bytes, high_watermark: 0, low_watermark: 0, durable_end: 0 }
     }
 
     #[test]
@@ -186,9 +195,9 @@ mod tests {
         let wakes = Arc::new(Counter::default());
         let mut registration = Registration::new(wakes.clone(), 0);
         registration.wait(partition.clone(), Want::HighWatermark(10));
-        partition.0.moved(Move { bytes: 5, high_watermark: 9, low_watermark: 0 });
+        partition.0.moved(Move { high_watermark: 9, ..grown(5) });
         assert_eq!(wakes.0.load(Ordering::SeqCst), 0);
-        partition.0.moved(Move { bytes: 5, high_watermark: 10, low_watermark: 0 });
+        partition.0.moved(Move { high_watermark: 10, ..grown(5) });
         assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
         drop(registration);
         assert_eq!(partition.0.len(), 0);

@@ -14,6 +14,7 @@ use barnabas_protocol::{Millis, Uuid};
 use barnabas_raft::{RaftError, ReplicaKey, StartOptions, VoterEndpoint};
 use parking_lot::{Condvar, Mutex};
 
+use crate::cleaners::Cleaners;
 use crate::clock;
 use crate::directories::{self, DirectoriesError};
 use crate::inbox::{Event, Inbox};
@@ -21,6 +22,9 @@ use crate::metadata::{describe, Metadata};
 use crate::service::{served_at, NodeService};
 use crate::settings::NodeSettings;
 
+/// Threads that sync the partitions of topics with `barnabas.durability=fsync`: while one waits for the disk,
+/// another partition's sync joins it there.
+const SYNC_THREADS_PER_DIRECTORY: usize = 2;
 /// Files that the metadata log keeps open.
 const METADATA_FILES_MAX: usize = 16;
 /// Logs between two lines that tell how far loading has come.
@@ -56,6 +60,7 @@ pub(crate) struct Running {
     network: Arc<Mutex<Option<Network>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     housekeeping: Arc<Housekeeping>,
+    pub(crate) cleaners: Cleaners,
     _metadata_lock: Option<Box<dyn Lock>>,
 }
 
@@ -95,7 +100,12 @@ impl Running {
         let broker = Arc::new(Broker::new(broker_settings, logs, defaults, inbox.clone(), now));
         load_logs(&broker, &image, now)?;
         broker.apply(image.clone(), now);
+        let mut hash_key = [0; 2];
+        for word in &mut hash_key {
+            *word = getrandom::u64().map_err(std::io::Error::other)?;
+        }
         Ok(Running {
+            cleaners: Cleaners::new(broker.clone(), hash_key),
             service: Arc::new(NodeService {
                 broker: broker.clone(),
                 inbox: inbox.clone(),
@@ -123,6 +133,13 @@ impl Running {
             Arc::new(move |image: Arc<MetadataImage>, now| broker.apply(MetadataImage::clone(&image), now));
         let mut threads = self.threads.lock();
         threads.push(self.metadata.run(apply, inbox.clone())?);
+        for directory in 0..self.broker.sync_queues() {
+            for _ in 0..SYNC_THREADS_PER_DIRECTORY {
+                let broker = self.broker.clone();
+                let thread = std::thread::Builder::new().name(format!("sync-{directory}"));
+                threads.push(thread.spawn(move || broker.run_syncs(directory, &clock::now))?);
+            }
+        }
         let (broker, metadata, inbox) = (self.broker.clone(), self.metadata.clone(), inbox.clone());
         let housekeeping = self.housekeeping.clone();
         let thread = std::thread::Builder::new().name("housekeeping".to_string());
@@ -166,6 +183,8 @@ impl Running {
         self.stop_serving(Duration::ZERO);
         self.metadata.stop();
         self.housekeeping.stop();
+        self.cleaners.stop();
+        self.broker.stop_syncs();
         for thread in self.threads.lock().drain(..) {
             if thread.join().is_err() {
                 log::error!("a thread of the node has panicked");

@@ -227,7 +227,7 @@ impl Log {
             return Ok(!active.can_hold(last_offset) && active.base_offset < self.log_end_offset);
         }
         Ok(active.size + bytes > config.segment_bytes
-            || active.age(place, now, max_timestamp)? > config.segment_ms - self.segment_jitter_ms()
+            || active.age(place, now, max_timestamp)? > config.segment_ms_max() - self.segment_jitter_ms()
             || !active.can_hold(last_offset)
             || active.offset_index.is_full(place, config.segment_index_bytes)?
             || active.time_index.is_full(place, config.segment_index_bytes)?)
@@ -236,7 +236,7 @@ impl Log {
     /// What is taken off `segment.ms` for the active segment: the same each time it is asked for, but
     /// different from log to log and from segment to segment.
     fn segment_jitter_ms(&self) -> Millis {
-        let most = self.config.segment_jitter_ms.min(self.config.segment_ms);
+        let most = self.config.segment_jitter_ms.min(self.config.segment_ms_max());
         if most <= 0 {
             return 0;
         }
@@ -260,7 +260,7 @@ impl Log {
         let segment =
             Segment::create(&self.place, base_offset, preallocate.then_some(self.config.segment_bytes), now)?;
         self.segments.push(segment);
-        self.unsynced.directory = true;
+        self.unsynced.changed().directory = true;
         self.log_end_offset = self.log_end_offset.max(base_offset);
         self.take_snapshot(base_offset)
     }
@@ -275,7 +275,7 @@ impl Log {
             .map_err(|error| LogError::corrupt(&path, 0, error.to_string()))?;
         self.place.replace_unsynced(&path, &bytes)?;
         self.snapshots.push(offset);
-        self.unsynced.snapshots.push(offset);
+        self.unsynced.changed().snapshots.push(offset);
         Ok(())
     }
 
@@ -283,7 +283,7 @@ impl Log {
     pub(crate) fn write_leader_epochs(&mut self) -> Result<(), LogError> {
         let path = self.place.dir.join(crate::checkpoints::LEADER_EPOCHS);
         self.place.replace_unsynced(&path, crate::checkpoints::format_epochs(&self.epochs).as_bytes())?;
-        self.unsynced.leader_epochs = true;
+        self.unsynced.changed().leader_epochs = true;
         Ok(())
     }
 }

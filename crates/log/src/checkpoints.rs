@@ -61,6 +61,10 @@ pub(crate) fn read_epochs(disk: &dyn Disk, path: &Path) -> Result<LeaderEpochs, 
         let (Ok(epoch), Ok(start_offset)) = (epoch.parse(), start_offset.trim().parse()) else {
             return bad(path, line);
         };
+        let grows = |last: &EpochEntry| last.epoch < epoch && last.start_offset < start_offset;
+        if !epochs.last().is_none_or(grows) {
+            return bad(path, line);
+        }
         epochs.push(EpochEntry { epoch, start_offset });
     }
     Ok(LeaderEpochs::from_entries(epochs))

@@ -30,6 +30,16 @@ pub enum MessageTimestampType {
     LogAppendTime,
 }
 
+/// When a write counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Once it is in the operating system's page cache, as in Kafka.
+    #[default]
+    PageCache,
+    /// Once it is on disk.
+    Fsync,
+}
+
 /// Topic configs, typed. `Default` is what Kafka uses when nothing is set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogConfig {
@@ -103,6 +113,8 @@ pub struct LogConfig {
     pub leader_replication_throttled_replicas: Vec<String>,
     /// `follower.replication.throttled.replicas`: `partition:broker` pairs, or `*`.
     pub follower_replication_throttled_replicas: Vec<String>,
+    /// `barnabas.durability`: when writes are acknowledged and shown to consumers.
+    pub durability: Durability,
 }
 
 impl Default for LogConfig {
@@ -143,6 +155,7 @@ impl Default for LogConfig {
             local_retention_bytes: -2,
             leader_replication_throttled_replicas: Vec::new(),
             follower_replication_throttled_replicas: Vec::new(),
+            durability: Durability::PageCache,
         }
     }
 }
@@ -171,6 +184,16 @@ pub enum ConfigError {
 }
 
 impl LogConfig {
+    /// How much time the records of a segment may span: what is to be compacted soon must not wait in the
+    /// active segment.
+    pub fn segment_ms_max(&self) -> Millis {
+        if self.compact {
+            self.segment_ms.min(self.max_compaction_lag_ms)
+        } else {
+            self.segment_ms
+        }
+    }
+
     /// This configuration with some of its values replaced, given by Kafka's names and as text.
     pub fn with_overrides<'a>(
         &self,
@@ -234,6 +257,7 @@ impl LogConfig {
             "follower.replication.throttled.replicas" => {
                 self.follower_replication_throttled_replicas = value.list();
             }
+            "barnabas.durability" => self.durability = value.durability()?,
             // Known to Kafka, of no effect on a log or its leader.
             "remote.copy.lag.bytes" | "remote.copy.lag.ms" => drop(value.integer(-1, i64::MAX)?),
             "errors.deadletterqueue.group.enable" => drop(value.boolean()?),
@@ -307,6 +331,14 @@ impl Value<'_> {
             "CreateTime" => Ok(MessageTimestampType::CreateTime),
             "LogAppendTime" => Ok(MessageTimestampType::LogAppendTime),
             _ => self.refuse("expected CreateTime or LogAppendTime"),
+        }
+    }
+
+    fn durability(&self) -> Result<Durability, ConfigError> {
+        match self.text {
+            "page-cache" => Ok(Durability::PageCache),
+            "fsync" => Ok(Durability::Fsync),
+            _ => self.refuse("expected page-cache or fsync"),
         }
     }
 

@@ -8,6 +8,7 @@
 mod append;
 mod batch_scan;
 pub mod checkpoints;
+mod cleaner;
 mod config;
 mod directory_names;
 mod entry_file;
@@ -36,7 +37,8 @@ mod verification;
 
 pub use crate::log::{Log, LogPosition};
 pub use append::{AppendBatch, AppendInfo};
-pub use config::{CompressionType, ConfigError, LogConfig, MessageTimestampType};
+pub use cleaner::{CleanerHost, CleanerRound, CleanerSettings, HashKey, LogCleaner};
+pub use config::{CompressionType, ConfigError, Durability, LogConfig, MessageTimestampType};
 pub use error::{AppendError, LogError};
 pub use flush::Flush;
 pub use leader_epochs::{EpochEntry, LeaderEpochs};

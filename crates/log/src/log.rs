@@ -9,6 +9,7 @@
 //!   producers and leader epochs are those of everything below log_end_offset
 
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 
 use barnabas_protocol::batch::BatchHeader;
@@ -49,15 +50,35 @@ pub struct Log {
     pub(crate) deletions: Vec<FileDeletion>,
     /// Counts truncations, so that a flush that ran meanwhile is not believed.
     pub(crate) truncations: u64,
+    /// Compaction has gone through everything below.
+    pub(crate) cleaned_to: Option<Offset>,
+    /// Base offset of a compacted segment that lies ready to take the place of others.
+    pub(crate) offered: Option<Offset>,
+    /// Counts removals of segments and moves of the directory, so that a compaction that ran meanwhile is not
+    /// believed.
+    pub(crate) disturbances: Arc<AtomicU64>,
 }
 
-/// Small files that wait for the next flush.
+/// What besides records and indexes was written since it was last on disk.
 #[derive(Debug, Default)]
 pub(crate) struct Unsynced {
     pub(crate) leader_epochs: bool,
+    pub(crate) partition_metadata: bool,
     pub(crate) snapshots: Vec<Offset>,
-    /// A file was created or renamed.
+    /// A file was created, renamed or removed.
     pub(crate) directory: bool,
+    /// The log's directory itself was created.
+    pub(crate) parent: bool,
+    /// Counts changes, so that a flush forgets only what it has synced.
+    pub(crate) changes: u64,
+}
+
+impl Unsynced {
+    /// For every change: counts it.
+    pub(crate) fn changed(&mut self) -> &mut Self {
+        self.changes += 1;
+        self
+    }
 }
 
 /// Where an offset is: in which segment, and where in it.
@@ -132,7 +153,7 @@ impl Log {
         self.segments[0].base_offset
     }
 
-    /// Everything below was synced.
+    /// Everything below was synced: a power failure does not take it back.
     pub fn recovery_point(&self) -> Offset {
         self.recovery_point
     }

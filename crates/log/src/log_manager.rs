@@ -178,6 +178,16 @@ impl LogManager {
         find(&logs.current, topic, partition).map(|hosted| self.directories[hosted.directory].id)
     }
 
+    /// Number of log directories, those that are offline included.
+    pub fn directory_count(&self) -> usize {
+        self.directories.len()
+    }
+
+    /// Place in `log.dirs` of the directory that a partition's log is in.
+    pub fn directory_index(&self, topic: &str, partition: PartitionIndex) -> Option<usize> {
+        find(&self.logs.read().current, topic, partition).map(|hosted| hosted.directory)
+    }
+
     /// All logs with the id of their directory; `future` ones or current ones.
     pub fn logs(&self, future: bool) -> Vec<(TopicPartition, Uuid, LogRef)> {
         let logs = self.logs.read();
@@ -220,6 +230,7 @@ impl LogManager {
             return Ok(log);
         }
         let directory = self.choose_directory(directory)?;
+        self.forget_earlier_log(directory, topic, partition)?;
         let path = self.directories[directory].path.join(directory_names::log(topic, partition));
         let log = self.create_at(&path, topic, partition, topic_id, config, 0, now)?;
         let mut logs = self.logs.write();
@@ -245,6 +256,7 @@ impl LogManager {
             let log = current.read();
             (log.topic_id(), log.config().clone(), log.log_start_offset())
         };
+        self.forget_earlier_log(directory, topic, partition)?;
         let path = self.free_path(directory, topic_id, |id| directory_names::future(topic, partition, id));
         let log = self.create_at(&path, topic, partition, topic_id, config, start, now)?;
         let mut logs = self.logs.write();
@@ -252,6 +264,27 @@ impl LogManager {
         self.directories[directory].logs.fetch_add(1, Ordering::Relaxed);
         partitions.insert(partition, Hosted { log: log.clone(), directory });
         Ok(log)
+    }
+
+    /// Before a log is created: what checkpoints say of an earlier one of its name must not count for it after
+    /// a crash.
+    fn forget_earlier_log(
+        &self,
+        directory: usize,
+        topic: &str,
+        partition: PartitionIndex,
+    ) -> Result<(), LogError> {
+        let directory = &self.directories[directory];
+        if !directory.knows(topic, partition) {
+            return Ok(());
+        }
+        let mut failures = self.checkpoint_high_watermarks();
+        failures.extend(self.checkpoint_offsets());
+        failures.extend(self.checkpoint_cleaned());
+        match failures.into_iter().find(|failure| failure.directory == directory.id) {
+            Some(failure) => Err(failure.error),
+            None => Ok(()),
+        }
     }
 
     #[allow(clippy::too_many_arguments, reason = "these are the facts that make a log; each is given once")]
@@ -412,6 +445,7 @@ impl LogManager {
 impl Log {
     /// Moves the log's directory. Readers go on: what is open stays open, the rest is opened at the new place.
     pub(crate) fn move_to(&mut self, path: &Path) -> Result<(), LogError> {
+        self.disturb_cleaning()?;
         self.place.disk().rename(&self.place.dir, path).at("rename", &self.place.dir)?;
         self.place.dir = path.into();
         Ok(())

@@ -14,7 +14,7 @@ use crate::directory_names::{self, DirectoryName};
 use crate::error::{At, LogError};
 use crate::log::Log;
 use crate::log_directory::{Checkpoint, LogDirectory};
-use crate::log_manager::{DirectoryFailure, Hosted, LogManager};
+use crate::log_manager::{DirectoryFailure, Hosted, LogManager, LogRef};
 use crate::meta_properties::DirectoryError;
 use crate::recovery::OpenOptions;
 
@@ -52,6 +52,7 @@ struct Checkpoints {
     recovery_points: Offsets,
     log_start_offsets: Offsets,
     high_watermarks: Offsets,
+    cleaner_offsets: Offsets,
 }
 
 impl LogManager {
@@ -112,6 +113,7 @@ impl LogManager {
             recovery_points: directory.read_checkpoint(disk, Checkpoint::RecoveryPoints)?,
             log_start_offsets: directory.read_checkpoint(disk, Checkpoint::LogStartOffsets)?,
             high_watermarks: directory.read_checkpoint(disk, Checkpoint::HighWatermarks)?,
+            cleaner_offsets: directory.read_checkpoint(disk, Checkpoint::CleanerOffsets)?,
         };
         let waiting = self.list_logs(directory, now)?;
         directory.mark_in_use(disk)?;
@@ -181,7 +183,7 @@ impl LogManager {
             clean_shutdown: self.directories[index].clean_shutdown.is_some(),
             producer_id_expiration_ms: self.settings.producer_id_expiration_ms,
         };
-        let (log, recovery) = Log::open(
+        let (mut log, recovery) = Log::open(
             self.files.clone(),
             &waiting.path,
             topic,
@@ -195,6 +197,7 @@ impl LogManager {
         if recovery.truncated_bytes > 0 {
             log::warn!("{topic}-{partition}: cut {} bytes that a crash had torn", recovery.truncated_bytes);
         }
+        log.set_cleaned_to(checkpoints.cleaner_offsets.get(&key).copied());
         let hosted = Hosted { log: Arc::new(RwLock::new(log)), directory: index };
         self.directories[index].logs.fetch_add(1, Ordering::Relaxed);
         let mut logs = self.logs.write();
@@ -208,15 +211,15 @@ impl LogManager {
         }
     }
 
-    /// Removes segments by retention in all logs, and files whose `file.delete.delay.ms` is over.
+    /// Removes segments by retention in all logs but those that are compacted, which the cleaner looks after,
+    /// and files whose `file.delete.delay.ms` is over.
     pub fn delete_old_segments(&self, now: Millis) -> Vec<DirectoryFailure> {
         self.for_each_log(|log| {
-            let (result, deletions) = {
-                let mut log = log.write();
-                (log.delete_old_segments(now).map(drop), log.take_due_deletions(now))
-            };
-            // Nobody waits for the log while its old files are removed.
-            deletions.iter().try_for_each(|deletion| deletion.run()).and(result)
+            let compacted = log.read().config().compact;
+            delete_files(log, now, |log| match compacted {
+                true => Ok(()),
+                false => log.delete_old_segments(now).map(drop),
+            })
         })
     }
 
@@ -261,6 +264,11 @@ impl LogManager {
         self.checkpoint(Checkpoint::HighWatermarks, |log| Some(log.high_watermark()))
     }
 
+    /// Writes `cleaner-offset-checkpoint` of all directories.
+    pub fn checkpoint_cleaned(&self) -> Vec<DirectoryFailure> {
+        self.checkpoint(Checkpoint::CleanerOffsets, Log::cleaned_to)
+    }
+
     /// Writes `recovery-point-offset-checkpoint` and `log-start-offset-checkpoint` of all directories.
     pub fn checkpoint_offsets(&self) -> Vec<DirectoryFailure> {
         let mut failures = self.checkpoint(Checkpoint::RecoveryPoints, |log| Some(log.recovery_point()));
@@ -294,6 +302,7 @@ impl LogManager {
         let mut failures = self.for_each_log(|log| log.write().close(true, now));
         failures.extend(self.checkpoint_offsets());
         failures.extend(self.checkpoint_high_watermarks());
+        failures.extend(self.checkpoint_cleaned());
         let failed: Vec<Uuid> = failures.iter().map(|failure| failure.directory).collect();
         for directory in self.directories.iter().filter(|directory| directory.is_online()) {
             if failed.contains(&directory.id) {
@@ -305,4 +314,18 @@ impl LogManager {
         }
         failures
     }
+}
+
+/// Removes segments of a log as `remove` says, and files whose `file.delete.delay.ms` is over.
+pub(crate) fn delete_files(
+    log: &LogRef,
+    now: Millis,
+    remove: impl FnOnce(&mut Log) -> Result<(), LogError>,
+) -> Result<(), LogError> {
+    let (result, deletions) = {
+        let mut log = log.write();
+        (remove(&mut log), log.take_due_deletions(now))
+    };
+    // Nobody waits for the log while its old files are removed.
+    deletions.iter().try_for_each(|deletion| deletion.run()).and(result)
 }

@@ -122,19 +122,8 @@ impl Log {
     /// Transactions aborted in the log that have records in `from..to`: readers of committed records skip
     /// these. `to` is exclusive.
     pub fn aborted_transactions(&self, from: Offset, to: Offset) -> Result<Vec<AbortedTxn>, LogError> {
-        let mut found = Vec::new();
         let first = self.segment_index(from).unwrap_or(0);
-        for segment in &self.segments[first..] {
-            for aborted in transaction_index::read(&self.place, segment.base_offset)? {
-                if aborted.last_offset >= from && aborted.first_offset < to {
-                    found.push(aborted);
-                }
-                // Whatever is aborted behind this one began at its last stable offset or later.
-                if aborted.last_stable_offset >= to {
-                    return Ok(found);
-                }
-            }
-        }
-        Ok(found)
+        let base_offsets = self.segments[first..].iter().map(|segment| segment.base_offset);
+        transaction_index::find(&self.place, base_offsets, from, to)
     }
 }

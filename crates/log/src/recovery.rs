@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use barnabas_disk::OpenFiles;
-use barnabas_protocol::{Millis, Offset, PartitionIndex, TopicId};
+use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, TopicId};
 
 use crate::append::{end_txn_marker, note_producer};
 use crate::checkpoints::{self, LEADER_EPOCHS, PARTITION_METADATA};
@@ -24,6 +24,9 @@ use crate::producer_state::ProducerState;
 use crate::segment::{Segment, Written};
 use crate::transaction_index;
 use crate::verification::Verifications;
+
+/// Below every epoch that batches have.
+const NO_EPOCH: LeaderEpoch = LeaderEpoch::MIN;
 
 /// What is known of a log before its files are opened.
 #[derive(Debug, Clone)]
@@ -121,13 +124,19 @@ impl Log {
             last_flush: now,
             deletions: Vec::new(),
             truncations: 0,
+            cleaned_to: None,
+            offered: None,
+            disturbances: Arc::default(),
             config,
             place,
         };
         let mut recovery = Recovery::default();
         log.load_segments(&found, &options, now, progress, &mut recovery)?;
-        if epochs.is_none() {
+        // A crash may also have left the file empty.
+        if epochs.as_ref().is_none_or(|epochs| epochs.latest().is_none()) && log.size() > 0 {
             log.rebuild_leader_epochs()?;
+        } else if epochs.as_ref() != Some(&log.epochs) {
+            log.write_leader_epochs()?; // Recovery has found newer ones in the batches.
         }
         log.settle(&options, now)?;
         Ok((log, recovery))
@@ -221,10 +230,11 @@ impl Log {
         self.log_end_offset = self.segments[from].base_offset;
         self.rebuild_producers(now)?;
         let segments_total = self.segments.len() - from;
+        let mut epoch = NO_EPOCH;
         for index in from..self.segments.len() {
             self.take_snapshot(self.segments[index].base_offset)?;
             let length = self.segments[index].size;
-            let truncated = self.recover_segment(index, now)?;
+            let truncated = self.recover_segment(index, &mut epoch, now)?;
             recovery.segments += 1;
             recovery.bytes += length;
             progress(RecoveryProgress { segments_done: index - from + 1, segments_total });
@@ -242,7 +252,12 @@ impl Log {
 
     /// Reads one segment through, notes its batches anew and cuts off what is not right. Returns how many
     /// bytes that were.
-    fn recover_segment(&mut self, index: usize, now: Millis) -> Result<u64, LogError> {
+    fn recover_segment(
+        &mut self,
+        index: usize,
+        epoch: &mut LeaderEpoch,
+        now: Millis,
+    ) -> Result<u64, LogError> {
         let interval = self.config.index_interval_bytes;
         let place = &self.place;
         let segment = &mut self.segments[index];
@@ -274,6 +289,11 @@ impl Log {
             if !grows || !segment.can_hold(header.last_offset()) {
                 break Some(format!("offset {} follows {}", header.base_offset, self.log_end_offset - 1));
             }
+            // What a truncation had removed, and a power failure has brought back behind newer records.
+            if header.partition_leader_epoch < *epoch {
+                break Some(format!("leader epoch {} follows {epoch}", header.partition_leader_epoch));
+            }
+            *epoch = header.partition_leader_epoch;
             segment.note(place, &Written::from(&header), interval)?;
             if self.epochs.latest().is_none_or(|latest| header.partition_leader_epoch > latest.epoch) {
                 self.epochs.assign(header.partition_leader_epoch, header.base_offset);
@@ -390,6 +410,9 @@ impl Log {
                 self.take_snapshot(base_offset)?;
             }
             let (place, segment) = (&self.place, &self.segments[index]);
+            if segment.base_offset >= to {
+                break; // What it holds may not have been checked yet.
+            }
             let Some((position, _)) = segment.find(place, from)? else { continue };
             let mut scan = segment.scan(place, position)?;
             loop {

@@ -150,8 +150,8 @@ impl Segment {
         Ok(if max >= 0 { max } else { self.created })
     }
 
-    /// How long the segment has been open for, if a batch with `timestamp` were next.
-    pub(crate) fn age(&self, place: &Place, now: Millis, timestamp: Millis) -> Result<Millis, LogError> {
+    /// Largest timestamp of the first batch, if there is one.
+    pub(crate) fn first_timestamp(&self, place: &Place) -> Result<Option<Millis>, LogError> {
         if self.size > 0 && self.first_timestamp.get().is_none() {
             let first =
                 self.scan(place, 0)?.next_header().map_err(|error| self.scan_error(place, 0, error))?;
@@ -159,8 +159,13 @@ impl Segment {
                 self.first_timestamp.get_or_init(|| header.max_timestamp);
             }
         }
-        Ok(match self.first_timestamp.get() {
-            Some(first) if *first >= 0 => timestamp.saturating_sub(*first),
+        Ok(self.first_timestamp.get().copied())
+    }
+
+    /// How long the segment has been open for, if a batch with `timestamp` were next.
+    pub(crate) fn age(&self, place: &Place, now: Millis, timestamp: Millis) -> Result<Millis, LogError> {
+        Ok(match self.first_timestamp(place)? {
+            Some(first) if first >= 0 => timestamp.saturating_sub(first),
             _ => now.saturating_sub(self.created),
         })
     }

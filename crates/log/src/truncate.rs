@@ -2,7 +2,7 @@
 
 use barnabas_protocol::{Millis, Offset};
 
-use crate::error::LogError;
+use crate::error::{At, LogError};
 use crate::log::Log;
 use crate::place::{INDEX, LOG, SNAPSHOT, TIME_INDEX, TXN_INDEX};
 use crate::segment::Segment;
@@ -22,6 +22,7 @@ impl Log {
             self.truncate_fully_and_start_at(offset, now)?;
             return Ok(true);
         }
+        self.disturb_cleaning()?;
         self.truncations += 1;
         let keep = self.segments.partition_point(|segment| segment.base_offset <= offset);
         while self.segments.len() > keep {
@@ -33,16 +34,26 @@ impl Log {
         self.log_end_offset = offset;
         self.recovery_point = self.recovery_point.min(offset);
         self.log_start_offset = self.log_start_offset.min(offset);
+        self.cleaned_to = self.cleaned_to.map(|cleaned_to| cleaned_to.min(offset));
         if self.epochs.truncate_from_end(offset) {
             self.write_leader_epochs()?;
         }
         self.rebuild_producers(now)?;
         self.update_high_watermark(self.high_watermark);
+        self.sync_truncation()?;
         Ok(true)
+    }
+
+    /// At once: a power failure that brings back what was removed must not bring it back between newer records.
+    fn sync_truncation(&self) -> Result<(), LogError> {
+        let active = self.active();
+        active.file(&self.place)?.sync_data().at("sync", &active.path(&self.place))?;
+        self.place.disk().sync_dir(&self.place.dir).at("sync", &self.place.dir)
     }
 
     /// Removes everything; the next append is at `offset`.
     pub fn truncate_fully_and_start_at(&mut self, offset: Offset, now: Millis) -> Result<(), LogError> {
+        self.disturb_cleaning()?;
         self.truncations += 1;
         while !self.segments.is_empty() {
             self.remove_last_segment()?;
@@ -60,12 +71,14 @@ impl Log {
         self.log_end_offset = offset;
         self.recovery_point = offset;
         self.high_watermark = offset;
+        self.cleaned_to = None;
         self.producers.clear();
-        self.unsynced = Default::default();
+        self.unsynced.snapshots.clear();
+        self.unsynced.changed().directory = true;
         if self.epochs.clear() {
             self.write_leader_epochs()?;
         }
-        Ok(())
+        self.sync_truncation()
     }
 
     /// DeleteRecords, and what a follower hears from its leader: readers begin at `offset` from now on. Whole
@@ -95,6 +108,7 @@ impl Log {
             self.place.remove(&self.place.path(base_offset, kind))?;
         }
         self.segments.pop();
+        self.unsynced.changed().directory = true;
         self.snapshots.retain(|snapshot| *snapshot != base_offset);
         self.unsynced.snapshots.retain(|snapshot| *snapshot != base_offset);
         Ok(())

@@ -74,6 +74,8 @@ log.segment.delete.delay.ms | long | 60000 | 0.. | cluster-wide | effective
     Pause between taking a segment out of the log and removing its files.
 log.initial.task.delay.ms | long | 30000 | 0.. | read-only | unread | internal
     Pause after the start before the log's housekeeping first runs.
+barnabas.durability | string | page-cache | one of page-cache fsync | cluster-wide | effective
+    Own to barnabas. When a write counts: once it is in the page cache, as in Kafka, or once it is on disk.
 log.flush.interval.messages | long | 9223372036854775807 | 1.. | cluster-wide | effective
     Messages after which a partition is forced to disk.
 log.flush.interval.ms | long | null | - | cluster-wide | effective
@@ -92,27 +94,27 @@ alter.log.dirs.replication.quota.window.num | int | 11 | 1.. | read-only | quota
     How many windows the quota on moves between directories remembers.
 alter.log.dirs.replication.quota.window.size.seconds | int | 1 | 1.. | read-only | quotas
     Length of one window of the quota on moves between directories.
-log.cleaner.enable | boolean | true | - | read-only | compaction
-    Kafka 4 ignores this switch: the cleaner always runs.
-log.cleaner.threads | int | 1 | 0.. | cluster-wide | compaction
+log.cleaner.enable | boolean | true | - | read-only | effective
+    Whether logs are compacted. Without, compacted topics keep everything.
+log.cleaner.threads | int | 1 | 0.. | cluster-wide | effective
     Threads that compact logs.
-log.cleaner.backoff.ms | long | 15000 | 0.. | cluster-wide | compaction
+log.cleaner.backoff.ms | long | 15000 | 0.. | cluster-wide | effective
     Pause of a cleaner that finds nothing to do.
-log.cleaner.dedupe.buffer.size | long | 134217728 | - | cluster-wide | compaction
+log.cleaner.dedupe.buffer.size | long | 134217728 | - | cluster-wide | effective
     Memory for the keys seen by all cleaners together.
-log.cleaner.io.buffer.size | int | 524288 | 0.. | cluster-wide | compaction
+log.cleaner.io.buffer.size | int | 524288 | 0.. | cluster-wide | effective
     Memory for the reads and writes of all cleaners together.
-log.cleaner.io.buffer.load.factor | double | 0.9 | - | cluster-wide | compaction
+log.cleaner.io.buffer.load.factor | double | 0.9 | - | cluster-wide | effective
     How full the cleaner's table of keys may become.
-log.cleaner.io.max.bytes.per.second | double | 1.7976931348623157E308 | - | cluster-wide | compaction
+log.cleaner.io.max.bytes.per.second | double | 1.7976931348623157E308 | - | cluster-wide | effective
     Most bytes that cleaners read and write in a second.
-log.cleaner.min.cleanable.ratio | double | 0.5 | 0..1 | cluster-wide | compaction
+log.cleaner.min.cleanable.ratio | double | 0.5 | 0..1 | cluster-wide | effective
     Share of a log that must be uncleaned before it is worth cleaning.
-log.cleaner.min.compaction.lag.ms | long | 0 | 0.. | cluster-wide | compaction
+log.cleaner.min.compaction.lag.ms | long | 0 | 0.. | cluster-wide | effective
     Time for which a record stays safe from compaction.
-log.cleaner.max.compaction.lag.ms | long | 9223372036854775807 | 1.. | cluster-wide | compaction
+log.cleaner.max.compaction.lag.ms | long | 9223372036854775807 | 1.. | cluster-wide | effective
     Time after which a record must be open to compaction.
-log.cleaner.delete.retention.ms | long | 86400000 | 0.. | cluster-wide | compaction
+log.cleaner.delete.retention.ms | long | 86400000 | 0.. | cluster-wide | effective
     How long delete markers of a compacted log are kept for readers.
 log.local.retention.bytes | long | -2 | -2.. | cluster-wide | tiered
     Size kept on local disk of a partition with remote storage; -2 takes the full retention.

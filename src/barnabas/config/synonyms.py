@@ -10,6 +10,7 @@ _MINUTES = 60_000
 _HOURS = 3_600_000
 
 TOPIC_SYNONYMS: dict[str, tuple[tuple[str, int], ...]] = {
+    "barnabas.durability": (("barnabas.durability", 1),),
     "cleanup.policy": (("log.cleanup.policy", 1),),
     "compression.gzip.level": (("compression.gzip.level", 1),),
     "compression.lz4.level": (("compression.lz4.level", 1),),

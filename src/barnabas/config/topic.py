@@ -4,6 +4,8 @@ The columns are described in `definition`.
 """
 
 TABLE = """
+barnabas.durability | string | page-cache | one of page-cache fsync | effective
+    Own to barnabas. When a write counts: once it is in the page cache, as in Kafka, or once it is on disk.
 cleanup.policy | list | delete | list of compact delete | effective
     What happens to old segments: delete, compact, both, or nothing.
 compression.gzip.level | int | -1 | gzip level | effective
@@ -14,7 +16,7 @@ compression.type | string | producer | one of uncompressed zstd lz4 snappy gzip 
     Compression of stored batches: a codec, uncompressed, or producer to keep what arrives.
 compression.zstd.level | int | 3 | -131072..22 | effective
     Level of Zstandard when compression.type is zstd.
-delete.retention.ms | long | 86400000 | 0.. | compaction
+delete.retention.ms | long | 86400000 | 0.. | effective
     How long delete markers of a compacted topic are kept for readers.
 errors.deadletterqueue.group.enable | boolean | false | - | share
     Whether share groups may use this topic as their dead letter topic.
@@ -36,7 +38,7 @@ local.retention.bytes | long | -2 | -2.. | tiered
     Size kept on local disk of a partition with remote storage; -2 takes retention.bytes.
 local.retention.ms | long | -2 | -2.. | tiered
     Age kept on local disk of a partition with remote storage; -2 takes retention.ms.
-max.compaction.lag.ms | long | 9223372036854775807 | 1.. | compaction
+max.compaction.lag.ms | long | 9223372036854775807 | 1.. | effective
     Time after which a record must be open to compaction.
 max.decompressed.message.bytes | int | 2147483639 | 1..2147483639 | effective
     Largest size of a record batch once decompressed.
@@ -48,9 +50,9 @@ message.timestamp.before.max.ms | long | 9223372036854775807 | 0.. | effective
     How far in the past a record's timestamp may lie.
 message.timestamp.type | string | CreateTime | one of CreateTime LogAppendTime | effective
     Whether a record carries the producer's time or the time of its append.
-min.cleanable.dirty.ratio | double | 0.5 | 0..1 | compaction
+min.cleanable.dirty.ratio | double | 0.5 | 0..1 | effective
     Share of a log that must be uncleaned before it is worth cleaning.
-min.compaction.lag.ms | long | 0 | 0.. | compaction
+min.compaction.lag.ms | long | 0 | 0.. | effective
     Time for which a record stays safe from compaction.
 min.insync.replicas | int | 1 | 1.. | effective
     Fewest in-sync replicas with which a write of acks=all is taken.

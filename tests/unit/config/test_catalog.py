@@ -23,6 +23,8 @@ KEYS = {
     "group": group_keys(),
     "client-metrics": client_metrics_keys(),
 }
+OWN = {"barnabas.durability"}
+"""Configs that Kafka does not have."""
 FACTS = [
     line.split("\t") for line in (Path(__file__).parent / "facts_4_4_0.tsv").read_text().splitlines()[1:]
 ]
@@ -46,7 +48,14 @@ def test_no_config_is_missing_or_made_up() -> None:
     assert counts == {"broker": 379, "topic": 38, "group": 27, "client-metrics": 3}
     for resource, keys in KEYS.items():
         known = {name for name, key in keys.items() if key.update_mode is not UpdateMode.DYNAMIC_ONLY}
-        assert known == {fact[1] for fact in FACTS if fact[0] == resource}
+        assert known - OWN == {fact[1] for fact in FACTS if fact[0] == resource}
+
+
+def test_configs_of_our_own_say_so_by_name_and_in_their_documentation() -> None:
+    for keys in KEYS.values():
+        for key in keys.values():
+            assert (key.name in OWN) == key.name.startswith("barnabas."), key.name
+            assert (key.name in OWN) == key.doc.startswith("Own to barnabas."), key.name
 
 
 def test_three_broker_configs_exist_as_dynamic_ones_only() -> None:

@@ -132,6 +132,14 @@ impl Node {
         self.broker.apply(self.image.clone(), self.now);
     }
 
+    /// Is killed and starts again on the same disk.
+    pub(crate) fn kill(&mut self) {
+        // The old broker holds the directories' locks as long as it lives.
+        self.broker = Node::new().broker;
+        self.broker = start(&self.disk, self.directories, &self.settings, &self.heard);
+        self.broker.apply(self.image.clone(), self.now);
+    }
+
     pub(crate) fn replay(&mut self, record: MetadataRecord<'_>) {
         self.image.replay(&record, self.next_offset, 1).unwrap();
         self.next_offset += 1;

@@ -5,6 +5,7 @@
 mod apply;
 mod coordinators;
 mod delete_records;
+mod durability;
 mod fetch;
 mod fetch_sessions;
 mod harness;
