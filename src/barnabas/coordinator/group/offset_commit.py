@@ -30,7 +30,9 @@ from barnabas.protocol.generated.txn_offset_commit_response import (
 )
 
 if TYPE_CHECKING:
-    from barnabas.coordinator.group.kind import Groups
+    from collections.abc import Sequence
+
+    from barnabas.coordinator.group.kind import Groups, ValidatePartition
     from barnabas.coordinator.group.requests import TxnCommit
     from barnabas.coordinator.machine import Call, Context, Outputs
     from barnabas.protocol.generated.offset_commit_request import OffsetCommitRequest
@@ -55,7 +57,7 @@ def commit(groups: Groups, call: Call, context: Context, out: Outputs) -> None:
         api_version=call.api_version,
     )
     group = _author_group(groups, request.group_id, author)
-    group.validate_commit(author)
+    _validate_partitions(group.validate_commit(author), request.topics, context)
     group.committed(author, context, out)
     expiry = (
         NO_EXPIRY if request.retention_time_ms == NO_RETENTION else context.now + request.retention_time_ms
@@ -85,7 +87,7 @@ def commit_transactional(groups: Groups, call: Call, context: Context, out: Outp
     )
     group = _author_group(groups, request.group_id, author)
     try:
-        group.validate_commit(author)
+        _validate_partitions(group.validate_commit(author), request.topics, context)
     except (StaleMemberEpoch, FencedMemberEpoch) as error:
         # TxnOffsetCommit has no place for the errors of the newer protocol.
         raise IllegalGeneration() from error
@@ -116,17 +118,32 @@ def _author_group(groups: Groups, group_id: str, author: CommitAuthor) -> Group:
     raise GroupIdNotFound(f"Group {group_id} not found.")
 
 
+def _validate_partitions(
+    validate: ValidatePartition | None, topics: Sequence[Any], context: Context
+) -> None:
+    """Raises what the group has against one of the partitions that would be written."""
+    if validate is None:
+        return
+    for topic in topics:
+        for partition in topic.partitions:
+            if not _is_metadata_too_long(partition, context):
+                validate(topic.name, topic.topic_id, partition.partition_index)
+
+
+def _is_metadata_too_long(partition: Any, context: Context) -> bool:
+    return len(partition.committed_metadata or "") > int(context.configs.offset_metadata_max_bytes)
+
+
 def _record_commit(
     records: list[Record], group_id: str, topic: Any, partition: Any, expiry: int, context: Context
 ) -> ErrorCode:
     """Adds the record of one partition's commit, if its metadata is not too long."""
-    metadata: str = partition.committed_metadata or ""
-    if len(metadata) > context.configs.offset_metadata_max_bytes:
+    if _is_metadata_too_long(partition, context):
         return ErrorCode.OFFSET_METADATA_TOO_LARGE
     value = OffsetCommitValue(
         offset=partition.committed_offset,
         leader_epoch=partition.committed_leader_epoch,
-        metadata=metadata,
+        metadata=partition.committed_metadata or "",
         commit_timestamp=context.now,
         expire_timestamp=expiry,
         topic_id=topic.topic_id,
