@@ -12,7 +12,7 @@ use socket2::SockRef;
 
 use crate::connection_limits::{ConnectionBounds, ConnectionLimits};
 use crate::listener::BoundListener;
-use crate::mailbox::{Accepted, Item, ReactorMailbox};
+use crate::mailbox::{Accepted, Item, Mailboxes};
 use crate::metrics::AcceptorMetrics;
 use crate::settings::NetworkSettings;
 
@@ -57,7 +57,7 @@ struct Listening {
 pub(crate) struct Acceptor {
     poll: Poll,
     listeners: Vec<Listening>,
-    mailboxes: Vec<Arc<ReactorMailbox>>,
+    mailboxes: Arc<Mailboxes>,
     next: usize,
     limits: Arc<ConnectionLimits>,
     handle: AcceptorHandle,
@@ -78,7 +78,7 @@ enum Attempt {
 impl Acceptor {
     pub(crate) fn new(
         bound: Vec<BoundListener>,
-        mailboxes: Vec<Arc<ReactorMailbox>>,
+        mailboxes: Arc<Mailboxes>,
         metrics: Arc<AcceptorMetrics>,
         settings: &NetworkSettings,
     ) -> io::Result<Self> {
@@ -219,9 +219,10 @@ impl Acceptor {
     /// Gives the connection to the next reactor that lives.
     fn deal_out(&mut self, accepted: Accepted) {
         let mut item = Item::Accepted(Box::new(accepted));
-        for _ in 0..self.mailboxes.len() {
-            self.next = (self.next + 1) % self.mailboxes.len();
-            match self.mailboxes[self.next].push(item) {
+        let mailboxes = self.mailboxes.get();
+        for _ in 0..mailboxes.len() {
+            self.next = (self.next + 1) % mailboxes.len();
+            match mailboxes[self.next].push(item) {
                 Ok(()) => return,
                 Err(returned) => item = returned,
             }

@@ -4,11 +4,12 @@
 //! included, cost a lock and nothing else.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Registry, Token, Waker};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::connection_limits::Slot;
 use crate::service::{Chunk, ConnectionId, Mailbox};
@@ -17,7 +18,7 @@ use crate::service::{Chunk, ConnectionId, Mailbox};
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) stream: TcpStream,
-    pub(crate) listener: std::sync::Arc<str>,
+    pub(crate) listener: Arc<str>,
     pub(crate) address: std::net::SocketAddr,
     pub(crate) local: std::net::SocketAddr,
     pub(crate) slot: Slot,
@@ -97,6 +98,22 @@ impl ReactorMailbox {
             std::mem::take(&mut state.items)
         };
         drop(items);
+    }
+}
+
+/// Mailboxes of the reactors that take connections; their number may change.
+#[derive(Debug, Default)]
+pub(crate) struct Mailboxes(RwLock<Arc<[Arc<ReactorMailbox>]>>);
+
+impl Mailboxes {
+    /// As they are now.
+    pub(crate) fn get(&self) -> Arc<[Arc<ReactorMailbox>]> {
+        self.0.read().clone()
+    }
+
+    /// Replaces them.
+    pub(crate) fn set(&self, mailboxes: &[Arc<ReactorMailbox>]) {
+        *self.0.write() = mailboxes.into();
     }
 }
 

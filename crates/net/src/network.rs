@@ -1,5 +1,6 @@
 //! The network as a whole: its threads, their start and their end.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -20,13 +21,16 @@ use crate::reactor::{Reactor, Surroundings, MAILBOX};
 use crate::service::Service;
 use crate::settings::NetworkSettings;
 
+/// How long a reactor that is not wanted any more waits for its requests in hand.
+const RETIREMENT: Duration = Duration::from_secs(30);
+
 /// A running network. Dropping it stops it at once.
-#[derive(Debug)]
 pub struct Network {
     addresses: Vec<(Arc<str>, SocketAddr)>,
     acceptor: AcceptorHandle,
-    mailboxes: Vec<Arc<ReactorMailbox>>,
-    metrics: NetworkMetrics,
+    around: Surroundings,
+    settings: NetworkSettings,
+    metrics: Mutex<NetworkMetrics>,
     failure: Arc<Mutex<Option<String>>>,
     threads: Mutex<Threads>,
 }
@@ -34,7 +38,15 @@ pub struct Network {
 #[derive(Debug)]
 struct Threads {
     acceptor: Option<JoinHandle<()>>,
-    reactors: Vec<JoinHandle<()>>,
+    /// Those that serve, and those that are about to end.
+    reactors: Vec<ReactorThread>,
+    stopped: bool,
+}
+
+#[derive(Debug)]
+struct ReactorThread {
+    mailbox: Arc<ReactorMailbox>,
+    thread: JoinHandle<()>,
 }
 
 impl Network {
@@ -44,52 +56,68 @@ impl Network {
         listeners: Vec<BoundListener>,
         service: Arc<dyn Service>,
     ) -> io::Result<Network> {
-        let count = settings.reactors.clamp(1, NetworkSettings::REACTORS_MAX);
         let addresses =
             listeners.iter().map(|listener| (listener.name.clone(), listener.address())).collect();
-        let polls = (0..count).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
-        let mailboxes = polls
-            .iter()
-            .map(|poll| ReactorMailbox::new(poll.registry(), MAILBOX).map(Arc::new))
-            .collect::<io::Result<Vec<_>>>()?;
-        let metrics = NetworkMetrics {
-            reactors: (0..count).map(|_| Arc::default()).collect(),
-            acceptor: Arc::default(),
-        };
-        let acceptor = Acceptor::new(listeners, mailboxes.clone(), metrics.acceptor.clone(), &settings)?;
         let around = Surroundings {
             service,
-            mailboxes: mailboxes.clone(),
+            mailboxes: Arc::default(),
             memory: Arc::new(RequestMemory::new(settings.queued_request_bytes_max)),
+            generation: Arc::default(),
         };
+        let metrics = NetworkMetrics { reactors: Vec::new(), acceptor: Arc::default() };
+        let acceptor =
+            Acceptor::new(listeners, around.mailboxes.clone(), metrics.acceptor.clone(), &settings)?;
         // From here on a failure drops `network`, which ends the threads that run already.
         let network = Network {
             addresses,
             acceptor: acceptor.handle(),
-            mailboxes,
-            metrics,
+            around,
+            metrics: Mutex::new(metrics),
             failure: Arc::default(),
-            threads: Mutex::new(Threads { acceptor: None, reactors: Vec::new() }),
+            threads: Mutex::new(Threads { acceptor: None, reactors: Vec::new(), stopped: false }),
+            settings,
         };
-        for (number, (poll, metrics)) in polls.into_iter().zip(&network.metrics.reactors).enumerate() {
-            let reactor = network.spawn_reactor(number, poll, &around, metrics.clone(), &settings)?;
-            network.threads.lock().reactors.push(reactor);
-        }
+        network.set_reactors(network.settings.reactors)?;
         let thread = network.spawn("net-acceptor".to_owned(), move || acceptor.run())?;
         network.threads.lock().acceptor = Some(thread);
         Ok(network)
     }
 
-    fn spawn_reactor(
-        &self,
-        number: usize,
-        poll: Poll,
-        around: &Surroundings,
-        metrics: Arc<ReactorMetrics>,
-        settings: &NetworkSettings,
-    ) -> io::Result<JoinHandle<()>> {
-        let mut reactor = Reactor::new(number, poll, around, metrics, settings);
-        self.spawn(format!("net-reactor-{number}"), move || reactor.run())
+    /// Serves with so many threads from now on: `num.network.threads`, 1 to [`NetworkSettings::REACTORS_MAX`].
+    /// A thread too many closes its connections, those with a request in hand once it is answered; connections
+    /// stay where they are otherwise.
+    pub fn set_reactors(&self, count: usize) -> io::Result<()> {
+        let count = count.clamp(1, NetworkSettings::REACTORS_MAX);
+        let mut threads = self.threads.lock();
+        if threads.stopped {
+            return Ok(());
+        }
+        let mut serving = self.around.mailboxes.get().to_vec();
+        while serving.len() < count {
+            let reactor = self.spawn_reactor(serving.len())?;
+            serving.push(reactor.mailbox.clone());
+            threads.reactors.push(reactor);
+            self.around.mailboxes.set(&serving);
+        }
+        let retired = serving.split_off(count);
+        self.around.mailboxes.set(&serving);
+        for mailbox in retired {
+            // A reactor that has failed has ended already.
+            let _ = mailbox.push(Item::Stop { grace: RETIREMENT });
+        }
+        threads.reactors.retain(|reactor| !reactor.thread.is_finished());
+        Ok(())
+    }
+
+    fn spawn_reactor(&self, number: usize) -> io::Result<ReactorThread> {
+        let poll = Poll::new()?;
+        let mailbox = Arc::new(ReactorMailbox::new(poll.registry(), MAILBOX)?);
+        let metrics = Arc::<ReactorMetrics>::default();
+        let (own, around) = (mailbox.clone(), &self.around);
+        let mut reactor = Reactor::new(number, poll, own, around, metrics.clone(), &self.settings);
+        let thread = self.spawn(format!("net-reactor-{number}"), move || reactor.run())?;
+        self.metrics.lock().reactors.push(metrics);
+        Ok(ReactorThread { mailbox, thread })
     }
 
     /// Starts a thread that doesn't end silently: an error or a panic is logged and kept in `failure`.
@@ -114,9 +142,9 @@ impl Network {
         &self.addresses
     }
 
-    /// Counters.
-    pub fn metrics(&self) -> &NetworkMetrics {
-        &self.metrics
+    /// Counters, those of reactors that have ended included.
+    pub fn metrics(&self) -> NetworkMetrics {
+        self.metrics.lock().clone()
     }
 
     /// Replaces the bounds on connections. Connections above a new bound stay.
@@ -133,20 +161,27 @@ impl Network {
     /// the threads. A second call does nothing. Not to be called by a service on a reactor's thread.
     pub fn stop(&self, grace: Duration) {
         let mut threads = self.threads.lock();
+        threads.stopped = true;
         if let Some(acceptor) = threads.acceptor.take() {
             self.acceptor.stop();
             join(acceptor);
         }
-        if threads.reactors.is_empty() {
-            return;
-        }
-        for mailbox in &self.mailboxes {
+        for reactor in &threads.reactors {
             // A reactor that has failed has ended already.
-            let _ = mailbox.push(Item::Stop { grace });
+            let _ = reactor.mailbox.push(Item::Stop { grace });
         }
         for reactor in threads.reactors.drain(..) {
-            join(reactor);
+            join(reactor.thread);
         }
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("addresses", &self.addresses)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::mem;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use mio::{Events, Poll, Token};
 
 use crate::clock::Clock;
 use crate::connection::{Connection, RequestMemory};
-use crate::mailbox::{Accepted, Item, ReactorMailbox};
+use crate::mailbox::{Accepted, Item, Mailboxes, ReactorMailbox};
 use crate::metrics::ReactorMetrics;
 use crate::service::{Chunk, ConnectionId, Peer, Service};
 use crate::session::{Closed, Session, Shared, Turn};
@@ -46,8 +46,8 @@ pub(crate) struct Reactor {
     poll: Poll,
     mailbox: Arc<ReactorMailbox>,
     sessions: Slab<Session>,
-    /// Counts connections, so that ids differ although indices are used again.
-    generation: u32,
+    /// Counts the connections of all reactors, so that ids differ although indices and numbers are used again.
+    generation: Arc<AtomicU32>,
     queue: VecDeque<usize>,
     /// Sessions that wait for memory.
     starved: BTreeSet<usize>,
@@ -63,19 +63,20 @@ pub(crate) struct Reactor {
 /// What a reactor shares with the others.
 pub(crate) struct Surroundings {
     pub(crate) service: Arc<dyn Service>,
-    pub(crate) mailboxes: Vec<Arc<ReactorMailbox>>,
+    pub(crate) mailboxes: Arc<Mailboxes>,
     pub(crate) memory: Arc<RequestMemory>,
+    pub(crate) generation: Arc<AtomicU32>,
 }
 
 impl Reactor {
     pub(crate) fn new(
         number: usize,
         poll: Poll,
+        mailbox: Arc<ReactorMailbox>,
         around: &Surroundings,
         metrics: Arc<ReactorMetrics>,
         settings: &NetworkSettings,
     ) -> Self {
-        let mailbox = around.mailboxes[number].clone();
         let shared = Shared {
             service: around.service.clone(),
             mailbox: mailbox.clone(),
@@ -92,7 +93,7 @@ impl Reactor {
             poll,
             mailbox,
             sessions: Slab::new(),
-            generation: 0,
+            generation: around.generation.clone(),
             queue: VecDeque::new(),
             starved: BTreeSet::new(),
             timers: Timers::default(),
@@ -183,9 +184,8 @@ impl Reactor {
         let index = self.sessions.next_index();
         assert!(index < 1 << INDEX_BITS);
         let connection = self.number << (INDEX_BITS + GENERATION_BITS)
-            | u64::from(self.generation) << INDEX_BITS
+            | u64::from(self.generation.fetch_add(1, Ordering::Relaxed)) << INDEX_BITS
             | index as u64;
-        self.generation = self.generation.wrapping_add(1);
         let mut transport = Transport::Plain(stream);
         if let Err(error) = transport.register(self.poll.registry(), Token(index)) {
             log::error!("Closing the connection of {address}: it can't be watched: {error}");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::connection::{Connection, Frame, FrameError, Next, Parked, RequestMemory, ResponseTooLarge};
 use crate::connection_limits::Slot;
-use crate::mailbox::{Item, ReactorMailbox};
+use crate::mailbox::{Item, Mailboxes};
 use crate::metrics::ReactorMetrics;
 use crate::output::Front;
 use crate::service::{ConnectionId, Mailbox, Outcome, Peer, Request, Service, Ticket};
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     pub(crate) service: Arc<dyn Service>,
     pub(crate) mailbox: Arc<dyn Mailbox>,
     /// Of all reactors: those whose connections wait for memory must hear when there is some.
-    pub(crate) mailboxes: Vec<Arc<ReactorMailbox>>,
+    pub(crate) mailboxes: Arc<Mailboxes>,
     pub(crate) memory: Arc<RequestMemory>,
     pub(crate) metrics: Arc<ReactorMetrics>,
     /// When this turn of the loop began.
@@ -46,7 +46,7 @@ impl Shared {
     /// Gives memory of requests back.
     pub(crate) fn release(&self, bytes: usize) {
         if self.memory.release(bytes) {
-            for mailbox in &self.mailboxes {
+            for mailbox in self.mailboxes.get().iter() {
                 // A reactor that has ended has no connections that wait.
                 let _ = mailbox.push(Item::MemoryFreed);
             }

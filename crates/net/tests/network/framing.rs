@@ -175,7 +175,8 @@ fn many_connections_are_served_by_several_reactors() {
         }
     }
     assert_eq!(node.network.metrics().connections(), 200);
-    let served = node.network.metrics().reactors.iter().map(|reactor| reactor.requests.get());
+    let metrics = node.network.metrics();
+    let served = metrics.reactors.iter().map(|reactor| reactor.requests.get());
     assert_eq!(served.collect::<Vec<_>>(), [300, 300]);
 }
 

@@ -6,5 +6,6 @@ mod files;
 mod framing;
 mod limits;
 mod node;
+mod resizing;
 mod stopping;
 mod waiting;
