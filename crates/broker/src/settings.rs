@@ -53,8 +53,6 @@ pub struct BrokerSettings {
     pub max_request_partition_size_limit: i32,
     /// `replica.lag.time.max.ms`.
     pub replica_lag_time_max_ms: Millis,
-    /// `producer.id.expiration.ms`.
-    pub producer_id_expiration_ms: Millis,
     /// `replica.high.watermark.checkpoint.interval.ms`.
     pub high_watermark_checkpoint_interval_ms: Millis,
     /// `log.flush.offset.checkpoint.interval.ms` and `log.flush.start.offset.checkpoint.interval.ms`.
@@ -81,7 +79,6 @@ impl Default for BrokerSettings {
             fetch_max_bytes: 55 << 20,
             max_request_partition_size_limit: 2000,
             replica_lag_time_max_ms: 30_000,
-            producer_id_expiration_ms: 86_400_000,
             high_watermark_checkpoint_interval_ms: 5_000,
             checkpoint_interval_ms: 60_000,
             retention_check_interval_ms: 300_000,

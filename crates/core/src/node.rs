@@ -29,7 +29,7 @@ use crate::inbox::{Event, Inbox};
 use crate::log_lines;
 use crate::metadata::describe;
 use crate::running::{Running, StartError};
-use crate::settings::{connection_bounds, log_config, NodeSettings};
+use crate::settings::{log_config, DynamicConfigs, NodeSettings};
 use crate::uuid::Uuid;
 use barnabas_log::{DirectoryError, Unverified};
 
@@ -275,9 +275,15 @@ impl Node {
         Ok(())
     }
 
-    fn set_connection_bounds(&self, numbers: HashMap<String, i64>, overrides: &str) -> PyResult<()> {
-        let bounds = connection_bounds(&numbers, overrides)?;
-        Ok(self.running()?.set_connection_bounds(bounds)?)
+    fn apply_configs(
+        &self,
+        py: Python<'_>,
+        numbers: HashMap<String, i64>,
+        connections_per_ip: &str,
+    ) -> PyResult<()> {
+        let running = self.running()?;
+        let configs = DynamicConfigs::new(&numbers, connections_per_ip)?;
+        Ok(py.detach(|| running.apply_configs(configs))?)
     }
 
     fn log_directories(&self, py: Python<'_>) -> PyResult<Vec<LogDirectory>> {

@@ -8,7 +8,7 @@ use barnabas_broker::{ApiRange, Broker, BrokerSettings, Effect, Endpoint, Suppor
 use barnabas_disk::{Disk, Lock, MemoryDisk, OpenFiles, OsDisk};
 use barnabas_image::MetadataImage;
 use barnabas_log::{DirectoryError, LoadProgress, LogConfig, LogManagerSettings};
-use barnabas_net::{BindError, BoundListener, ConnectionBounds, ListenerSettings, Network, NetworkSettings};
+use barnabas_net::{BindError, BoundListener, ListenerSettings, Network, NetworkSettings};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::{Millis, Uuid};
 use barnabas_raft::{RaftError, ReplicaKey, StartOptions, VoterEndpoint};
@@ -20,7 +20,7 @@ use crate::directories::{self, DirectoriesError};
 use crate::inbox::{Event, Inbox};
 use crate::metadata::{describe, Metadata};
 use crate::service::{served_at, NodeService};
-use crate::settings::NodeSettings;
+use crate::settings::{DynamicConfigs, NodeSettings};
 
 /// Threads that sync the partitions of topics with `barnabas.durability=fsync`: while one waits for the disk,
 /// another partition's sync joins it there.
@@ -55,7 +55,7 @@ pub(crate) struct Running {
     pub(crate) cluster_id: String,
     previous_broker_epoch: i64,
     broker_epoch: Mutex<i64>,
-    network_settings: NetworkSettings,
+    network_settings: Mutex<NetworkSettings>,
     bound: Mutex<Vec<BoundListener>>,
     network: Arc<Mutex<Option<Network>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -76,11 +76,7 @@ impl Running {
         let now = clock::now();
         let disk: Arc<dyn Disk> =
             if settings.memory { Arc::new(MemoryDisk::new()) } else { Arc::new(OsDisk::new()) };
-        let log_settings = LogManagerSettings {
-            producer_id_expiration_ms: settings.number("producer.id.expiration.ms")?,
-            recovery_threads_per_directory: settings.number("num.recovery.threads.per.data.dir")? as usize,
-            ..LogManagerSettings::new("", settings.node_id)
-        };
+        let log_settings = LogManagerSettings { ..LogManagerSettings::new("", settings.node_id) };
         // First: a port that somebody else has is told before anything is touched, and the quorum is told the
         // port that this one got.
         let bound = bind(&settings.controller_listeners()?)?;
@@ -94,7 +90,11 @@ impl Running {
         )?;
         let (image, log) = (started.image, started.log);
         let defaults = crate::settings::log_config(&settings.log_defaults)?;
-        let logs = Arc::new(found.logs);
+        let mut logs = found.logs;
+        let dynamic = |name| settings.number_in_force(name, &image);
+        logs.set_recovery_threads(dynamic("num.recovery.threads.per.data.dir")? as usize);
+        logs.set_producer_id_expiration_ms(dynamic("producer.id.expiration.ms")?);
+        let logs = Arc::new(logs);
         let previous_broker_epoch = logs.previous_broker_epoch().unwrap_or(-1);
         let broker_settings = broker_settings(settings, &found.cluster_id, log.kraft_version())?;
         let broker = Arc::new(Broker::new(broker_settings, logs, defaults, inbox.clone(), now));
@@ -117,7 +117,7 @@ impl Running {
             cluster_id: found.cluster_id,
             previous_broker_epoch,
             broker_epoch: Mutex::new(-1),
-            network_settings: settings.network()?,
+            network_settings: Mutex::new(settings.network()?),
             bound: Mutex::new(bound),
             network: Arc::default(),
             threads: Mutex::default(),
@@ -164,7 +164,7 @@ impl Running {
     /// Lets clients in.
     pub(crate) fn serve(&self) -> Result<(), StartError> {
         let bound = std::mem::take(&mut *self.bound.lock());
-        let network = Network::start(self.network_settings.clone(), bound, self.service.clone())?;
+        let network = Network::start(self.network_settings.lock().clone(), bound, self.service.clone())?;
         *self.network.lock() = Some(network);
         Ok(())
     }
@@ -204,9 +204,16 @@ impl Running {
         *self.broker_epoch.lock() = epoch;
     }
 
-    /// Replaces the bounds on connections.
-    pub(crate) fn set_connection_bounds(&self, bounds: ConnectionBounds) -> std::io::Result<()> {
-        self.network.lock().as_ref().map_or(Ok(()), |network| network.set_connection_bounds(bounds))
+    /// Acts on the dynamic configs that the parts of this node do not look up themselves.
+    pub(crate) fn apply_configs(&self, configs: DynamicConfigs) -> std::io::Result<()> {
+        self.broker.logs().set_producer_id_expiration_ms(configs.producer_id_expiration_ms);
+        let mut settings = self.network_settings.lock();
+        settings.connections = configs.connections;
+        settings.reactors = configs.reactors;
+        let network = self.network.lock();
+        let Some(network) = network.as_ref() else { return Ok(()) };
+        network.set_connection_bounds(settings.connections.clone())?;
+        network.set_reactors(settings.reactors)
     }
 
     /// Replaces what topics have that override nothing.
@@ -342,7 +349,6 @@ fn broker_settings(
         fetch_max_bytes: settings.number("fetch.max.bytes")? as i32,
         max_request_partition_size_limit: settings.number("max.request.partition.size.limit")? as i32,
         replica_lag_time_max_ms: settings.number("replica.lag.time.max.ms")?,
-        producer_id_expiration_ms: settings.number("producer.id.expiration.ms")?,
         high_watermark_checkpoint_interval_ms: settings
             .number("replica.high.watermark.checkpoint.interval.ms")?,
         checkpoint_interval_ms: settings.number("log.flush.offset.checkpoint.interval.ms")?,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use barnabas_image::{MetadataImage, ResourceType};
 use barnabas_log::LogConfig;
 use barnabas_net::{ConnectionBounds, ListenerSettings, NetworkSettings};
 use barnabas_raft::MetadataLogConfig;
@@ -37,6 +38,16 @@ impl NodeSettings {
     /// A number that always has a value.
     pub(crate) fn number(&self, name: &str) -> PyResult<i64> {
         number(&self.numbers, name)
+    }
+
+    /// A number as the metadata has it for this broker or for all of them, else as it was set.
+    pub(crate) fn number_in_force(&self, name: &str, image: &MetadataImage) -> PyResult<i64> {
+        let dynamic =
+            |broker: &str| image.configs.value(ResourceType::BROKER, broker, name)?.trim().parse().ok();
+        match dynamic(&self.node_id.to_string()).or_else(|| dynamic("")) {
+            Some(number) => Ok(number),
+            None => self.number(name),
+        }
     }
 
     /// A number that may be null.
@@ -111,12 +122,28 @@ fn number(numbers: &HashMap<String, i64>, name: &str) -> PyResult<i64> {
     found.ok_or_else(|| PyValueError::new_err(format!("the settings lack {name}")))
 }
 
+/// Configs that change while the node runs and that Python hands over, because nobody here looks them up.
+pub(crate) struct DynamicConfigs {
+    pub(crate) connections: ConnectionBounds,
+    /// `num.network.threads`.
+    pub(crate) reactors: usize,
+    pub(crate) producer_id_expiration_ms: i64,
+}
+
+impl DynamicConfigs {
+    /// From all numbers in force, and `max.connections.per.ip.overrides`.
+    pub(crate) fn new(numbers: &HashMap<String, i64>, connections_per_ip: &str) -> PyResult<Self> {
+        Ok(DynamicConfigs {
+            connections: connection_bounds(numbers, connections_per_ip)?,
+            reactors: number(numbers, "num.network.threads")? as usize,
+            producer_id_expiration_ms: number(numbers, "producer.id.expiration.ms")?,
+        })
+    }
+}
+
 /// How many connections there may be, by the configs in force; `overrides`: `address:count` pairs. Host names are
 /// not looked up.
-pub(crate) fn connection_bounds(
-    numbers: &HashMap<String, i64>,
-    overrides: &str,
-) -> PyResult<ConnectionBounds> {
+fn connection_bounds(numbers: &HashMap<String, i64>, overrides: &str) -> PyResult<ConnectionBounds> {
     let pairs = overrides.split(',').filter(|pair| !pair.trim().is_empty());
     let per_ip_overrides: Option<HashMap<IpAddr, usize>> = pairs
         .map(|pair| {

@@ -240,6 +240,11 @@ impl Log {
         self.producers.active_producers().collect()
     }
 
+    /// Changes `producer.id.expiration.ms`.
+    pub fn set_producer_id_expiration_ms(&mut self, expiration_ms: Millis) {
+        self.producer_id_expiration_ms = expiration_ms;
+    }
+
     /// Forgets producers that have been silent for `producer.id.expiration.ms`. Returns how many.
     pub fn remove_expired_producers(&mut self, now: Millis) -> usize {
         self.verifications.remove_expired(now, self.producer_id_expiration_ms);

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
 
 use barnabas_disk::{Disk, Lock, OpenFiles, Space};
@@ -85,6 +85,7 @@ pub struct DirectoryFailure {
 pub struct LogManager {
     pub(crate) files: Arc<OpenFiles>,
     pub(crate) settings: LogManagerSettings,
+    pub(crate) producer_id_expiration_ms: AtomicI64,
     pub(crate) directories: Vec<LogDirectory>,
     pub(crate) logs: RwLock<Logs>,
     /// Directories of deleted logs, and when they are to be removed.
@@ -134,7 +135,18 @@ impl LogManager {
         }
         let files = Arc::new(OpenFiles::new(disk, settings.open_files_max));
         let (logs, removals) = Default::default();
-        Ok(LogManager { files, settings, directories, logs, removals })
+        let producer_id_expiration_ms = AtomicI64::new(settings.producer_id_expiration_ms);
+        Ok(LogManager { files, settings, producer_id_expiration_ms, directories, logs, removals })
+    }
+
+    /// Changes `num.recovery.threads.per.data.dir`, which counts for the next `load`.
+    pub fn set_recovery_threads(&mut self, threads_per_directory: usize) {
+        self.settings.recovery_threads_per_directory = threads_per_directory;
+    }
+
+    /// Changes `producer.id.expiration.ms`, which counts from the next `remove_expired_producers` on.
+    pub fn set_producer_id_expiration_ms(&self, expiration_ms: Millis) {
+        self.producer_id_expiration_ms.store(expiration_ms, Ordering::Relaxed);
     }
 
     pub(crate) fn disk(&self) -> &dyn Disk {
@@ -303,7 +315,7 @@ impl LogManager {
             log_start_offset: start,
             high_watermark: start,
             clean_shutdown: false,
-            producer_id_expiration_ms: self.settings.producer_id_expiration_ms,
+            producer_id_expiration_ms: self.producer_id_expiration_ms.load(Ordering::Relaxed),
         };
         let files = self.files.clone();
         let opened = Log::open(files, path, topic, partition, topic_id, config, options, now, &mut |_| {});

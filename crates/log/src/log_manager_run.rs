@@ -181,7 +181,7 @@ impl LogManager {
             log_start_offset: of(&checkpoints.log_start_offsets),
             high_watermark: of(&checkpoints.high_watermarks),
             clean_shutdown: self.directories[index].clean_shutdown.is_some(),
-            producer_id_expiration_ms: self.settings.producer_id_expiration_ms,
+            producer_id_expiration_ms: self.producer_id_expiration_ms.load(Ordering::Relaxed),
         };
         let (mut log, recovery) = Log::open(
             self.files.clone(),
@@ -240,7 +240,13 @@ impl LogManager {
     pub fn remove_expired_producers(&self, now: Millis) -> usize {
         let logs = self.logs(false);
         let busy = logs.iter().filter(|(_, _, log)| !log.read().producers().is_empty());
-        busy.map(|(_, _, log)| log.write().remove_expired_producers(now)).sum()
+        let expiration_ms = self.producer_id_expiration_ms.load(Ordering::Relaxed);
+        let remove = |log: &LogRef| {
+            let mut log = log.write();
+            log.set_producer_id_expiration_ms(expiration_ms);
+            log.remove_expired_producers(now)
+        };
+        busy.map(|(_, _, log)| remove(log)).sum()
     }
 
     fn for_each_log(

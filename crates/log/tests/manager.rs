@@ -233,3 +233,25 @@ fn checkpoints_say_what_the_logs_say() {
     let manager = loaded(&disk, &paths);
     assert_eq!(manager.log("a", 0).unwrap().read().log_start_offset(), 2);
 }
+
+#[test]
+fn a_changed_expiration_counts_for_all_logs_and_for_those_that_follow() {
+    let (disk, paths) = formatted(1);
+    let manager = loaded(&disk, &paths);
+    create(&manager, "before", 0, None);
+    manager.set_producer_id_expiration_ms(100);
+    create(&manager, "after", 0, None);
+    for topic in ["before", "after"] {
+        let config =
+            BuilderConfig { producer_id: 7, producer_epoch: 0, base_sequence: 0, ..Default::default() };
+        let mut builder = BatchBuilder::new(config);
+        builder.append(1_000, None, Some(b"value"), &[]).unwrap();
+        let bytes = builder.finish().unwrap();
+        let log = manager.log(topic, 0).unwrap();
+        log.write().append_as_leader(&[AppendBatch::from_bytes(&bytes).unwrap()], 1_000).unwrap();
+    }
+    assert_eq!(manager.remove_expired_producers(1_099), 0);
+    manager.set_producer_id_expiration_ms(1_000);
+    assert_eq!(manager.remove_expired_producers(1_100), 0);
+    assert_eq!(manager.remove_expired_producers(2_000), 2);
+}

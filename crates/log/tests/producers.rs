@@ -88,6 +88,10 @@ fn silent_producers_expire_unless_a_transaction_is_open() {
     assert_eq!(fixture.log.remove_expired_producers(1000 + day), 1);
     let left: Vec<_> = fixture.log.active_producers().iter().map(|producer| producer.producer_id).collect();
     assert_eq!(left, [2]);
+    fixture.append(Batch::of(1).producer(3, 0, 0).at(5000));
+    fixture.log.set_producer_id_expiration_ms(100);
+    assert_eq!(fixture.log.remove_expired_producers(5099), 0);
+    assert_eq!(fixture.log.remove_expired_producers(5100), 1);
 }
 
 #[test]

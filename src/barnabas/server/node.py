@@ -222,8 +222,8 @@ class NodeServer:
     def _apply_broker_configs(self) -> None:
         """Tells Rust what dynamic configs of the broker have changed."""
         configs = broker_configs(self.settings, self.native.image())
-        overrides = str(configs.value("max.connections.per.ip.overrides"))
-        self.native.set_connection_bounds(numbers(configs), overrides)
+        per_ip = str(configs.value("max.connections.per.ip.overrides"))
+        self.native.apply_configs(numbers(configs), per_ip)
         defaults = log_defaults(configs)
         if defaults != self._log_defaults:
             self._log_defaults = defaults
