@@ -9,7 +9,7 @@ from barnabas.coordinator.group.classic.group import ClassicGroup, Member, State
 from barnabas.coordinator.group.kind import Handle, Part
 from barnabas.coordinator.group.offset_commit import tombstone
 from barnabas.coordinator.group.requests import DeleteGroup, DescribeGroup, ListGroups
-from barnabas.errors import GroupIdNotFound, InvalidGroupId, KafkaError
+from barnabas.errors import GroupIdNotFound, KafkaError
 from barnabas.protocol.generated.delete_groups_response import DeletableGroupResult
 from barnabas.protocol.generated.describe_groups_response import DescribedGroup, DescribedGroupMember
 from barnabas.protocol.generated.list_groups_response import ListedGroup
@@ -66,8 +66,6 @@ class AdminPart(Part):
         out.respond(call.ticket, result)
 
     def _delete_group(self, group_id: str, out: Outputs) -> None:
-        if not group_id:
-            raise InvalidGroupId()
         group = self.groups.find(group_id)
         if group is None:
             raise GroupIdNotFound(f"Group {group_id} not found.")
@@ -96,5 +94,5 @@ def _described_member(group: ClassicGroup, member: Member, *, stable: bool) -> D
         client_id=member.client_id,
         client_host=member.client_host,
         member_metadata=member.metadata(group.protocol_name) if stable else b"",
-        member_assignment=member.assignment if stable else b"",
+        member_assignment=member.assignment,
     )

@@ -9,7 +9,13 @@ from barnabas.coordinator.group.classic.group import ClassicGroup
 from barnabas.coordinator.group.kind import CommitAuthor, Group
 from barnabas.coordinator.group.offsets import NO_EXPIRY
 from barnabas.coordinator.machine import Record
-from barnabas.errors import FencedMemberEpoch, GroupIdNotFound, IllegalGeneration, StaleMemberEpoch
+from barnabas.errors import (
+    FencedMemberEpoch,
+    GroupIdNotFound,
+    IllegalGeneration,
+    InvalidGroupId,
+    StaleMemberEpoch,
+)
 from barnabas.protocol import ErrorCode
 from barnabas.protocol.generated.offset_commit_key import OffsetCommitKey
 from barnabas.protocol.generated.offset_commit_response import (
@@ -159,6 +165,8 @@ def _record_commit(
 def delete(groups: Groups, call: Call, _: Context, out: Outputs) -> None:
     """Decides an OffsetDelete."""
     request: OffsetDeleteRequest = call.request
+    if not request.group_id:
+        raise InvalidGroupId()
     group = groups.find(request.group_id)
     if group is None:
         raise GroupIdNotFound(f"Group {request.group_id} not found.")

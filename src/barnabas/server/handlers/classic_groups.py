@@ -31,8 +31,8 @@ def join_group(node: NodeContext, request: ColdRequest, respond: Respond) -> Non
     def then(response: Any) -> None:
         if isinstance(response, KafkaError):
             response = JoinGroupResponse(error_code=response.error_code, member_id=asked.member_id)
-        if response.protocol_name is None and request.api_version < NO_PROTOCOL_VERSION:
-            response.protocol_name = ""
+        if response.error_code or response.protocol_name is None:
+            response.protocol_name = None if request.api_version >= NO_PROTOCOL_VERSION else ""
         respond(response)
 
     node.coordinators.submit(GROUPS, asked.group_id, asked, then, client_of(request))
@@ -78,8 +78,8 @@ def leave_group(node: NodeContext, request: ColdRequest, respond: Respond) -> No
     def then(response: Any) -> None:
         if isinstance(response, KafkaError):
             response = LeaveGroupResponse(error_code=response.error_code)
-        elif request.api_version < MEMBERS_VERSION and not response.error_code:
-            response.error_code = response.members[0].error_code
+        elif request.api_version < MEMBERS_VERSION:
+            response = LeaveGroupResponse(error_code=response.members[0].error_code)
         respond(response)
 
     node.coordinators.submit(GROUPS, asked.group_id, asked, then, client_of(request))

@@ -23,7 +23,7 @@ from barnabas.server.handlers.coordinated import Gathered, client_of
 @handles_directly(ApiKey.DESCRIBE_GROUPS)
 def describe_groups(node: NodeContext, request: ColdRequest, respond: Respond) -> None:
     """Classic groups with their members."""
-    ids = list(dict.fromkeys(body(request, DescribeGroupsRequest).groups))
+    ids = body(request, DescribeGroupsRequest).groups
 
     def done(answers: list[Any]) -> None:
         groups = [

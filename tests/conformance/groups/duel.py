@@ -1,0 +1,211 @@
+"""The same requests about groups to two clusters, and what they answer, side by side.
+
+Requests are written once, with names where a cluster chooses: `"m1"` stands for the member id that each of
+them gave out first, `topic_id("t")` for the id of its topic. Requests that wait are sent on a connection of
+their own, and received later.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from barnabas import _core
+from barnabas._core import Uuid
+from barnabas.protocol import Message, Struct, message_class
+from barnabas.protocol.generated.create_topics_request import CreatableTopic, CreateTopicsRequest
+from barnabas.protocol.generated.describe_groups_request import DescribeGroupsRequest
+from barnabas.protocol.generated.describe_groups_response import DescribedGroup
+from barnabas.protocol.generated.find_coordinator_request import FindCoordinatorRequest
+from barnabas.protocol.generated.list_groups_request import ListGroupsRequest
+from barnabas.protocol.generated.metadata_request import MetadataRequest, MetadataRequestTopic
+from tests.support.wire import Connection
+
+MEMBER = re.compile(r"^(.*)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+DROPPED = frozenset(("throttle_time_ms", "host", "port"))
+PRESENCE = frozenset(("error_message",))
+COORDINATOR_ERRORS = frozenset((14, 15, 16))
+UNORDERED = ("member_id", "group_id", "name", "partition_index", "key")
+
+
+TOPIC_ALREADY_EXISTS = 36
+UNKNOWN_TOPIC = Uuid(b"\7" * 16)
+
+
+class Side:
+    """One cluster: its connections and what it has chosen."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self.connections: dict[str, Connection] = {}
+        self.names: dict[str, str] = {}
+        """Names by member id."""
+        self.members: dict[str, str] = {}
+        self.topics: dict[str, Uuid] = {}
+
+    def connection(self, name: str) -> Connection:
+        if name not in self.connections:
+            self.connections[name] = Connection(self.bootstrap)
+        return self.connections[name]
+
+    def close(self) -> None:
+        for connection in self.connections.values():
+            connection.socket.close()
+
+    def send(self, connection: str, message: Message, version: int) -> None:
+        asked = self.filled_in(copy.deepcopy(message))
+        one = self.connection(connection)
+        one.send_frame(one.header(message.API_KEY, version) + _core.encode(asked, version))
+
+    def receive(self, connection: str, api_key: int, version: int) -> Any:
+        frame = self.connection(connection).receive_frame()
+        if frame is None:
+            self.connections.pop(connection).socket.close()
+            return None
+        kind = message_class(api_key, response=True)
+        flexible = version >= kind.LOWEST_FLEXIBLE_VERSION
+        return _core.decode(kind, version, frame[5 if flexible else 4 :])
+
+    def ask(self, message: Message, version: int, connection: str = "main") -> Any:
+        self.send(connection, message, version)
+        return self.receive(connection, message.API_KEY, version)
+
+    def static_member(self, group: str, instance: str) -> str:
+        """The id of a static member now."""
+        described = self.ask(DescribeGroupsRequest(groups=[group]), 5).groups[0]
+        return next(one.member_id for one in described.members if one.group_instance_id == instance)
+
+    # ---- names
+
+    def filled_in(self, value: Any) -> Any:
+        """The request with this cluster's ids in place of names."""
+        if isinstance(value, Struct):
+            for slot in value.__slots__:
+                inner = getattr(value, slot)
+                if slot == "topic_id" and isinstance(inner, str):
+                    setattr(value, slot, self.topics.get(inner, UNKNOWN_TOPIC))
+                elif slot in ("member_id", "leader") and isinstance(inner, str):
+                    setattr(value, slot, self.members.get(inner, inner))
+                else:
+                    self.filled_in(inner)
+        elif isinstance(value, list):
+            for item in value:
+                self.filled_in(item)
+        return value
+
+    def shown(self, value: Any, slot: str = "") -> Any:
+        """A response with names in place of this cluster's ids."""
+        if isinstance(value, Struct):
+            return {
+                name: self.shown(getattr(value, name), name)
+                for name in value.__slots__
+                if name not in DROPPED
+            }
+        if isinstance(value, list):
+            items = [self.shown(item, slot) for item in value]
+            return sorted(items, key=_order) if items and isinstance(items[0], dict) else items
+        if slot in PRESENCE:
+            return bool(value)
+        if slot == "topic_id":
+            return next((name for name, topic_id in self.topics.items() if topic_id == value), str(value))
+        if slot in ("member_id", "leader") and isinstance(value, str) and MEMBER.match(value):
+            return self.name_of(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return int(value)
+        return value
+
+    def name_of(self, member_id: str) -> str:
+        if member_id not in self.names:
+            name = f"m{len(self.names) + 1}"
+            self.names[member_id] = name
+            self.members[name] = member_id
+        return self.names[member_id]
+
+
+def _order(item: dict[str, Any]) -> list[str]:
+    return [str(item[key]) for key in UNORDERED if key in item]
+
+
+class Duel:
+    """Two sides, asked the same."""
+
+    def __init__(self, kafka: str, barnabas: str) -> None:
+        self.kafka, self.barnabas = Side(kafka), Side(barnabas)
+        self.sides = (self.kafka, self.barnabas)
+        self.differences: list[str] = []
+        self.steps = 0
+
+    def create_topic(self, name: str, partitions: int = 1) -> None:
+        for side in self.sides:
+            topic = CreatableTopic(name=name, num_partitions=partitions, replication_factor=1)
+            created = side.ask(CreateTopicsRequest(topics=[topic]), 7).topics[0]
+            assert created.error_code in (0, TOPIC_ALREADY_EXISTS), created
+            found = side.ask(MetadataRequest(topics=[MetadataRequestTopic(name=name)]), 12).topics[0]
+            side.topics[name] = found.topic_id
+
+    def coordinated(self, *keys: str, key_type: int = 0) -> None:
+        """Waits until both sides coordinate these keys."""
+        for side in self.sides:
+            for key in keys:
+                while True:
+                    request = FindCoordinatorRequest(key_type=key_type, coordinator_keys=[key])
+                    found = side.ask(request, 4).coordinators[0]
+                    if found.error_code not in COORDINATOR_ERRORS:
+                        assert found.error_code == 0, found
+                        break
+
+    def send(self, message: Message, version: int, connection: str) -> None:
+        """Sends a request that is received later."""
+        for side in self.sides:
+            side.send(connection, message, version)
+
+    def receive(self, message: Message, version: int, connection: str) -> Any:
+        """The answers to a request that was sent before; barnabas's is returned."""
+        answers = [side.receive(connection, message.API_KEY, version) for side in self.sides]
+        return self._compare(message, version, answers)
+
+    def ask(self, message: Message, version: int | None = None, connection: str = "main") -> Any:
+        """The answers to a request; barnabas's is returned, with names for ids."""
+        version = message.HIGHEST_VERSION if version is None else version
+        self.send(message, version, connection)
+        return self.receive(message, version, connection)
+
+    def until(self, group: str, holds: Callable[[DescribedGroup], bool]) -> None:
+        """Waits until a classic group is on both sides as it should be: a request that waits has arrived."""
+        for side in self.sides:
+            while not holds(side.ask(DescribeGroupsRequest(groups=[group]), 5).groups[0]):
+                pass
+
+    def loaded(self) -> None:
+        """Waits until both sides have loaded all partitions of `__consumer_offsets`."""
+        for side in self.sides:
+            while side.ask(ListGroupsRequest(), 4).error_code in COORDINATOR_ERRORS:
+                pass
+
+    def close(self) -> None:
+        for side in self.sides:
+            side.close()
+
+    def _compare(self, message: Message, version: int, answers: Sequence[Any]) -> Any:
+        self.steps += 1
+        shown = [side.shown(answer) for side, answer in zip(self.sides, answers, strict=True)]
+        if shown[0] != shown[1]:
+            places = "\n".join(f"  {place}" for place in _apart(shown[0], shown[1], ""))
+            self.differences.append(
+                f"step {self.steps}: {type(message).__name__} v{version} {message}\n{places}"
+            )
+        return shown[1]
+
+
+def _apart(kafka: Any, barnabas: Any, place: str) -> Iterator[str]:
+    """Where two responses differ."""
+    if isinstance(kafka, dict) and isinstance(barnabas, dict) and kafka.keys() == barnabas.keys():
+        for key in kafka:
+            yield from _apart(kafka[key], barnabas[key], f"{place}.{key}")
+    elif isinstance(kafka, list) and isinstance(barnabas, list) and len(kafka) == len(barnabas):
+        for index, (one, other) in enumerate(zip(kafka, barnabas, strict=True)):
+            yield from _apart(one, other, f"{place}[{index}]")
+    elif kafka != barnabas:
+        yield f"{place or '.'}: kafka {kafka!r}, barnabas {barnabas!r}"
