@@ -331,7 +331,8 @@ class Node:
     def apply_configs(self, numbers: Mapping[str, int], connections_per_ip: str) -> None:
         """Acts on broker configs as they are in force now, all numbers by name and
         `max.connections.per.ip.overrides`: bounds on connections (those above one stay), `num.network.threads`
-        (the connections of a thread too many are closed once they are answered), `producer.id.expiration.ms`."""
+        (the connections of a thread too many are closed once they are answered), `producer.id.expiration.ms`,
+        `transaction.partition.verification.enable`."""
     def log_directories(self) -> list[LogDirectory]: ...
     def alter_replica_log_dir(self, topic: str, partition: int, path: str) -> int:
         """Moves this node's replica of a partition to another directory; 0 or an error code."""

@@ -11,6 +11,7 @@ use crate::error_code;
 use crate::leader::Leader;
 use crate::partition::Partition;
 use crate::read::log_error_code;
+use crate::verify::Verified;
 use crate::waiters::Move;
 
 /// acks: the leader waits for the whole ISR.
@@ -46,9 +47,14 @@ pub(crate) enum ProduceError {
     /// An error that needs no words.
     #[error("error {0}")]
     Code(i16),
-    /// A transaction's batch that its coordinator can't be asked about.
-    #[error("the partition can't be shown to be part of the transaction: COORDINATOR_NOT_AVAILABLE")]
-    Unverified,
+    /// A transaction's batch that its coordinator does not speak for.
+    #[error("{}", message.as_deref().unwrap_or_default())]
+    Unverified {
+        /// Kafka's error code.
+        code: i16,
+        /// What the client is told besides.
+        message: Option<String>,
+    },
     /// The records themselves.
     #[error(transparent)]
     Invalid(InvalidRecords),
@@ -65,7 +71,7 @@ impl ProduceError {
     pub(crate) fn code(&self) -> i16 {
         match self {
             Self::Code(code) => *code,
-            Self::Unverified => error_code::NOT_ENOUGH_REPLICAS,
+            Self::Unverified { code, .. } => *code,
             Self::Invalid(invalid) => invalid.code(),
             Self::Producer(error) => producer_error_code(error),
             Self::Append(error) => append_error_code(error),
@@ -75,7 +81,7 @@ impl ProduceError {
     /// Whether the answer tells the log start offset: Kafka does where the log itself refused.
     pub(crate) fn tells_log_start_offset(&self) -> bool {
         match self {
-            Self::Code(_) | Self::Unverified => false,
+            Self::Code(_) | Self::Unverified { .. } => false,
             Self::Invalid(invalid) => !matches!(
                 invalid.kind,
                 InvalidKind::Corrupt | InvalidKind::TooLarge | InvalidKind::UnsupportedCompressionType
@@ -121,8 +127,12 @@ impl Partition {
         records: &[u8],
         version: i16,
         acks: i16,
+        verified: &Verified,
         now: Millis,
     ) -> Result<Appended, ProduceError> {
+        if let Some(refusal) = verified.refusal() {
+            return Err(refusal);
+        }
         if !(ACKS_ALL..=1).contains(&acks) {
             check_format(records, version).map_err(ProduceError::Invalid)?;
             return Err(ProduceError::Code(error_code::INVALID_REQUIRED_ACKS));
@@ -137,15 +147,11 @@ impl Partition {
         let validated = validate(records, version, &config.validation, now).map_err(ProduceError::Invalid)?;
         let log = self.log.load();
         let mut log = log.write();
-        let given = validated.header();
-        // KIP-890: a transaction's first batch here needs the word of its coordinator, and there is none to ask.
-        if given.is_transactional()
-            && given.has_producer_id()
-            && !log.producers().has_ongoing_transaction(given.producer_id, given.producer_epoch)
-        {
-            return Err(ProduceError::Unverified);
-        }
-        match log.check_producer(validated.header(), AppendOrigin::Client)? {
+        let checked = match verified {
+            Verified::Guard(guard) => log.check_verified(validated.header(), AppendOrigin::Client, *guard)?,
+            _ => log.check_producer(validated.header(), AppendOrigin::Client)?,
+        };
+        match checked {
             Checked::New => {}
             Checked::Duplicate { first_offset, last_offset, timestamp } => {
                 return Ok(Appended {

@@ -1,6 +1,7 @@
 //! The broker as a whole: where requests come in and where partitions are found.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -20,6 +21,7 @@ use crate::read::{log_error_code, ReadFailure};
 use crate::request::{BrokerRequest, Endpoint, Handled, Parked, Waiting};
 use crate::settings::BrokerSettings;
 use crate::syncs::SyncQueues;
+use crate::transaction_checks::TransactionChecks;
 use crate::{
     api_versions, delete_records, describe_producers, fetch, list_offsets, metadata, offset_for_leader_epoch,
     produce, topic_partitions,
@@ -78,6 +80,8 @@ pub struct Broker {
     pub(crate) effects: Mutex<Vec<Effect>>,
     /// Who hears of the coordinators' partitions.
     pub(crate) events: Arc<dyn CoordinatorEvents>,
+    pub(crate) transaction_checks: Arc<TransactionChecks>,
+    transaction_verification: AtomicBool,
     pub(crate) failed_directories: Mutex<BTreeSet<Uuid>>,
     /// Held while an image is applied, so that one follows the other.
     pub(crate) applying: Mutex<()>,
@@ -105,6 +109,8 @@ impl Broker {
             sessions: FetchSessionCache::new(settings.fetch_session_slots, settings.fetch_session_seed),
             effects: Mutex::default(),
             events,
+            transaction_checks: Arc::default(),
+            transaction_verification: AtomicBool::new(settings.transaction_verification),
             failed_directories: Mutex::default(),
             applying: Mutex::default(),
             timers: Mutex::new(Timers::new(&settings, now)),
@@ -136,6 +142,7 @@ impl Broker {
         match state.0 {
             Waiting::Fetch(parked) => self.resume_fetch(*parked, now),
             Waiting::Produce(parked) => self.resume_produce(*parked, now),
+            Waiting::Verification(parked) => self.resume_verification(*parked, now),
             Waiting::DeleteRecords(parked) => self.resume_delete_records(*parked, now),
         }
     }
@@ -178,6 +185,16 @@ impl Broker {
 
     pub(crate) fn settings(&self) -> &BrokerSettings {
         &self.settings
+    }
+
+    /// `transaction.partition.verification.enable`.
+    pub(crate) fn transaction_verification(&self) -> bool {
+        self.transaction_verification.load(Ordering::Relaxed)
+    }
+
+    /// Sets `transaction.partition.verification.enable`, for the batches that come from now on.
+    pub fn set_transaction_verification(&self, enable: bool) {
+        self.transaction_verification.store(enable, Ordering::Relaxed);
     }
 
     pub(crate) fn served(&self, endpoint: Endpoint) -> &[ApiVersion] {

@@ -42,6 +42,8 @@ mod settings;
 mod syncs;
 mod topic_name;
 mod topic_partitions;
+mod transaction_checks;
+mod verify;
 mod waiters;
 
 pub use broker::{Broker, Effect};

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use barnabas_image::MetadataImage;
+use barnabas_image::{MetadataImage, TopicImage};
 use barnabas_log::Durability;
 use barnabas_protocol::batch_validate::{check_format, is_transactional};
 use barnabas_protocol::generated::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
@@ -24,6 +24,7 @@ use crate::error_code;
 use crate::partition::Partition;
 use crate::request::{BrokerRequest, Handled, Parked, ReplyTo, Waiting};
 use crate::topic_name;
+use crate::verify::{Verdicts, Verified};
 use crate::waiters::{Registration, Wake, Want};
 
 pub(crate) const KEY: i16 = 0;
@@ -92,11 +93,34 @@ impl Broker {
             Ok(asked) => asked,
             Err(error) => return error.into(),
         };
-        let image = self.image();
-        let mut topics = match refused(&asked, request) {
-            Some((error, message)) => all_refused(&asked, error, message.as_deref()),
-            None => self.produce_topics(&asked, request, &image),
-        };
+        if let Some((error, message)) = refused(&asked, request) {
+            let refused = all_refused(&asked, error, message.as_deref());
+            return self.answer_produce(&asked, request, refused);
+        }
+        match self.verify(&asked, request, &self.image()) {
+            Ok(Ok(verdicts)) => self.produce_verified(&asked, request, &verdicts),
+            Ok(Err(parked)) => parked,
+            Err(error) => self.answer_produce(&asked, request, all_refused(&asked, error, None)),
+        }
+    }
+
+    /// Appends what was verified as far as it needs to be.
+    pub(crate) fn produce_verified(
+        &self,
+        asked: &ProduceRequest<'_>,
+        request: &BrokerRequest<'_>,
+        verdicts: &Verdicts,
+    ) -> Handled {
+        let topics = self.produce_topics(asked, request, &self.image(), verdicts);
+        self.answer_produce(asked, request, topics)
+    }
+
+    fn answer_produce(
+        &self,
+        asked: &ProduceRequest<'_>,
+        request: &BrokerRequest<'_>,
+        mut topics: Vec<TopicAnswer>,
+    ) -> Handled {
         let failed =
             || topics.iter().flat_map(|topic| &topic.partitions).find(|answer| answer.error_code != 0);
         if asked.acks == 0 {
@@ -109,7 +133,7 @@ impl Broker {
             };
         }
         let leaders = topics.iter().flat_map(|topic| &topic.partitions).filter_map(|answer| answer.leader);
-        let nodes = endpoints(&image, leaders.map(|(id, _)| id), request.listener);
+        let nodes = endpoints(&self.image(), leaders.map(|(id, _)| id), request.listener);
         let deadline = request.now.saturating_add(asked.timeout_ms.max(0).into());
         if settle(&mut topics, request.now >= deadline) {
             return reply(request.reply_to(), &topics, &nodes);
@@ -127,13 +151,11 @@ impl Broker {
         asked: &ProduceRequest<'_>,
         request: &BrokerRequest<'_>,
         image: &MetadataImage,
+        verdicts: &Verdicts,
     ) -> Vec<TopicAnswer> {
         let mut topics: Vec<TopicAnswer> = Vec::with_capacity(asked.topic_data.len());
         for (topic, partitions) in last_said(&asked.topic_data) {
-            let found = match request.api_version >= IDS_FROM {
-                true => image.topics.by_id(topic.topic_id),
-                false => image.topics.by_name(topic.name),
-            };
+            let found = asked_topic(topic, request.api_version, image);
             let mut answer = TopicAnswer {
                 name: found.map_or_else(|| topic.name.into(), |found| found.name.clone()),
                 id: found.map_or(topic.topic_id, |found| found.id),
@@ -147,7 +169,10 @@ impl Broker {
             for data in partitions {
                 let one = match refused {
                     Some(error) => PartitionAnswer::error(data.index, error),
-                    None => self.produce_partition(answer.id, data, asked.acks, request, image),
+                    None => {
+                        let verified = verdicts.of(answer.id, data.index);
+                        self.produce_partition(answer.id, data, asked.acks, verified, request, image)
+                    }
                 };
                 answer.partitions.push(one);
             }
@@ -161,6 +186,7 @@ impl Broker {
         topic_id: TopicId,
         data: &PartitionProduceData<'_>,
         acks: i16,
+        verified: &Verified,
         request: &BrokerRequest<'_>,
         image: &MetadataImage,
     ) -> PartitionAnswer {
@@ -173,7 +199,7 @@ impl Broker {
         let Records::Bytes(records) = data.records else {
             return PartitionAnswer::error(index, error_code::INVALID_RECORD);
         };
-        match partition.append(records, request.api_version, acks, request.now) {
+        match partition.append(records, request.api_version, acks, verified, request.now) {
             Ok(appended) => PartitionAnswer {
                 index,
                 base_offset: appended.base_offset,
@@ -209,6 +235,7 @@ impl Broker {
         }
         match error {
             ProduceError::Code(_) => {}
+            ProduceError::Unverified { message, .. } => answer.message = message,
             ProduceError::Invalid(invalid) => {
                 answer.message = Some(invalid.message);
                 answer.record_errors = invalid.record_errors;
@@ -244,7 +271,20 @@ fn refused(asked: &ProduceRequest<'_>, request: &BrokerRequest<'_>) -> Option<(i
     None
 }
 
-fn may_write(request: &BrokerRequest<'_>, topic: &str) -> Option<i16> {
+/// The topic that a request of this version means.
+pub(crate) fn asked_topic<'i>(
+    topic: &TopicProduceData<'_>,
+    version: i16,
+    image: &'i MetadataImage,
+) -> Option<&'i Arc<TopicImage>> {
+    match version >= IDS_FROM {
+        true => image.topics.by_id(topic.topic_id),
+        false => image.topics.by_name(topic.name),
+    }
+}
+
+/// The error for a client that may not write to the topic.
+pub(crate) fn may_write(request: &BrokerRequest<'_>, topic: &str) -> Option<i16> {
     if !allowed(request, Operation::Write, Resource::Topic(topic)) {
         return Some(error_code::TOPIC_AUTHORIZATION_FAILED);
     }
@@ -268,7 +308,7 @@ fn all_refused(asked: &ProduceRequest<'_>, error: i16, message: Option<&str>) ->
 
 /// Each topic and partition once, in the order of their first mention, with what was said of them last.
 /// Topics without partitions are left out.
-fn last_said<'r, 'a>(
+pub(crate) fn last_said<'r, 'a>(
     topics: &'r [TopicProduceData<'a>],
 ) -> Vec<(&'r TopicProduceData<'a>, Vec<&'r PartitionProduceData<'a>>)> {
     if let [topic] = topics {

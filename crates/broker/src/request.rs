@@ -12,6 +12,7 @@ use barnabas_protocol::Millis;
 use crate::delete_records::ParkedDeleteRecords;
 use crate::fetch::ParkedFetch;
 use crate::produce::ParkedProduce;
+use crate::verify::ParkedVerification;
 use crate::waiters::Wake;
 
 /// Gives a handle that wakes the request after it was parked.
@@ -60,6 +61,60 @@ impl BrokerRequest<'_> {
     }
 }
 
+/// A request that is gone through anew after it has waited.
+pub(crate) struct OwnedRequest {
+    api_key: i16,
+    pub(crate) api_version: i16,
+    correlation_id: i32,
+    client_id: Option<String>,
+    listener: Arc<str>,
+    endpoint: Endpoint,
+    body: Vec<u8>,
+    cold_allowed: bool,
+    wake: Arc<dyn Wake>,
+}
+
+impl Ticket for Arc<dyn Wake> {
+    fn wake(&self) -> Arc<dyn Wake> {
+        self.clone()
+    }
+}
+
+impl BrokerRequest<'_> {
+    /// A copy that lives on while the request waits; `wake` wakes it.
+    pub(crate) fn kept(self, wake: Arc<dyn Wake>) -> OwnedRequest {
+        OwnedRequest {
+            api_key: self.api_key,
+            api_version: self.api_version,
+            correlation_id: self.correlation_id,
+            client_id: self.client_id.map(str::to_owned),
+            listener: self.listener.clone(),
+            endpoint: self.endpoint,
+            body: self.body.to_vec(),
+            cold_allowed: self.cold_allowed,
+            wake,
+        }
+    }
+}
+
+impl OwnedRequest {
+    /// The request as it was, at another time.
+    pub(crate) fn at(&self, now: Millis) -> BrokerRequest<'_> {
+        BrokerRequest {
+            api_key: self.api_key,
+            api_version: self.api_version,
+            correlation_id: self.correlation_id,
+            client_id: self.client_id.as_deref(),
+            listener: &self.listener,
+            endpoint: self.endpoint,
+            body: &self.body,
+            now,
+            cold_allowed: self.cold_allowed,
+            ticket: &self.wake,
+        }
+    }
+}
+
 /// Part of a response.
 #[derive(Debug, Clone)]
 pub enum Chunk {
@@ -96,6 +151,7 @@ pub(crate) enum Waiting {
     Fetch(Box<ParkedFetch>),
     Produce(Box<ParkedProduce>),
     DeleteRecords(Box<ParkedDeleteRecords>),
+    Verification(Box<ParkedVerification>),
 }
 
 impl From<DecodeError> for Handled {

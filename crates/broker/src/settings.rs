@@ -51,6 +51,10 @@ pub struct BrokerSettings {
     pub fetch_max_bytes: i32,
     /// `max.request.partition.size.limit`: most partitions that one DescribeTopicPartitions answers with.
     pub max_request_partition_size_limit: i32,
+    /// `request.timeout.ms`: how long a Produce waits for the word of the transaction coordinator.
+    pub request_timeout_ms: Millis,
+    /// `transaction.partition.verification.enable`, to begin with.
+    pub transaction_verification: bool,
     /// `replica.lag.time.max.ms`.
     pub replica_lag_time_max_ms: Millis,
     /// `replica.high.watermark.checkpoint.interval.ms`.
@@ -78,6 +82,8 @@ impl Default for BrokerSettings {
             fetch_session_seed: 0,
             fetch_max_bytes: 55 << 20,
             max_request_partition_size_limit: 2000,
+            request_timeout_ms: 30_000,
+            transaction_verification: true,
             replica_lag_time_max_ms: 30_000,
             high_watermark_checkpoint_interval_ms: 5_000,
             checkpoint_interval_ms: 60_000,

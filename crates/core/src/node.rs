@@ -391,6 +391,12 @@ impl Node {
         Ok(py.detach(begin).map_or_else(|error| (error, 0), |guard| (0, guard)))
     }
 
+    fn transaction_checked(&self, py: Python<'_>, check_id: u64, errors: Vec<i16>) -> PyResult<()> {
+        let running = self.running()?;
+        py.detach(|| running.broker.transaction_checked(check_id, errors));
+        Ok(())
+    }
+
     fn quorum(&self) -> PyResult<QuorumInfo> {
         let running = self.running()?;
         let endpoints = |voter: &Voter| {

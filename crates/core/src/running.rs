@@ -207,6 +207,7 @@ impl Running {
     /// Acts on the dynamic configs that the parts of this node do not look up themselves.
     pub(crate) fn apply_configs(&self, configs: DynamicConfigs) -> std::io::Result<()> {
         self.broker.logs().set_producer_id_expiration_ms(configs.producer_id_expiration_ms);
+        self.broker.set_transaction_verification(configs.transaction_verification);
         let mut settings = self.network_settings.lock();
         settings.connections = configs.connections;
         settings.reactors = configs.reactors;
@@ -348,6 +349,8 @@ fn broker_settings(
         fetch_session_seed: clock::now() as u32,
         fetch_max_bytes: settings.number("fetch.max.bytes")? as i32,
         max_request_partition_size_limit: settings.number("max.request.partition.size.limit")? as i32,
+        request_timeout_ms: settings.number("request.timeout.ms")?,
+        transaction_verification: settings.number("transaction.partition.verification.enable")? != 0,
         replica_lag_time_max_ms: settings.number("replica.lag.time.max.ms")?,
         high_watermark_checkpoint_interval_ms: settings
             .number("replica.high.watermark.checkpoint.interval.ms")?,

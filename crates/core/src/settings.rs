@@ -128,6 +128,8 @@ pub(crate) struct DynamicConfigs {
     /// `num.network.threads`.
     pub(crate) reactors: usize,
     pub(crate) producer_id_expiration_ms: i64,
+    /// `transaction.partition.verification.enable`.
+    pub(crate) transaction_verification: bool,
 }
 
 impl DynamicConfigs {
@@ -137,6 +139,7 @@ impl DynamicConfigs {
             connections: connection_bounds(numbers, connections_per_ip)?,
             reactors: number(numbers, "num.network.threads")? as usize,
             producer_id_expiration_ms: number(numbers, "producer.id.expiration.ms")?,
+            transaction_verification: number(numbers, "transaction.partition.verification.enable")? != 0,
         })
     }
 }

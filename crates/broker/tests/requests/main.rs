@@ -15,4 +15,5 @@ mod metadata;
 mod produce;
 mod replication;
 mod topic_partitions;
+mod transactions;
 mod versions;
