@@ -209,7 +209,7 @@ impl Partition {
     /// Whether this node's disk has everything up to `last_offset`; an error when that does not count any more.
     pub(crate) fn is_durable(&self, last_offset: Offset) -> Result<bool, i16> {
         self.role.read().leader(-1)?;
-        Ok(self.log.load().read().recovery_point() > last_offset)
+        Ok(self.log.load().read().durable_end() > last_offset)
     }
 
     /// Whether the whole ISR has everything up to `last_offset`: Ok(true) when it has, Ok(false) when it has

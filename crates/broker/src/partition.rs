@@ -242,7 +242,7 @@ impl Partition {
     /// The log was synced: what waited for that goes on.
     pub(crate) fn synced(&self, now: Millis) {
         self.advance_high_watermark(now);
-        let durable_end = self.log.load().read().recovery_point();
+        let durable_end = self.log.load().read().durable_end();
         self.waiters.moved(Move { bytes: 0, high_watermark: 0, low_watermark: 0, durable_end });
     }
 
@@ -259,7 +259,7 @@ impl Partition {
         let mut wanted = leader.high_watermark(before, end, min_isr, self.lag_max_ms, now);
         if log.config().durability == Durability::Fsync {
             // Consumers must not act on records that a power failure would take back.
-            wanted = wanted.min(log.recovery_point());
+            wanted = wanted.min(log.durable_end());
             self.sync.want(log);
         }
         if wanted <= before {

@@ -95,7 +95,7 @@ impl SyncState {
 
     /// Asks for a sync if the topic wants its records on disk and some are not.
     pub(crate) fn want(&self, log: &Log) {
-        if log.config().durability == Durability::Fsync && log.recovery_point() < log.log_end_offset() {
+        if log.config().durability == Durability::Fsync && log.durable_end() < log.log_end_offset() {
             self.request();
         }
     }

@@ -5,8 +5,8 @@
 //! them anew: it begins with the segment that the recovery point lies in. A *flush* syncs them too.
 //!
 //! Always true:
-//!   everything below the recovery point is on disk, with the directory entries that lead to it and with the
-//!   indexes of all segments but the one that the recovery point lies in
+//!   everything below the durable end is on disk, with the directory entries that lead to it; so are the indexes
+//!   of all segments before the one that the recovery point lies in
 //!   what was written while a flush ran is never taken for synced by it
 
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Log {
     /// Offset below which a flush is due: there are segments that were completed since the last one, or
     /// `flush.messages` or `flush.ms` ask for it.
     pub fn flush_due(&self, now: Millis) -> Option<Offset> {
-        let unflushed = self.log_end_offset - self.recovery_point;
+        let unflushed = self.log_end_offset - self.durable_end;
         if unflushed <= 0 {
             return None;
         }
@@ -69,7 +69,7 @@ impl Log {
             return Some(self.log_end_offset);
         }
         let completed = self.active().base_offset;
-        (completed > self.recovery_point).then_some(completed)
+        (completed > self.durable_end).then_some(completed)
     }
 
     /// Gathers what must be synced so that everything below `up_to` is durable, indexes included; None when all
@@ -77,7 +77,7 @@ impl Log {
     pub fn start_flush(&mut self, up_to: Offset, now: Millis) -> Result<Option<Flush>, LogError> {
         let up_to = up_to.min(self.log_end_offset);
         self.last_flush = now;
-        if up_to <= self.recovery_point {
+        if up_to <= self.durable_end {
             return Ok(None);
         }
         self.gather(up_to, true).map(Some)
@@ -87,7 +87,7 @@ impl Log {
     /// when nothing must.
     pub fn start_commit(&mut self, now: Millis) -> Result<Option<Flush>, LogError> {
         self.last_flush = now;
-        if self.log_end_offset <= self.recovery_point {
+        if self.log_end_offset <= self.durable_end {
             return Ok(None);
         }
         self.gather(self.log_end_offset, false).map(Some)
@@ -99,15 +99,17 @@ impl Log {
         let mut is_active = true;
         // Segments are synced in their order, so that all are before one that is.
         for segment in self.segments.iter_mut().rev() {
-            let records = segment.size > 0 && end > self.recovery_point && segment.base_offset < up_to;
+            let records = segment.size > 0 && end > self.durable_end && segment.base_offset < up_to;
             let unsynced_indexes = segment.index_changes > segment.index_changes_synced;
             if !is_active && !records && !unsynced_indexes {
                 break;
             }
-            if records {
+            let whole = unsynced_indexes && (!is_active || active_indexes);
+            // Completing a preallocated segment has cut its file, too.
+            if records || whole {
                 files.push(segment.file(&self.place)?);
             }
-            if unsynced_indexes && (!is_active || active_indexes) {
+            if whole {
                 segment.store_indexes(&self.place)?;
                 files.push(segment.offset_index.entries.file(&self.place)?);
                 files.push(segment.time_index.entries.file(&self.place)?);
@@ -155,7 +157,7 @@ impl Log {
         if flush.truncations != self.truncations {
             return;
         }
-        self.recovery_point = self.recovery_point.max(flush.up_to);
+        self.durable_end = self.durable_end.max(flush.up_to);
         for (base_offset, changes) in &flush.indexes {
             let found = self.segments.binary_search_by_key(base_offset, |segment| segment.base_offset);
             if let Ok(index) = found {
@@ -182,7 +184,7 @@ impl Log {
         let indexes = last.index_changes > last.index_changes_synced;
         let small = &self.unsynced;
         let others = small.leader_epochs || small.partition_metadata || !small.snapshots.is_empty();
-        if indexes || others || self.log_end_offset > self.recovery_point {
+        if indexes || others || self.log_end_offset > self.durable_end {
             self.last_flush = now;
             let flush = self.gather(self.log_end_offset, true)?;
             flush.run()?;

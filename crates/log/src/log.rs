@@ -4,7 +4,7 @@
 //! `retention`, `recovery`.
 //!
 //! Always true:
-//!   log_start_offset <= high_watermark <= log_end_offset, recovery_point <= log_end_offset
+//!   log_start_offset <= high_watermark <= log_end_offset, recovery_point <= durable_end <= log_end_offset
 //!   there is at least one segment; base offsets grow; the last segment is the one that is written to
 //!   producers and leader epochs are those of everything below log_end_offset
 
@@ -37,7 +37,7 @@ pub struct Log {
     pub(crate) log_start_offset: Offset,
     pub(crate) log_end_offset: Offset,
     pub(crate) high_watermark: Offset,
-    pub(crate) recovery_point: Offset,
+    pub(crate) durable_end: Offset,
     pub(crate) epochs: LeaderEpochs,
     pub(crate) producers: ProducerState,
     pub(crate) verifications: Verifications,
@@ -154,8 +154,20 @@ impl Log {
     }
 
     /// Everything below was synced: a power failure does not take it back.
+    pub fn durable_end(&self) -> Offset {
+        self.durable_end
+    }
+
+    /// Where recovery has to begin: the durable end, or in the first segment whose indexes are not on disk. That
+    /// must hold once the segment is complete, too: so it is before the end of such a segment, never at it.
     pub fn recovery_point(&self) -> Offset {
-        self.recovery_point
+        let unsynced = |segment: &&Segment| segment.index_changes > segment.index_changes_synced;
+        let first = self.segments.iter().rev().take_while(unsynced).last();
+        let Some(first) = first.filter(|first| first.size > 0) else { return self.durable_end };
+        match first.base_offset == self.active().base_offset {
+            true => self.durable_end.min(self.log_end_offset - 1),
+            false => self.durable_end.min(first.base_offset),
+        }
     }
 
     /// Everything below is on all in-sync replicas. Kept here for readers, checkpoints and retention; the

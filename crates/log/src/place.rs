@@ -72,8 +72,13 @@ impl Place {
     /// synced: it is for content that recovery can do without, and the next flush syncs it.
     pub(crate) fn replace_unsynced(&self, path: &Path, content: &[u8]) -> Result<(), LogError> {
         let temporary = suffixed(path, ".tmp");
-        let file = self.disk().open(&temporary, Open::Create).at("create", &temporary)?;
-        file.set_len(0).and_then(|()| file.write_all_at(content, 0)).at("write", &temporary)?;
+        let mut created = self.disk().open(&temporary, Open::CreateNew);
+        if created.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists) {
+            // Left by a crash. Never written over: a power failure could then show its old content as the new.
+            self.remove(&temporary)?;
+            created = self.disk().open(&temporary, Open::CreateNew);
+        }
+        created.at("create", &temporary)?.write_all_at(content, 0).at("write", &temporary)?;
         self.disk().rename(&temporary, path).at("rename", &temporary)
     }
 }

@@ -114,7 +114,7 @@ impl Log {
             log_start_offset: 0,
             log_end_offset: 0,
             high_watermark: 0,
-            recovery_point: 0,
+            durable_end: 0,
             epochs: epochs.clone().unwrap_or_default(),
             producers: ProducerState::default(),
             verifications: Verifications::default(),
@@ -139,6 +139,11 @@ impl Log {
             log.write_leader_epochs()?; // Recovery has found newer ones in the batches.
         }
         log.settle(&options, now)?;
+        let gone = found.snapshots.iter().any(|snapshot| log.snapshots.binary_search(snapshot).is_err());
+        if gone || recovery.truncated_bytes > 0 {
+            // A power failure must not bring them back beside newer records.
+            log.place.disk().sync_dir(&log.place.dir).at("sync", &log.place.dir)?;
+        }
         Ok((log, recovery))
     }
 
@@ -209,7 +214,7 @@ impl Log {
         if self.epochs.truncate_from_start(self.log_start_offset) || ended {
             self.write_leader_epochs()?;
         }
-        self.recovery_point = match options.clean_shutdown {
+        self.durable_end = match options.clean_shutdown {
             true => self.log_end_offset,
             false => options.recovery_point.clamp(self.log_start_offset, self.log_end_offset),
         };

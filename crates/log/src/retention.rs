@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use barnabas_protocol::{Millis, Offset};
 
-use crate::error::LogError;
+use crate::error::{At, LogError};
 use crate::log::Log;
 use crate::place::{suffixed, Place, DELETED, INDEX, LOG, SNAPSHOT, TIME_INDEX, TXN_INDEX};
 use crate::segment::Segment;
@@ -39,6 +39,10 @@ impl Log {
             }
             if count == self.segments.len() {
                 self.roll(now)?; // There is always one segment.
+            }
+            if self.unsynced.directory {
+                // Without the segments that stay, a power failure would leave none, and offsets began anew.
+                self.place.disk().sync_dir(&self.place.dir).at("sync", &self.place.dir)?;
             }
             self.disturb_cleaning()?;
             let removed: Vec<Segment> = self.segments.drain(..count).collect();

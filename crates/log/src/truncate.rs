@@ -32,7 +32,7 @@ impl Log {
         let offset = self.segments[last].truncate_to(&self.place, offset, now)?;
         transaction_index::truncate_to(&self.place, self.segments[last].base_offset, offset)?;
         self.log_end_offset = offset;
-        self.recovery_point = self.recovery_point.min(offset);
+        self.durable_end = self.durable_end.min(offset);
         self.log_start_offset = self.log_start_offset.min(offset);
         self.cleaned_to = self.cleaned_to.map(|cleaned_to| cleaned_to.min(offset));
         if self.epochs.truncate_from_end(offset) {
@@ -69,7 +69,7 @@ impl Log {
         self.segments[last] = created?;
         self.log_start_offset = offset;
         self.log_end_offset = offset;
-        self.recovery_point = offset;
+        self.durable_end = offset;
         self.high_watermark = offset;
         self.cleaned_to = None;
         self.producers.clear();

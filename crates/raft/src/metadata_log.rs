@@ -197,7 +197,7 @@ impl MetadataLog {
 
     /// With one voter, what is on this disk is committed.
     fn commit(&mut self) -> Offset {
-        let durable = self.log.recovery_point().max(self.high_watermark());
+        let durable = self.log.durable_end().max(self.high_watermark());
         self.log.update_high_watermark(durable)
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A log is `[clean | dirty | not to be compacted yet]`: clean is what earlier passes went through. The active
 //! segment is never compacted, nor what a transaction or the high watermark has not decided, nor what is younger
-//! than `min.compaction.lag.ms`; all of these end at the beginning of a segment.
+//! than `min.compaction.lag.ms`; all of these end at the beginning of a segment. Nor, other than in Kafka, what is
+//! not on disk yet: a power failure could take the newer record of a key after the older one was removed for it.
 
 use barnabas_protocol::{Millis, Offset};
 
@@ -79,7 +80,7 @@ impl Log {
 
     /// The first offset that must not be compacted yet.
     fn uncleanable_from(&self, dirty_from: Offset, now: Millis) -> Result<Offset, LogError> {
-        let bound = self.last_stable_offset().min(self.active().base_offset);
+        let bound = self.last_stable_offset().min(self.recovery_point()).min(self.active().base_offset);
         let lag_ms = self.config.min_compaction_lag_ms;
         if lag_ms > 0 {
             let dirty = self.segment_index(dirty_from).unwrap_or(0);
