@@ -273,6 +273,23 @@ def test_the_metadata_quorum(client: Client) -> None:
     assert re.search(r"^1 .*\tLeader", replication, re.MULTILINE)
 
 
+def test_the_controller_is_reached_on_its_own_listener(client: Client, tools: Tools) -> None:
+    status = client.run(apache_tools.METADATA_QUORUM, "describe", "--status").output
+    [endpoint] = re.findall(r"CONTROLLER://([0-9.]+:[0-9]+)", status)
+    pointed = ("--bootstrap-controller", endpoint)
+    replication = tools.run(apache_tools.METADATA_QUORUM, *pointed, "describe", "--replication").output
+    assert re.search(r"^1 .*\tLeader", replication, re.MULTILINE)
+    features = tools.run(apache_tools.FEATURES, *pointed, "describe").output
+    assert re.search(r"^Feature: metadata.version\s+SupportedMinVersion: ", features, re.MULTILINE)
+    endpoints = tools.run(apache_tools.CLUSTER, "list-endpoints", *pointed).output
+    assert re.search(r"^1 .* controller", endpoints, re.MULTILINE), endpoints
+    broker = ("--entity-type", "brokers", "--entity-name", "1")
+    assert (
+        "Dynamic configs for broker 1 are:"
+        in tools.run(apache_tools.CONFIGS, *pointed, "--describe", *broker).lines
+    )
+
+
 def test_leaders_stay_where_they_are(client: Client, topic: str, tmp_path: Path) -> None:
     client.create(topic, "--partitions", 2)
     for kind in ("preferred", "unclean"):
