@@ -73,14 +73,6 @@ class Counts:
         else:
             self.topics.pop(topic, None)
 
-    def same_topics(self, member_count: int) -> bool:
-        """Whether all members subscribe to the same topics, as far as the tallies tell."""
-        if not self.patterns:
-            return all(names == member_count for names, _ in self.topics.values())
-        if next(iter(self.patterns.values())) != member_count:
-            return False
-        return all(names == 0 and patterns == 1 for names, patterns in self.topics.values())
-
     def preferred_assignor(self, default: str) -> str:
         """The assignor that most members would have; of several the first by name."""
         return min(self.assignors, key=lambda name: (-self.assignors[name], name), default=default)

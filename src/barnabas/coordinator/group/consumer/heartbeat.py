@@ -52,8 +52,6 @@ class Step:
     written: list[Record] = field(default_factory=list)
     group_epoch: int = 0
     """As it will be."""
-    same_topics: bool = True
-    """Whether all members will subscribe to the same topics."""
     subscription_changed: bool = False
     assigned: bool = True
     """Whether the target assignment will be that of the group's epoch."""
@@ -108,17 +106,14 @@ class Step:
         group = self.group
         self.group_epoch = group.group_epoch
         if not bump and group.metadata_checked_at_epoch == group.group_epoch:
-            self.same_topics = group.counts.same_topics(len(group.members))
             return
-        counts, count = group.counts, len(group.members)
+        counts = group.counts
         if self.member != self.before:
             counts = counts.copy()
             counts.change(self.before, self.member)
             old = self.before.topic_regex
             if old and old != self.member.topic_regex and group.counts.patterns.get(old) == 1:
                 counts.change_pattern(group.patterns[old].topics if old in group.patterns else (), ())
-            count += self._is_new()
-        self.same_topics = counts.same_topics(count)
         metadata_hash = subscription_hash(list(counts.topics), self.context.image)
         if bump or metadata_hash != group.metadata_hash:
             self.group_epoch += 1
@@ -126,11 +121,6 @@ class Step:
         group.metadata_checked_at_epoch = self.group_epoch
         if group.has_partition_metadata:
             self.written.append(records.partition_metadata_tombstone(group.group_id))
-
-    def _is_new(self) -> bool:
-        group, member = self.group, self.member
-        returns = member.instance_id is not None and member.instance_id in group.static_members
-        return member.member_id not in group.members and not returns
 
     # ---- the assignment
 
@@ -149,9 +139,7 @@ class Step:
             counts = counts.copy()
             counts.change(self.before, self.member)
         assign = ASSIGNORS.get(counts.preferred_assignor(names[0]), ASSIGNORS["uniform"])
-        return new_target(
-            group, self.group_epoch, self.member, assign, context, self.written, same_topics=self.same_topics
-        )
+        return new_target(group, self.group_epoch, self.member, assign, context, self.written)
 
     def reconcile(self, target: Target, owned: Sequence[OwnedTopic] | None) -> None:
         """Leads the member towards what it is to have."""

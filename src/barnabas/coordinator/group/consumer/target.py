@@ -48,11 +48,9 @@ def new_target(
     assign: Assign,
     context: Context,
     written: list[Record],
-    *,
-    same_topics: bool,
 ) -> Target:
     """Assigns anew, with `member` as it will be; what it is to have. Adds to `written` what has changed."""
-    spec = _Specs(group, member, context.image).spec(same_topics=same_topics)
+    spec = _Specs(group, member, context.image).spec()
     assignments = assign(spec)
     for member_id, assignment in assignments.items():
         before = group.target.get(member_id)
@@ -72,7 +70,7 @@ class _Specs:
         self._counts: dict[Uuid, int] = {}
         self._topics: dict[frozenset[str], frozenset[Uuid]] = {}
 
-    def spec(self, *, same_topics: bool) -> GroupSpec:
+    def spec(self) -> GroupSpec:
         group, member = self._group, self._member
         members = {**group.members, member.member_id: member}
         if member.instance_id is not None:
@@ -80,6 +78,8 @@ class _Specs:
             if previous is not None and previous != member.member_id:
                 del members[previous]
         specs = [self._member_spec(members[member_id]) for member_id in sorted(members)]
+        # Kafka 4.3.1 asks the members as they were: one that joins without topics may cost the others theirs.
+        same_topics = all(spec.topics == specs[0].topics for spec in specs)
         return GroupSpec(specs, same_topics, self._counts)
 
     def _member_spec(self, member: Member) -> MemberSpec:

@@ -1,0 +1,207 @@
+"""Random histories of a group: whatever its members do, nobody shares a partition, epochs never go back, the
+log says all there is, and in the end everybody has a fair share."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from barnabas.controller.partitions import create_partitions
+from barnabas.coordinator.group.consumer.group import ConsumerGroup
+from barnabas.protocol.generated.create_partitions_request import (
+    CreatePartitionsRequest,
+    CreatePartitionsTopic,
+)
+from tests.support.cluster import Cluster
+from tests.unit.coordinator.consumer.clients import Client, Partition, group_sim, snapshot
+
+TOPICS = {"t0": 1, "t1": 3, "t2": 5}
+WHO = [f"m{index}" for index in range(5)]
+STATIC = ["s0", "s1"]
+PATTERNS = ["", "", "t.*", "t[12]"]
+ROUNDS_MAX = 60
+STEPS = 60
+
+
+class History:
+    """Members join, leave, change their minds, fall silent and lose answers; topics grow; the coordinator
+    starts again, from a log that may have been compacted."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.sim = group_sim(**TOPICS)
+        self.clients: dict[str, Client] = {}
+        self.epochs: tuple[int, dict[str, int]] = (0, {})
+
+    @property
+    def group(self) -> ConsumerGroup | None:
+        found = self.sim.machine.groups.find("g")
+        assert found is None or isinstance(found, ConsumerGroup)
+        return found
+
+    def run(self, steps: int) -> None:
+        weights = {
+            self.join: 4,
+            self.static_join: 2,
+            self.beat_all: 6,
+            self.beat_one: 6,
+            self.move_one: 3,
+            self.leave: 2,
+            self.fall_silent: 1,
+            self.pass_time: 6,
+            self.grow_topic: 1,
+            self.move_coordinator: 2,
+        }
+        for action in self.chance.choices(list(weights), list(weights.values()), k=steps):
+            action()
+            self.check_owners()
+            self.check_epochs()
+
+    # ---- what happens
+
+    def join(self) -> None:
+        who = self.chance.choice(WHO)
+        topics = self.chance.sample([*TOPICS, "missing"], self.chance.randint(0, 3))
+        pattern = self.chance.choice(PATTERNS)
+        if who in self.clients:
+            self.clients[who].subscribe(*topics, pattern=pattern)
+        else:
+            self.clients[who] = Client(self.sim, who, tuple(topics), pattern)
+        self.clients[who].beat(lost=self.chance.random() < 0.2)
+
+    def static_join(self) -> None:
+        who = self.chance.choice(STATIC)
+        topics = self.chance.sample([*TOPICS], self.chance.randint(1, 3))
+        self.clients.setdefault(who, Client(self.sim, who, tuple(topics), instance_id="i")).beat()
+
+    def beat_all(self) -> None:
+        clients = list(self.clients.values())
+        self.chance.shuffle(clients)
+        moves = self.chance.random() < 0.7
+        for client in clients:
+            client.beat(lost=self.chance.random() < 0.1)
+            if moves:
+                client.move()
+
+    def some(self) -> Iterator[Client]:
+        if self.clients:
+            yield self.clients[self.chance.choice(sorted(self.clients))]
+
+    def beat_one(self) -> None:
+        for client in self.some():
+            client.beat()
+
+    def move_one(self) -> None:
+        for client in self.some():
+            client.move()
+
+    def leave(self) -> None:
+        for client in self.some():
+            del self.clients[client.member_id]
+            client.leave(-2 if client.instance_id and self.chance.random() < 0.5 else -1)
+
+    def fall_silent(self) -> None:
+        for client in self.some():
+            del self.clients[client.member_id]
+
+    def pass_time(self) -> None:
+        self.sim.advance(self.chance.choice([0, 100, 1_000, 1_000, 12_000, 46_000]))
+
+    def grow_topic(self) -> None:
+        topic = self.sim.cluster.topic(self.chance.choice(sorted(TOPICS)))
+        grow(self.sim.cluster, topic.name, topic.partition_count + 1)
+        self.sim.metadata_changed()
+
+    def move_coordinator(self) -> None:
+        before = self.group and snapshot(self.group)
+        if self.chance.random() < 0.5:
+            self.sim.log.compact()
+        self.sim.restart()
+        assert before == (self.group and snapshot(self.group))
+
+    # ---- what always holds
+
+    def check_owners(self) -> None:
+        """Members that the coordinator knows own what it believes at most, and never the same."""
+        if self.group is None:
+            return
+        taken: set[Partition] = set()
+        for client in self.clients.values():
+            member = self.group.members.get(client.member_id)
+            if member is None or client.epoch == 0:
+                continue
+            believed = {
+                (topic, index)
+                for owned in (member.assigned, member.pending_revocation)
+                for topic in owned
+                for index in owned[topic]
+            }
+            assert client.owned <= believed
+            assert not client.owned & taken
+            taken |= client.owned
+
+    def check_epochs(self) -> None:
+        if self.group is None:
+            return
+        before, members = self.epochs
+        assert self.group.group_epoch >= before
+        assert self.group.assignment_epoch <= self.group.group_epoch
+        now = {member_id: member.member_epoch for member_id, member in self.group.members.items()}
+        for member_id, epoch in now.items():
+            # A static member that is away, or has come back, begins anew.
+            assert epoch >= members.get(member_id, 0) or member_id.startswith("s")
+        self.epochs = self.group.group_epoch, now
+
+    def settle(self) -> None:
+        """When all are quiet everybody gets what the target assignment says, which is a fair one."""
+        self.clients.pop("s1", None)
+        self.sim.advance(120_000)
+        if not self.clients:
+            return
+        for _ in range(ROUNDS_MAX):
+            self.sim.advance(1_000)
+            for client in self.clients.values():
+                client.beat()
+                client.move()
+            if self.group is not None and self.group.is_settled and self._all_told():
+                break
+        self._check_settled()
+
+    def _all_told(self) -> bool:
+        return all(client.owned == client.told and not client.says_all for client in self.clients.values())
+
+    def _check_settled(self) -> None:
+        group = self.group
+        assert group is not None
+        assert group.is_settled
+        assert group.members.keys() == self.clients.keys()
+        owned = {who: client.owned for who, client in self.clients.items()}
+        # Who joins without topics is no reason for another target assignment.
+        target: dict[str, Any] = {who: set() for who in self.clients}
+        for who, assignment in group.target.items():
+            target[who] = {(topic, index) for topic in assignment for index in assignment[topic]}
+        assert owned == target
+        wanted = set()
+        for client in self.clients.values():
+            for name in group.topics_of(group.member(client.member_id)):
+                topic = self.sim.image.topic(name)
+                if topic is not None:
+                    wanted |= {(topic.id, index) for index in range(topic.partition_count)}
+        assert set().union(*owned.values()) == wanted
+
+
+def grow(cluster: Cluster, topic: str, partitions: int) -> None:
+    """Gives a topic more partitions."""
+    request = CreatePartitionsRequest(topics=[CreatePartitionsTopic(topic, partitions, None)])
+    response = cluster.apply(create_partitions(cluster.state, request))
+    assert response.results[0].error_code == 0, response
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_group_survives_whatever_its_members_do(seed: int) -> None:
+    history = History(seed)
+    history.run(STEPS)
+    history.settle()
