@@ -124,6 +124,27 @@ class MetadataImage:
 def load_metadata(log_dir: str) -> MetadataImage:
     """Reads the metadata in a log directory that no node uses. OSError says what is wrong with it."""
 
+# ---- subscriptions ------------------------------------------------------------------------------------------
+
+def check_topic_pattern(pattern: str) -> None:
+    """ValueError, which says why, when a pattern of topic names is not in RE2's syntax."""
+
+def match_topics(patterns: Sequence[str], image: MetadataImage) -> list[list[str]]:
+    """The topics whose whole name each pattern matches, in order; none for one that can't be read. Takes time
+    that grows with patterns times names, whatever the patterns are. Releases the GIL."""
+
+def match_names(pattern: str, names: Sequence[str]) -> list[str]:
+    """Those names that the pattern, in RE2's syntax, matches as a whole; ValueError when it can't be read.
+    Releases the GIL."""
+
+def changed_topics(before: MetadataImage, after: MetadataImage) -> tuple[set[str], bool]:
+    """The names of topics that are new, gone or differ (in partitions, their replicas or leaders), and
+    whether any is new."""
+
+def subscription_hash(names: Sequence[str], image: MetadataImage) -> int:
+    """Kafka's hash of what a group sees of topics: ids, names, partitions and the racks of their replicas.
+    Names of no topic count for nothing; 0 when there is none."""
+
 # ---- node -------------------------------------------------------------------------------------------------
 
 @final

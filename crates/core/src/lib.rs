@@ -16,6 +16,8 @@ mod node;
 mod running;
 mod service;
 mod settings;
+mod subscriptions;
+mod topic_pattern;
 mod uuid;
 
 use barnabas_broker::Broker;
@@ -45,6 +47,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<events::LogLine>()?;
     module.add_class::<events::Fatal>()?;
     image::register(module)?;
+    subscriptions::register(module)?;
     module.add("RELEASE", !cfg!(debug_assertions))?;
     module.add_function(wrap_pyfunction!(native_apis, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decompress, module)?)?;
