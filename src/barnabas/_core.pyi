@@ -351,9 +351,9 @@ class Node:
         """Topic configs, by name, of topics that override nothing."""
     def apply_configs(self, numbers: Mapping[str, int], connections_per_ip: str) -> None:
         """Acts on broker configs as they are in force now, all numbers by name and
-        `max.connections.per.ip.overrides`: bounds on connections (those above one stay), `num.network.threads`
-        (the connections of a thread too many are closed once they are answered), `producer.id.expiration.ms`,
-        `transaction.partition.verification.enable`."""
+        `max.connections.per.ip.overrides`: bounds on connections (those above one stay),
+        `num.network.threads` (the connections of a thread too many are closed once they are answered),
+        `producer.id.expiration.ms`, `transaction.partition.verification.enable`."""
     def log_directories(self) -> list[LogDirectory]: ...
     def alter_replica_log_dir(self, topic: str, partition: int, path: str) -> int:
         """Moves this node's replica of a partition to another directory; 0 or an error code."""
@@ -378,6 +378,9 @@ class Node:
         With a producer id the batch is part of that producer's transaction (TxnOffsetCommit); if the
         partition has no ongoing transaction of the producer, the guard of `begin_verification` is asked for,
         and INVALID_TXN_STATE is the answer when it is not valid (any more).
+
+        A base offset beyond the one that the coordinator expects says that markers were appended in between;
+        the TransactionEnded of each is in the inbox by then.
 
         NOT_LEADER_OR_FOLLOWER and its kin when the leadership is over, NOT_ENOUGH_REPLICAS below
         `min.insync.replicas`, RECORD_LIST_TOO_LARGE or MESSAGE_TOO_LARGE when the batch is over the topic's

@@ -11,6 +11,7 @@ pub(crate) enum Operation {
     Read = 3,
     Write = 4,
     Delete = 6,
+    Alter = 7,
     Describe = 8,
     ClusterAction = 9,
 }

@@ -23,8 +23,8 @@ use crate::settings::BrokerSettings;
 use crate::syncs::SyncQueues;
 use crate::transaction_checks::TransactionChecks;
 use crate::{
-    api_versions, delete_records, describe_producers, fetch, list_offsets, metadata, offset_for_leader_epoch,
-    produce, topic_partitions,
+    api_versions, delete_records, describe_producers, fetch, list_offsets, markers, metadata,
+    offset_for_leader_epoch, produce, topic_partitions,
 };
 
 /// A replica that should be on this node.
@@ -132,6 +132,7 @@ impl Broker {
             delete_records::KEY => self.delete_records(request),
             offset_for_leader_epoch::KEY => self.offset_for_leader_epoch(request),
             describe_producers::KEY => self.describe_producers(request),
+            markers::KEY => self.write_txn_markers(request),
             topic_partitions::KEY => self.describe_topic_partitions(request),
             _ => Handled::Cold,
         }
@@ -142,13 +143,14 @@ impl Broker {
         match state.0 {
             Waiting::Fetch(parked) => self.resume_fetch(*parked, now),
             Waiting::Produce(parked) => self.resume_produce(*parked, now),
+            Waiting::Markers(parked) => self.resume_markers(*parked, now),
             Waiting::Verification(parked) => self.resume_verification(*parked, now),
             Waiting::DeleteRecords(parked) => self.resume_delete_records(*parked, now),
         }
     }
 
     /// API keys that `handle` answers (Metadata at times only after Python has created a topic).
-    pub const NATIVE: [i16; 9] = [
+    pub const NATIVE: [i16; 10] = [
         produce::KEY,
         fetch::KEY,
         list_offsets::KEY,
@@ -157,6 +159,7 @@ impl Broker {
         delete_records::KEY,
         offset_for_leader_epoch::KEY,
         describe_producers::KEY,
+        markers::KEY,
         topic_partitions::KEY,
     ];
 

@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use barnabas_protocol::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId};
 
+/// The topic of groups and of committed offsets: the one of theirs that transactions write to.
+pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
+
 /// What coordinators hear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CoordinatorEvent {

@@ -11,6 +11,7 @@ use barnabas_protocol::Millis;
 
 use crate::delete_records::ParkedDeleteRecords;
 use crate::fetch::ParkedFetch;
+use crate::markers::ParkedMarkers;
 use crate::produce::ParkedProduce;
 use crate::verify::ParkedVerification;
 use crate::waiters::Wake;
@@ -151,6 +152,7 @@ pub(crate) enum Waiting {
     Fetch(Box<ParkedFetch>),
     Produce(Box<ParkedProduce>),
     DeleteRecords(Box<ParkedDeleteRecords>),
+    Markers(Box<ParkedMarkers>),
     Verification(Box<ParkedVerification>),
 }
 

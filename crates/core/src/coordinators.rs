@@ -1,6 +1,6 @@
 //! What coordinators ask of their partitions, between Python's values and the broker's.
 
-use barnabas_broker::{Broker, CoordinatorBatch, CoordinatorEvent, CoordinatorRead};
+use barnabas_broker::{Broker, CoordinatorBatch, CoordinatorEvent, CoordinatorRead, TransactionMarker};
 use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, ProducerEpoch, ProducerId};
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
@@ -54,6 +54,26 @@ pub(crate) fn records<'py>(py: Python<'py>, read: &CoordinatorRead) -> PyResult<
         ))?;
     }
     Ok(list)
+}
+
+/// (producer id, producer epoch, committed, transaction version, partitions)
+pub(crate) type Marker = (ProducerId, ProducerEpoch, bool, i16, Vec<(PyBackedStr, PartitionIndex)>);
+
+/// Ends transactions; an error code for each partition of each marker.
+pub(crate) fn write_markers(broker: &Broker, coordinator_epoch: i32, markers: &[Marker]) -> Vec<Vec<i16>> {
+    let now = clock::now();
+    let write = |marker: &Marker| {
+        let (producer_id, producer_epoch, committed, transaction_version, partitions) = marker;
+        let marker = TransactionMarker {
+            producer_id: *producer_id,
+            producer_epoch: *producer_epoch,
+            committed: *committed,
+            coordinator_epoch,
+            transaction_version: *transaction_version,
+        };
+        partitions.iter().map(|(topic, index)| broker.write_marker(&marker, topic, *index, now)).collect()
+    };
+    markers.iter().map(write).collect()
 }
 
 /// The event as Python sees it; None for one that comes another way.

@@ -391,6 +391,16 @@ impl Node {
         Ok(py.detach(begin).map_or_else(|error| (error, 0), |guard| (0, guard)))
     }
 
+    fn write_markers(
+        &self,
+        py: Python<'_>,
+        coordinator_epoch: i32,
+        markers: Vec<coordinators::Marker>,
+    ) -> PyResult<Vec<Vec<i16>>> {
+        let running = self.running()?;
+        Ok(py.detach(|| coordinators::write_markers(&running.broker, coordinator_epoch, &markers)))
+    }
+
     fn transaction_checked(&self, py: Python<'_>, check_id: u64, errors: Vec<i16>) -> PyResult<()> {
         let running = self.running()?;
         py.detach(|| running.broker.transaction_checked(check_id, errors));

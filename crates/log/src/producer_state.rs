@@ -239,6 +239,11 @@ impl ProducerState {
         if begins && verified.missing && origin != AppendOrigin::Replication {
             return Err(ProducerError::NotVerified { producer_id });
         }
+        let last_epoch = known.map_or(NO_PRODUCER_EPOCH, |entry| entry.epoch);
+        if origin != AppendOrigin::Replication && header.producer_epoch < last_epoch {
+            let epoch = header.producer_epoch;
+            return Err(ProducerError::InvalidProducerEpoch { producer_id, epoch, last_epoch });
+        }
         if let Some(verification) = verified.verification.filter(|_| origin == AppendOrigin::Client) {
             check_begin(known, header, verification)?;
         }
@@ -246,10 +251,6 @@ impl ProducerState {
             // Unknown producers may start anywhere: retention may have removed what they wrote before.
             return Ok(Checked::New);
         };
-        if origin != AppendOrigin::Replication && header.producer_epoch < entry.epoch {
-            let (epoch, last_epoch) = (header.producer_epoch, entry.epoch);
-            return Err(ProducerError::InvalidProducerEpoch { producer_id, epoch, last_epoch });
-        }
         if origin == AppendOrigin::Client {
             check_sequence(entry, header)?;
         }

@@ -21,7 +21,8 @@ pub(crate) struct Answer {
     pub(crate) log_start_offset: i64,
     pub(crate) diverging: (i32, i64),
     pub(crate) leader: (i32, i32),
-    pub(crate) has_aborted_list: bool,
+    /// (producer id, first offset)
+    pub(crate) aborted: Option<Vec<(i64, i64)>>,
     pub(crate) records: Vec<u8>,
 }
 
@@ -91,7 +92,10 @@ pub(crate) fn answers(handled: Handled, version: i16) -> Answers {
             log_start_offset: answer.log_start_offset,
             diverging: (answer.diverging_epoch.epoch, answer.diverging_epoch.end_offset),
             leader: (answer.current_leader.leader_id, answer.current_leader.leader_epoch),
-            has_aborted_list: answer.aborted_transactions.is_some(),
+            aborted: answer
+                .aborted_transactions
+                .as_ref()
+                .map(|list| list.iter().map(|aborted| (aborted.producer_id, aborted.first_offset)).collect()),
             records: answer.records.bytes().unwrap().to_vec(),
         })
     });
@@ -131,7 +135,7 @@ fn what_was_produced_is_fetched_in_every_version() {
             "version {version}"
         );
         assert_eq!(first.offsets(), Some((0, 5)));
-        assert!(!first.has_aborted_list);
+        assert_eq!(first.aborted, None);
         assert_eq!(fetched.partitions[1].records, b"");
     }
 }
@@ -294,7 +298,7 @@ fn committed_readers_get_the_list_of_aborted_transactions() {
     let (node, id) = three_batches();
     let asked = FetchRequest { isolation_level: 1, ..request(id, vec![partition(0, 0)]) };
     let fetched = one(&node, &asked);
-    assert!(fetched.has_aborted_list);
+    assert_eq!(fetched.aborted, Some(Vec::new()));
     assert_eq!(fetched.offsets(), Some((0, 5)));
 }
 

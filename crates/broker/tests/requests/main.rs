@@ -11,6 +11,7 @@ mod fetch_sessions;
 mod harness;
 mod list_offsets;
 mod log_dirs;
+mod markers;
 mod metadata;
 mod produce;
 mod replication;

@@ -1,4 +1,4 @@
-//! Transactions as producers and consumers see them.
+//! Transactional Produce: the first batch of a transaction in a partition waits for its coordinator's word.
 
 use barnabas_broker::{error_code, CoordinatorEvent, TransactionCheck};
 use barnabas_protocol::batch_builder::BuilderConfig;
@@ -7,10 +7,12 @@ use barnabas_protocol::generated::produce_request::ProduceRequest;
 use crate::harness::{batch_with, idempotent, parked, Node};
 use crate::produce::{answers, request, send, Answer};
 
-const PRODUCER: i64 = 9;
+pub(crate) const PAYMENTS: &str = "payments";
+
+pub(crate) const PRODUCER: i64 = 9;
 
 /// A transactional batch of one record.
-fn batch(value: &str, epoch: i16, sequence: i32) -> Vec<u8> {
+pub(crate) fn batch(value: &str, epoch: i16, sequence: i32) -> Vec<u8> {
     let config = BuilderConfig {
         producer_id: PRODUCER,
         producer_epoch: epoch,
@@ -21,8 +23,8 @@ fn batch(value: &str, epoch: i16, sequence: i32) -> Vec<u8> {
     batch_with(&[value], config)
 }
 
-fn transactional<'a>(partitions: &[(i32, &'a [u8])]) -> ProduceRequest<'a> {
-    ProduceRequest { transactional_id: Some("payments"), ..request("orders", partitions, 1) }
+pub(crate) fn transactional<'a>(partitions: &[(i32, &'a [u8])]) -> ProduceRequest<'a> {
+    ProduceRequest { transactional_id: Some(PAYMENTS), ..request("orders", partitions, 1) }
 }
 
 fn orders() -> Node {
@@ -32,7 +34,7 @@ fn orders() -> Node {
 }
 
 /// The one question that was asked since the last time.
-fn question(node: &Node) -> TransactionCheck {
+pub(crate) fn question(node: &Node) -> TransactionCheck {
     match &node.heard.take()[..] {
         [CoordinatorEvent::TransactionCheck(check)] => check.clone(),
         other => panic!("not one question: {other:?}"),
@@ -40,14 +42,14 @@ fn question(node: &Node) -> TransactionCheck {
 }
 
 /// (error, base offset) of a Produce to partition 0 that is verified with `verdict` meanwhile.
-fn verified(node: &Node, version: i16, records: &[u8], verdict: i16) -> Answer {
+pub(crate) fn verified(node: &Node, version: i16, records: &[u8], verdict: i16) -> Answer {
     let (_, state) = parked(send(node, version, &transactional(&[(0, records)])));
     node.broker.transaction_checked(question(node).id, vec![verdict]);
     answers(node.resume(state), version).remove(0)
 }
 
 /// A Produce to partition 0 that nobody has to be asked about.
-fn produced(node: &Node, version: i16, records: &[u8]) -> (i16, i64) {
+pub(crate) fn produced(node: &Node, version: i16, records: &[u8]) -> (i16, i64) {
     let answer = answers(send(node, version, &transactional(&[(0, records)])), version).remove(0);
     assert_eq!(node.heard.take(), []);
     (answer.error, answer.base_offset)
@@ -63,7 +65,7 @@ fn a_first_batch_waits_for_its_coordinator_and_those_behind_it_do_not() {
         let check = question(&node);
         let expected = TransactionCheck {
             id: check.id,
-            transactional_id: "payments".to_string(),
+            transactional_id: PAYMENTS.to_string(),
             producer_id: PRODUCER,
             producer_epoch: 0,
             partitions: vec![("orders".into(), 1)],
