@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -19,8 +20,8 @@ from barnabas.protocol.generated.create_topics_request import CreatableTopic, Cr
 from barnabas.protocol.generated.describe_groups_request import DescribeGroupsRequest
 from barnabas.protocol.generated.describe_groups_response import DescribedGroup
 from barnabas.protocol.generated.find_coordinator_request import FindCoordinatorRequest
-from barnabas.protocol.generated.list_groups_request import ListGroupsRequest
 from barnabas.protocol.generated.metadata_request import MetadataRequest, MetadataRequestTopic
+from barnabas.server.coordinators import java_hash
 from tests.support.wire import Connection
 
 MEMBER = re.compile(r"^(.*)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
@@ -30,8 +31,16 @@ COORDINATOR_ERRORS = frozenset((14, 15, 16))
 UNORDERED = ("member_id", "group_id", "name", "partition_index", "key")
 
 
+WAIT_SECONDS_MAX = 30
 TOPIC_ALREADY_EXISTS = 36
 UNKNOWN_TOPIC = Uuid(b"\7" * 16)
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    """Asks again and again, but not for ever."""
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
 
 
 class Side:
@@ -175,14 +184,15 @@ class Duel:
     def until(self, group: str, holds: Callable[[DescribedGroup], bool]) -> None:
         """Waits until a classic group is on both sides as it should be: a request that waits has arrived."""
         for side in self.sides:
-            while not holds(side.ask(DescribeGroupsRequest(groups=[group]), 5).groups[0]):
-                pass
+            wait_for(lambda: holds(side.ask(DescribeGroupsRequest(groups=[group]), 5).groups[0]))  # noqa: B023
 
     def loaded(self) -> None:
-        """Waits until both sides have loaded all partitions of `__consumer_offsets`."""
+        """Waits until both sides serve all partitions of `__consumer_offsets`."""
+        names = {java_hash(name) % 50: name for name in map(str, range(1000))}
+        assert len(names) == 50
+        everywhere = DescribeGroupsRequest(groups=list(names.values()))
         for side in self.sides:
-            while side.ask(ListGroupsRequest(), 4).error_code in COORDINATOR_ERRORS:
-                pass
+            wait_for(lambda: not any(one.error_code for one in side.ask(everywhere, 5).groups))  # noqa: B023
 
     def close(self) -> None:
         for side in self.sides:

@@ -8,7 +8,7 @@ from barnabas.protocol.generated.describe_groups_request import DescribeGroupsRe
 from barnabas.protocol.generated.describe_groups_response import DescribedGroup
 from barnabas.protocol.generated.heartbeat_request import HeartbeatRequest
 from barnabas.protocol.generated.list_groups_request import ListGroupsRequest
-from tests.conformance.groups.duel import Duel
+from tests.conformance.groups.duel import Duel, wait_for
 from tests.conformance.groups.requests import SUBSCRIPTION, commit, join, leave, sync
 
 pytestmark = [pytest.mark.oracle, pytest.mark.timeout(300)]
@@ -153,8 +153,7 @@ def test_static_members_come_back_during_rebalances(duel: Duel, version: int) ->
     before = {side: side.static_member(group, "i2") for side in duel.sides}
     duel.send(join(group, instance="i2"), version, "third")
     for side in duel.sides:
-        while side.static_member(group, "i2") == before[side]:
-            pass
+        wait_for(lambda: side.static_member(group, "i2") != before[side])  # noqa: B023
     duel.receive(join(group, instance="i2"), version, "second")
     duel.ask(join(group, leader, "i1"), version)
     other = duel.receive(join(group, instance="i2"), version, "third")["member_id"]

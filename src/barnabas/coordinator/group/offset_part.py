@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from barnabas._core import Uuid
@@ -33,6 +33,8 @@ class OffsetPart(Part):
         self._seen: dict[str, Uuid] = {}
         """Ids of committed topics that the metadata has had. Only a topic that was seen can be deleted: one
         that is missing may be new, and this node's metadata behind."""
+        self._replaced: set[str] = set()
+        """Topics that were found under another id when somebody committed to them."""
 
     def calls(self) -> Mapping[type[Any], Handle]:
         return {
@@ -44,9 +46,19 @@ class OffsetPart(Part):
 
     def _commit(self, call: Call, context: Context, out: Outputs) -> None:
         offset_commit.commit(self.groups, call, context, out)
+        self._saw(call.request.topics)
 
     def _commit_transactional(self, call: Call, context: Context, out: Outputs) -> None:
         offset_commit.commit_transactional(self.groups, call, context, out)
+        self._saw(call.request.request.topics)
+
+    def _saw(self, topics: Sequence[Any]) -> None:
+        """These topics were in the metadata when they were committed to."""
+        for topic in topics:
+            if topic.topic_id:
+                if self._seen.get(topic.name, topic.topic_id) != topic.topic_id:
+                    self._replaced.add(topic.name)
+                self._seen[topic.name] = topic.topic_id
 
     def _delete(self, call: Call, context: Context, out: Outputs) -> None:
         offset_commit.delete(self.groups, call, context, out)
@@ -145,11 +157,12 @@ class OffsetPart(Part):
             before = self._seen.get(name)
             if topic is not None:
                 self._seen[name] = topic.id
-                if before not in (None, topic.id):
+                if before not in (None, topic.id) or name in self._replaced:
                     gone[name] = topic.id
             elif before is not None:
                 gone[name] = None
                 del self._seen[name]
+        self._replaced.clear()
         return gone
 
     def _tombstones(self, gone: Mapping[str, Uuid | None]) -> Iterable[Record]:
