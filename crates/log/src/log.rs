@@ -158,15 +158,17 @@ impl Log {
         self.durable_end
     }
 
-    /// Where recovery has to begin: the durable end, or in the first segment whose indexes are not on disk. That
-    /// must hold once the segment is complete, too: so it is before the end of such a segment, never at it.
+    /// Where recovery has to begin: in the first segment that is not complete and on disk with its indexes. That
+    /// must be true of this offset after a roll, too: so it is before the end of the active segment, not at it.
     pub fn recovery_point(&self) -> Offset {
         let unsynced = |segment: &&Segment| segment.index_changes > segment.index_changes_synced;
-        let first = self.segments.iter().rev().take_while(unsynced).last();
-        let Some(first) = first.filter(|first| first.size > 0) else { return self.durable_end };
-        match first.base_offset == self.active().base_offset {
-            true => self.durable_end.min(self.log_end_offset - 1),
-            false => self.durable_end.min(first.base_offset),
+        let (active, complete) = (self.active(), &self.segments[..self.segments.len() - 1]);
+        match complete.iter().rev().take_while(unsynced).last() {
+            Some(first) => self.durable_end.min(first.base_offset),
+            None if active.size > 0 && (!active.is_complete || unsynced(&active)) => {
+                self.durable_end.min(self.log_end_offset - 1)
+            }
+            None => self.durable_end,
         }
     }
 

@@ -239,30 +239,37 @@ impl Log {
         for index in from..self.segments.len() {
             self.take_snapshot(self.segments[index].base_offset)?;
             let length = self.segments[index].size;
-            let truncated = self.recover_segment(index, &mut epoch, now)?;
+            let truncated = self.recover_segment(index, &mut epoch)?;
             recovery.segments += 1;
             recovery.bytes += length;
             progress(RecoveryProgress { segments_done: index - from + 1, segments_total });
             if truncated > 0 {
-                recovery.truncated_bytes += truncated;
-                while self.segments.len() > index + 1 {
-                    recovery.truncated_bytes += self.active().size;
-                    self.remove_last_segment()?;
-                }
+                recovery.truncated_bytes += truncated + self.cut_behind(index, now)?;
                 break;
             }
         }
         Ok(())
     }
 
-    /// Reads one segment through, notes its batches anew and cuts off what is not right. Returns how many
-    /// bytes that were.
-    fn recover_segment(
-        &mut self,
-        index: usize,
-        epoch: &mut LeaderEpoch,
-        now: Millis,
-    ) -> Result<u64, LogError> {
+    /// Cuts the log behind what was found right in one of its segments. Returns how many bytes later segments
+    /// held.
+    fn cut_behind(&mut self, index: usize, now: Millis) -> Result<u64, LogError> {
+        let mut later = 0;
+        while self.segments.len() > index + 1 {
+            later += self.active().size;
+            self.remove_last_segment()?;
+        }
+        // They go first: once the segment itself is cut, nothing tells any more that they don't follow.
+        let (place, segment) = (&self.place, &mut self.segments[index]);
+        place.disk().sync_dir(&place.dir).at("sync", &place.dir)?;
+        segment.cut(place, segment.size, now)?;
+        segment.file(place)?.sync_data().at("sync", &segment.path(place))?;
+        segment.complete(place, false)?;
+        Ok(later)
+    }
+
+    /// Reads one segment through and notes its batches anew. Returns how many bytes at its end are not right.
+    fn recover_segment(&mut self, index: usize, epoch: &mut LeaderEpoch) -> Result<u64, LogError> {
         let interval = self.config.index_interval_bytes;
         let place = &self.place;
         let segment = &mut self.segments[index];
@@ -313,11 +320,10 @@ impl Log {
         if let Some(reason) = reason {
             let (path, size) = (segment.path(place), segment.size);
             log::warn!("{}: no batch at byte {size} ({reason}); cutting the log there", path.display());
-            segment.cut(place, size, now)?;
-            segment.file(place)?.sync_data().at("sync", &path)?;
+            return Ok(length - size);
         }
         segment.complete(place, false)?;
-        Ok(length - segment.size)
+        Ok(0)
     }
 
     /// Takes the leader epochs from the batches.
