@@ -132,6 +132,7 @@ class FakeNode:
                 "client_id": "test",
                 "listener": "PLAINTEXT",
                 "client_address": "127.0.0.1:40000",
+                "connection": 1,
                 "body": message,
                 **header,
             }

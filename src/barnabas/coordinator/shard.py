@@ -46,6 +46,24 @@ REFUSALS = frozenset(
 """Errors of an append that speak of the batch, not of the partition."""
 
 
+_TOLD: dict[int, ErrorCode] = {
+    ErrorCode.NETWORK_EXCEPTION: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+    ErrorCode.UNKNOWN_TOPIC_OR_PARTITION: ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    ErrorCode.NOT_ENOUGH_REPLICAS: ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    ErrorCode.REQUEST_TIMED_OUT: ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    ErrorCode.NOT_LEADER_OR_FOLLOWER: ErrorCode.NOT_COORDINATOR,
+    ErrorCode.FENCED_LEADER_EPOCH: ErrorCode.NOT_COORDINATOR,
+    ErrorCode.KAFKA_STORAGE_ERROR: ErrorCode.NOT_COORDINATOR,
+    ErrorCode.MESSAGE_TOO_LARGE: ErrorCode.UNKNOWN_SERVER_ERROR,
+    ErrorCode.RECORD_LIST_TOO_LARGE: ErrorCode.UNKNOWN_SERVER_ERROR,
+}
+
+
+def told_of_append(code: int) -> int:
+    """What a coordinator's client is told when its record can't be written with this error, as in Kafka."""
+    return _TOLD.get(code, code)
+
+
 class Appended(NamedTuple):
     """What became of a batch."""
 
@@ -239,10 +257,7 @@ class Shard:
         self._release()
 
     def _append_failed(self, code: int) -> None:
-        moved = code in (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
-        self.close(
-            KafkaError.for_code(ErrorCode.NOT_COORDINATOR if moved else ErrorCode.COORDINATOR_NOT_AVAILABLE)
-        )
+        self.close(KafkaError.for_code(told_of_append(code)))
 
     # ---- outputs of an event
 
@@ -280,7 +295,7 @@ class Shard:
         answered = {ticket for ticket, _ in instead.responses}
         for ticket, _ in out.responses:
             if ticket not in answered:
-                instead.fail(ticket, error)
+                instead.fail(ticket, KafkaError.for_code(told_of_append(error.error_code)))
         self._settle(instead, context, clock)
 
     def _put(self, batches: Sequence[Batch], now: int) -> None:

@@ -68,6 +68,7 @@ MODULES: dict[int, str] = {
     ApiKey.DELETE_GROUPS: "group_admin",
     ApiKey.DESCRIBE_GROUPS: "group_admin",
     ApiKey.OFFSET_DELETE: "offset_delete",
+    ApiKey.TXN_OFFSET_COMMIT: "txn_offset_commit",
     ApiKey.OFFSET_FETCH: "offset_fetch",
     ApiKey.OFFSET_COMMIT: "offset_commit",
     ApiKey.LEAVE_GROUP: "classic_groups",
@@ -98,7 +99,6 @@ MODULES: dict[int, str] = {
     ),
     **dict.fromkeys(
         (
-            ApiKey.TXN_OFFSET_COMMIT,
             ApiKey.SHARE_GROUP_HEARTBEAT,
             ApiKey.SHARE_GROUP_DESCRIBE,
             ApiKey.SHARE_FETCH,

@@ -6,12 +6,11 @@ is not it, and lists of what is coordinated here are empty.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from barnabas._core import ColdRequest
-from barnabas.controller.names import name_problem
 from barnabas.errors import KafkaError
 from barnabas.protocol import ApiKey, ErrorCode, Message, message_class
 from barnabas.server.handlers.context import NodeContext, handles
@@ -51,89 +50,6 @@ def _described(ids: str, part: str, parts: str, key: str) -> Callable[[NodeConte
         return response
 
     return build
-
-
-def _empty(_node: NodeContext, request: ColdRequest) -> Message:
-    return message_class(request.api_key, response=True)()
-
-
-def _partition_code(node: NodeContext, topic: Any, index: int, otherwise: ErrorCode) -> ErrorCode:
-    """What is said of one partition: Kafka looks for it before it looks for the coordinator."""
-    image = node.image()
-    if getattr(topic, "topic_id", None):
-        found = image.topic_by_id(topic.topic_id)
-        missing = ErrorCode.UNKNOWN_TOPIC_ID
-    else:
-        found = image.topic(topic.name) if name_problem(topic.name) is None else None
-        missing = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    if found is None:
-        return missing
-    return otherwise if found.partition(index) is not None else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-
-
-def _offset_commit(code: ErrorCode) -> Callable[[NodeContext, ColdRequest], Message]:
-    def build(node: NodeContext, request: ColdRequest) -> Message:
-        classes = _classes(request.api_key)
-        prefix = message_class(request.api_key, response=True).__name__
-        body: Any = request.body
-        response: Any = message_class(request.api_key, response=True)()
-        for asked in body.topics:
-            topic = getattr(classes, f"{prefix}Topic")(name=asked.name, topic_id=asked.topic_id)
-            topic.partitions = [
-                getattr(classes, f"{prefix}Partition")(
-                    partition_index=partition.partition_index,
-                    error_code=_partition_code(node, asked, partition.partition_index, code),
-                )
-                for partition in asked.partitions
-            ]
-            response.topics.append(topic)
-        found: Message = response
-        return found
-
-    return build
-
-
-def _add_partitions_to_txn(node: NodeContext, request: ColdRequest) -> Message:
-    from barnabas.protocol.generated import add_partitions_to_txn_response as classes
-
-    def results(topics: Iterable[Any]) -> list[classes.AddPartitionsToTxnTopicResult]:
-        codes = {
-            (topic.name, index): _partition_code(node, topic, index, ErrorCode.NOT_COORDINATOR)
-            for topic in topics
-            for index in topic.partitions
-        }
-        # One partition that is wrong and nothing is attempted for the others.
-        if any(code != ErrorCode.NOT_COORDINATOR for code in codes.values()):
-            codes = {
-                key: ErrorCode.OPERATION_NOT_ATTEMPTED if code == ErrorCode.NOT_COORDINATOR else code
-                for key, code in codes.items()
-            }
-        return [
-            classes.AddPartitionsToTxnTopicResult(
-                name=topic.name,
-                results_by_partition=[
-                    classes.AddPartitionsToTxnPartitionResult(
-                        partition_index=index, partition_error_code=codes[topic.name, index]
-                    )
-                    for index in topic.partitions
-                ],
-            )
-            for topic in topics
-        ]
-
-    body: Any = request.body
-    if request.api_version < 4:
-        return classes.AddPartitionsToTxnResponse(
-            results_by_topic_v3_and_below=results(body.v3_and_below_topics)
-        )
-    return classes.AddPartitionsToTxnResponse(
-        results_by_transaction=[
-            classes.AddPartitionsToTxnResult(
-                transactional_id=transaction.transactional_id, topic_results=results(transaction.topics)
-            )
-            for transaction in body.transactions
-        ]
-    )
 
 
 def _share_group_offsets(_node: NodeContext, request: ColdRequest) -> Message:
@@ -176,14 +92,6 @@ _NOT_COORDINATOR = _whole(ErrorCode.NOT_COORDINATOR)
 _NOT_AVAILABLE = _whole(ErrorCode.COORDINATOR_NOT_AVAILABLE)
 
 BUILDERS: dict[ApiKey, Callable[[NodeContext, ColdRequest], Message]] = {
-    ApiKey.ADD_PARTITIONS_TO_TXN: _add_partitions_to_txn,
-    ApiKey.ADD_OFFSETS_TO_TXN: _NOT_COORDINATOR,
-    ApiKey.END_TXN: _NOT_COORDINATOR,
-    ApiKey.TXN_OFFSET_COMMIT: _offset_commit(ErrorCode.COORDINATOR_NOT_AVAILABLE),
-    ApiKey.DESCRIBE_TRANSACTIONS: _described(
-        "transactional_ids", "TransactionState", "transaction_states", "transactional_id"
-    ),
-    ApiKey.LIST_TRANSACTIONS: _empty,
     ApiKey.SHARE_GROUP_HEARTBEAT: _NOT_COORDINATOR,
     ApiKey.SHARE_GROUP_DESCRIBE: _described("group_ids", "DescribedGroup", "groups", "group_id"),
     ApiKey.SHARE_FETCH: _NOT_AVAILABLE,
