@@ -16,13 +16,14 @@ use std::borrow::Cow;
 
 use crate::batch::{
     at, crc_of, put, Attributes, Batch, BatchError, BatchHeader, TimestampType, HEADER_SIZE, LOG_OVERHEAD,
-    MAGIC, NO_PRODUCER_ID,
+    MAGIC, NO_PRODUCER_ID, NO_TIMESTAMP,
 };
 use crate::batch_builder::{BatchBuilder, BuildError, BuilderConfig};
 use crate::compression::{decompress, Compression};
 use crate::record::RecordIter;
 use crate::types::{LeaderEpoch, Millis, Offset};
 
+use error::RecordErrors;
 pub use error::{InvalidKind, InvalidRecords, RECORD_ERRORS_MAX};
 use walk::Walked;
 
@@ -315,10 +316,18 @@ fn rebuilt<'a>(
         leader_epoch: config.leader_epoch,
         ..BuilderConfig::default()
     });
-    for (offset, record) in RecordIter::new(header, plain).enumerate() {
+    // Kafka takes a record from before 1970 as it comes; where it packs it anew, it fails with
+    // UNKNOWN_SERVER_ERROR.
+    let packed_anew = header.compression() != Ok(compression);
+    let mut errors = RecordErrors::default();
+    for (index, record) in RecordIter::new(header, plain).enumerate() {
         let record = record.map_err(BatchError::from)?;
-        builder.append_record(offset as Offset, &record)?;
+        if packed_anew && record.timestamp < NO_TIMESTAMP {
+            errors.timestamp(index as u32, record.timestamp, NO_TIMESTAMP, Millis::MAX);
+        }
+        builder.append_record(index as Offset, &record)?;
     }
+    errors.finish()?;
     let mut bytes = builder.finish()?;
     if bytes.len() > config.max_message_bytes {
         return Err(InvalidRecords::too_large(bytes.len(), config.max_message_bytes));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::batch::{set_base_offset, Attributes, NO_TIMESTAMP};
+use crate::batch::{set_base_offset, Attributes};
 use crate::record::{Header, RecordIter};
 
 const NOW: Millis = 1_700_000_000_000;
@@ -49,6 +49,21 @@ fn a_good_batch_goes_on_as_it_came() {
         validated.write_to(77, &mut out);
         assert_eq!(out, expected, "{codec:?}");
         assert_eq!(out.len(), validated.size());
+    }
+}
+
+#[test]
+fn a_record_from_before_1970_is_taken_as_it_is_but_not_packed_anew() {
+    let keys = [Some(&b"a"[..]); 4];
+    let bytes = batch(BuilderConfig::default(), &keys, &[0, NO_TIMESTAMP, -2, -9]);
+    assert!(!validate(&bytes, 9, &ValidationConfig::default(), NOW).unwrap().is_rebuilt());
+    for timestamp_type in [TimestampType::CreateTime, TimestampType::LogAppendTime] {
+        let compression_type = TopicCompression::Codec(Compression::Gzip, None);
+        let config = ValidationConfig { compression_type, timestamp_type, ..ValidationConfig::default() };
+        let refused = refusal(&bytes, &config);
+        assert_eq!(refused.code(), 32);
+        let indices: Vec<_> = refused.record_errors.iter().map(|(index, _)| *index).collect();
+        assert_eq!(indices, [2, 3]);
     }
 }
 
