@@ -51,7 +51,12 @@ class TransactionSim(CoordinatorSim):
         """Whether markers stay on their way until `write_markers`."""
         self.producer_ids_left = 1_000_000
         self._next_producer_id = 1000
-        super().__init__(TransactionMachine, TRANSACTIONS, cluster=cluster, configs=self._settings)
+        self.latest_connection = 0
+        """Of the node, which outlives the machine."""
+        super().__init__(self._machine, TRANSACTIONS, cluster=cluster, configs=self._settings)
+
+    def _machine(self) -> TransactionMachine:
+        return TransactionMachine(self.latest_connection)
 
     def _settings(self, configs: BrokerConfigs) -> TransactionSettings:
         return TransactionSettings.of(configs, self._new_producer_id)

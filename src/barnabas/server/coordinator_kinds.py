@@ -19,7 +19,7 @@ def kinds(node: NodeContext) -> list[Kind]:
     """All kinds, for one node."""
     return [
         Kind(GROUPS, _groups, _group_settings),
-        Kind(TRANSACTIONS, _transactions, partial(_transaction_settings, node)),
+        Kind(TRANSACTIONS, partial(_transactions, node), partial(_transaction_settings, node)),
     ]
 
 
@@ -35,10 +35,11 @@ def _group_settings(configs: BrokerConfigs) -> Any:
     return GroupSettings(configs)
 
 
-def _transactions() -> Machine:
+def _transactions(node: NodeContext) -> Machine:
     from barnabas.coordinator.transaction.machine import TransactionMachine
+    from barnabas.server import transactions
 
-    return TransactionMachine()
+    return TransactionMachine(transactions.of(node).latest_connection)
 
 
 def _transaction_settings(node: NodeContext, configs: BrokerConfigs) -> Any:

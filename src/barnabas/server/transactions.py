@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from barnabas.coordinator.records import GROUPS, TRANSACTIONS
 from barnabas.coordinator.transaction.requests import (
     AddPartitions,
+    EndTransaction,
     ListTransactions,
     MarkersWritten,
     ProducerIdAndEpoch,
@@ -44,6 +45,8 @@ class TransactionCoordinator:
 
     def __init__(self, node: NodeContext) -> None:
         self.producer_ids = ProducerIds(node)
+        self.latest_connection = 0
+        """Highest number of a connection that has asked something of a transaction."""
         self._node = node
         self._markers: list[tuple[Shard, WriteMarkers]] = []
         node.coordinators.on_effect(WriteMarkers, self._note_markers)
@@ -57,6 +60,11 @@ class TransactionCoordinator:
 
     def submit(self, transactional_id: str, request: Any, then: Callable[[Any], None]) -> None:
         """Hands a call to the machine of the id; `then` gets the response or a KafkaError."""
+        if (
+            isinstance(request, AddPartitions | EndTransaction)
+            and request.connection > self.latest_connection
+        ):
+            self.latest_connection = request.connection
         self._node.coordinators.submit(TRANSACTIONS, transactional_id, request, then, NOBODY)
 
     async def call(self, transactional_id: str, request: Any) -> Any:

@@ -8,7 +8,6 @@ Always true:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ from barnabas.coordinator.transaction.requests import (
     MarkersWritten,
     VerifyPartitions,
 )
-from barnabas.coordinator.transaction.state import STATE_NAMES, Transaction, tombstone
+from barnabas.coordinator.transaction.state import EPOCH_BUMP_VERSION, STATE_NAMES, Transaction, tombstone
 from barnabas.coordinator.transaction.table import EXPIRY, MARKERS, TIMEOUTS, Transactions
 from barnabas.errors import TransactionalIdNotFound, UnknownServerError
 
@@ -40,8 +39,10 @@ TOMBSTONE_BYTES_MAX = 16_384
 class TransactionMachine:
     """The transactions whose ids fall into one partition."""
 
-    def __init__(self) -> None:
+    def __init__(self, latest_connection: int = 0) -> None:
+        """`latest_connection`: the highest number of a connection that this process has heard of."""
         self.transactions = Transactions()
+        self._latest_connection = latest_connection
 
     def replay(self, stored: Stored) -> None:
         """Applies a record."""
@@ -53,6 +54,10 @@ class TransactionMachine:
     def loaded(self, context: Context, out: Outputs) -> None:
         """Carries on with transactions that were ending, and watches over those that are open."""
         transactions = self.transactions
+        for found in transactions.by_id.values():
+            if found.client_transaction_version < EPOCH_BUMP_VERSION:
+                # What its requests came by is forgotten: older connections are given up, to be safe.
+                transactions.connections[found.transactional_id] = self._latest_connection + 1
         markers.send_all(transactions, context, out)
         if transactions.ongoing:
             transactions.start_timer(TIMEOUTS, context.configs.abort_interval_ms, context, out)
@@ -83,6 +88,7 @@ class TransactionMachine:
     def _refused(self, ticket: Ticket, _error: KafkaError, context: Context, out: Outputs) -> None:
         """The decision is not written (a transaction with too many partitions for one record): what was noted
         at once is taken back."""
+        self.transactions.refused()
         for key in self.transactions.timers:
             out.set_timer(key, context.now)
         for transactional_id in list(self.transactions.markers):
@@ -114,7 +120,7 @@ class TransactionMachine:
             raise TransactionalIdNotFound()
         pending = self.transactions.markers.get(asked.transactional_id)
         if found.is_ending and pending is not None:
-            return replace(found, partitions=frozenset(pending.left))
+            return found._replace(partitions=frozenset(pending.left))
         return found
 
     def _listed(self, asked: ListTransactions, now: int) -> Iterator[Transaction]:

@@ -10,8 +10,8 @@ Always true:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import NamedTuple
 
 from barnabas.coordinator.machine import Record
 from barnabas.errors import ProducerFenced
@@ -66,8 +66,7 @@ _AT_REST = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """One transactional id."""
 
     transactional_id: str
@@ -82,8 +81,8 @@ class Transaction:
     next_producer_id: int = NO_PRODUCER_ID
     """While a transaction ends that has used up the epochs: the id that the producer goes on with."""
     last_producer_epoch: int = NO_EPOCH
-    """Before the last bump that the producer itself has asked for, so that it may ask again. Not in the log:
-    -1 after a load where later records don't tell it."""
+    """Before the last bump, if the producer itself has asked for it, so that it may ask again. The log has no
+    place for it: -1 after a load, as in Kafka."""
     start_timestamp: int = NO_TIMESTAMP
     last_update_timestamp: int = NO_TIMESTAMP
     client_transaction_version: int = 0
@@ -135,8 +134,7 @@ class Transaction:
         self, producer_id: int, epoch: int, last_epoch: int, timeout_ms: int, now: int
     ) -> Transaction:
         assert self.is_at_rest, f"{self.transactional_id} is {self.state.name}"
-        return replace(
-            self,
+        return self._replace(
             state=TransactionState.EMPTY,
             previous_producer_id=self.producer_id,
             producer_id=producer_id,
@@ -152,8 +150,7 @@ class Transaction:
         """The transaction begins, or takes in more partitions."""
         assert not self.is_ending, f"{self.transactional_id} is {self.state.name}"
         ongoing = self.state is TransactionState.ONGOING
-        return replace(
-            self,
+        return self._replace(
             state=TransactionState.ONGOING,
             previous_producer_id=self.producer_id,
             partitions=self.partitions | added if ongoing else added,
@@ -170,8 +167,7 @@ class Transaction:
         epoch, last = self.producer_epoch, self.last_producer_epoch
         if version >= EPOCH_BUMP_VERSION:
             epoch, last = min(epoch + 1, EPOCH_MAX), epoch
-        return replace(
-            self,
+        return self._replace(
             state=TransactionState.PREPARE_COMMIT if commit else TransactionState.PREPARE_ABORT,
             previous_producer_id=self.producer_id,
             next_producer_id=next_producer_id,
@@ -186,7 +182,7 @@ class Transaction:
         """With an epoch that nobody is ever told, so that whoever has the current one is locked out. The
         abort by which older transaction versions fence; it goes into the log with the outcome."""
         epoch = min(self.producer_epoch + 1, EPOCH_MAX)
-        return replace(self, producer_epoch=epoch, last_producer_epoch=NO_EPOCH)
+        return self._replace(producer_epoch=epoch, last_producer_epoch=NO_EPOCH)
 
     def completed(self, now: int) -> Transaction:
         """All markers are written."""
@@ -195,8 +191,7 @@ class Transaction:
         rotates = (
             self.client_transaction_version >= EPOCH_BUMP_VERSION and self.next_producer_id != NO_PRODUCER_ID
         )
-        return replace(
-            self,
+        return self._replace(
             state=TransactionState.COMPLETE_COMMIT if commit else TransactionState.COMPLETE_ABORT,
             previous_producer_id=self.producer_id,
             producer_id=self.next_producer_id if rotates else self.producer_id,
@@ -238,11 +233,8 @@ def tombstone(transactional_id: str) -> Record:
     return Record(TransactionLogKey(transactional_id=transactional_id), None)
 
 
-def replayed(
-    before: Transaction | None, transactional_id: str, value: TransactionLogValue, asked_last_epoch: int
-) -> Transaction:
-    """The transaction as a record says. What the log leaves out comes from `before`, where that is known;
-    `asked_last_epoch` is the last epoch that the InitProducerId has meant which has written the record."""
+def loaded(before: Transaction | None, transactional_id: str, value: TransactionLogValue) -> Transaction:
+    """The transaction as a record says. What the log leaves out comes from `before`, where that is known."""
     state = _STATES[value.transaction_status]
     previous = value.previous_producer_id
     if previous == NO_PRODUCER_ID and before is not None:
@@ -260,21 +252,7 @@ def replayed(
         ),
         previous_producer_id=previous,
         next_producer_id=value.next_producer_id,
-        last_producer_epoch=_last_epoch(before, state, value, asked_last_epoch),
         start_timestamp=value.transaction_start_timestamp_ms,
         last_update_timestamp=value.transaction_last_update_timestamp_ms,
         client_transaction_version=value.client_transaction_version,
     )
-
-
-def _last_epoch(
-    before: Transaction | None, state: TransactionState, value: TransactionLogValue, asked: int
-) -> int:
-    if state is TransactionState.EMPTY:
-        return asked
-    if before is None:
-        return NO_EPOCH
-    if state in _PREPARED and value.producer_epoch != before.producer_epoch:
-        bumped = value.client_transaction_version >= EPOCH_BUMP_VERSION
-        return before.producer_epoch if bumped else NO_EPOCH
-    return before.last_producer_epoch

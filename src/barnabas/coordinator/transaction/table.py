@@ -7,15 +7,15 @@ Always true:
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from barnabas.coordinator.transaction.state import (
-    NO_EPOCH,
     TopicPartition,
     Transaction,
     TransactionState,
-    replayed,
+    loaded,
 )
 from barnabas.errors import InvalidProducerIdMapping
 from barnabas.protocol.generated.transaction_log_key import TransactionLogKey
@@ -54,10 +54,12 @@ class Transactions:
         self.ongoing: set[str] = set()
         self.markers: dict[str, PendingMarkers] = {}
         self.connections: dict[str, int] = {}
-        """Number of the latest connection that a producer has used in its transactions."""
+        """Number of the latest connection that a producer has used in its transactions, of those whose epoch
+        does not tell one transaction from the next."""
         self.timers: set[str] = set()
         """Timers that are set."""
-        self._asked_last_epochs: dict[str, int] = {}
+        self._decided: deque[tuple[TransactionLogValue, Transaction]] = deque()
+        """What the records of the present event make true, in order."""
         self._version_image: MetadataImage | None = None
         self._version = 0
 
@@ -70,9 +72,14 @@ class Transactions:
 
     def write(self, transaction: Transaction, context: Context, out: Outputs) -> None:
         """Has the transaction become true."""
-        if transaction.state is TransactionState.EMPTY:
-            self._asked_last_epochs[transaction.transactional_id] = transaction.last_producer_epoch
-        out.append(transaction.record(min(self.version(context), 1)))
+        record = transaction.record(min(self.version(context), 1))
+        assert isinstance(record.value, TransactionLogValue)
+        self._decided.append((record.value, transaction))
+        out.append(record)
+
+    def refused(self) -> None:
+        """What the present event has decided is not written."""
+        self._decided.clear()
 
     def version(self, context: Context) -> int:
         """The finalized transaction.version."""
@@ -96,9 +103,11 @@ class Transactions:
             self._forget(transactional_id)
             return
         assert isinstance(value, TransactionLogValue)
-        before = self.by_id.get(transactional_id)
-        asked = self._asked_last_epochs.pop(transactional_id, NO_EPOCH)
-        now_true = self.by_id[transactional_id] = replayed(before, transactional_id, value, asked)
+        if self._decided and self._decided[0][0] is value:
+            now_true = self._decided.popleft()[1]
+        else:
+            now_true = loaded(self.by_id.get(transactional_id), transactional_id, value)
+        self.by_id[transactional_id] = now_true
         if now_true.state is TransactionState.ONGOING:
             self.ongoing.add(transactional_id)
         else:
@@ -111,4 +120,3 @@ class Transactions:
         self.ongoing.discard(transactional_id)
         self.markers.pop(transactional_id, None)
         self.connections.pop(transactional_id, None)
-        self._asked_last_epochs.pop(transactional_id, None)

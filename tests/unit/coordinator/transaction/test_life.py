@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from barnabas.coordinator.transaction.requests import LATE, NOBODY, ProducerIdAndEpoch
@@ -185,7 +183,7 @@ def _exhausted(sim: TransactionSim, transactional_id: str) -> ProducerIdAndEpoch
     producer = sim.init(transactional_id)
     found = sim.machine.transactions.by_id[transactional_id]
 
-    sim.machine.transactions.by_id[transactional_id] = replace(found, producer_epoch=32765)
+    sim.machine.transactions.by_id[transactional_id] = found._replace(producer_epoch=32765)
     producer = sim.init(transactional_id)
     assert producer.producer_epoch == 32766
     return producer
