@@ -5,12 +5,12 @@ The columns are described in `definition`.
 
 TABLE = """
 listeners | list | PLAINTEXT://:9092 | list non-empty | per-broker | effective
-    Addresses to bind, as NAME://host:port separated by commas; an empty host binds every interface.
+    Addresses to bind, as NAME://host:port; an empty host binds every interface. Change it with a restart.
 advertised.listeners | list | null | list non-empty nullable | read-only | effective
     Addresses told to clients, when they differ from listeners.
 listener.security.protocol.map | string |
   SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT | - | per-broker | effective
-    Security protocol of each listener name, as NAME:PROTOCOL pairs.
+    Security protocol of each listener name, as NAME:PROTOCOL pairs. Change it with a restart.
 inter.broker.listener.name | string | null | - | read-only | quorum
     Listener over which brokers talk to one another.
 early.start.listeners | list | null | list nullable | read-only | security
@@ -42,7 +42,7 @@ max.connections.per.ip.overrides | string | '' | - | cluster-wide | effective
 max.connection.creation.rate | int | 2147483647 | 0.. | cluster-wide | unread
     Most new connections in a second.
 num.network.threads | int | 3 | 1.. | cluster-wide | effective
-    Threads that read requests and write responses of each listener.
+    Threads that read requests, answer most of them and write responses, of all listeners together.
 num.io.threads | int | 8 | 1.. | cluster-wide | threads
     Threads that process requests.
 queued.max.requests | int | 500 | 1.. | read-only | unread

@@ -11,7 +11,7 @@ broker.id | int | -1 | - | read-only | effective
 process.roles | list | required | list non-empty of broker controller | read-only | effective
     Which parts this process runs: broker, controller, or both.
 controller.listener.names | list | required | list non-empty | read-only | effective
-    Listeners that carry controller traffic; clients never see them.
+    The controller's listeners. With none of them in listeners, the first gets a free port on loopback.
 controller.quorum.voters | list | '' | voters | read-only | quorum
     The fixed set of controllers as id@host:port, for a quorum whose members do not change.
 controller.quorum.bootstrap.servers | list | '' | servers | read-only | quorum

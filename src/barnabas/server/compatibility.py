@@ -61,7 +61,15 @@ FOOT = """
 ## Beside the protocol
 
 - One node is broker, controller and only voter. Its metadata log is KRaft's, with `metadata.version` 30
-  (4.3-IV0), so that Apache Kafka 4.3.1 can read and take over the directory. Levels 31 to 33 wait.
+  (4.3-IV0), so that Apache Kafka 4.3.1 can read and take over the directory. Levels 31 to 33 wait until a
+  release of Apache Kafka that this is tested against takes them; no record differs between 30 and 33.
+- The controller's listener serves of the APIs above those that Kafka's serves there, DescribeUserScramCredentials
+  and DescribeDelegationToken included, at which Kafka's fails. It checks changes of broker configs as brokers do.
+  Fetch there is of the metadata log, and waits for several nodes with the rest of what nodes ask each other.
+- `listeners` and `listener.security.protocol.map` can't be changed while the broker runs (INVALID_REQUEST): that
+  waits for TLS and SASL, for which it is needed.
+- Requests that Python answers become objects of at most 32 times their bytes on the wire and 4 MiB, from 9 MiB on
+  4 times and 256 MiB. Less waits for their moving to Rust: Python's smallest object takes 28 bytes.
 - Message formats 0 and 1 are refused, as in Kafka 4.
 - Compaction waits: topics with `cleanup.policy=compact` keep all records until then.
 - Listeners are PLAINTEXT; TLS, SASL and authorization wait.
@@ -74,6 +82,8 @@ FOOT = """
 - CreatePartitions beyond the limit of records in one change answers POLICY_VIOLATION, an unknown config
   operation INVALID_REQUEST and an empty SCRAM password UNACCEPTABLE_CREDENTIAL, where Kafka answers
   UNKNOWN_SERVER_ERROR.
+- A record from before 1970 in a batch that must be packed anew answers INVALID_TIMESTAMP, where Kafka answers
+  UNKNOWN_SERVER_ERROR; where it needn't be packed anew, both take it.
 - Unregistering the only broker while it runs is refused with INVALID_REQUEST; Kafka takes itself out of
   service.
 - After an unclean stop a broker that is alone keeps its partitions as they were: nobody could have what it

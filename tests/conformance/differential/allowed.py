@@ -148,7 +148,7 @@ ALLOWED: tuple[Allowed, ...] = (
         Allowed(
             ApiKey.PRODUCE,
             f"responses[].partition_responses[].{field}",
-            "A record from before 1970 that must be packed anew is INVALID_TIMESTAMP; the real Kafka fails on it.",
+            "A record from before 1970, to be packed anew, is INVALID_TIMESTAMP; the real Kafka fails on it.",
             _before_1970,
         )
         for field in ("error_code", "record_errors[]")
