@@ -63,13 +63,13 @@ FOOT = """
 - One node is broker, controller and only voter. Its metadata log is KRaft's, with `metadata.version` 30
   (4.3-IV0), so that Apache Kafka 4.3.1 can read and take over the directory. Levels 31 to 33 wait until a
   release of Apache Kafka that this is tested against takes them; no record differs between 30 and 33.
-- The controller's listener serves, of the APIs above, those that Kafka's serves there, and also
-  DescribeUserScramCredentials and DescribeDelegationToken, at which Kafka's fails. It checks changes of broker
+- The controller's listener serves, of the APIs above, those that Kafka serves there, and also
+  DescribeUserScramCredentials and DescribeDelegationToken, where Kafka's fails. It checks changes of broker
   configs as brokers do. Fetch there is of the metadata log, and waits for several nodes.
 - `listeners` and `listener.security.protocol.map` can't be changed while the broker runs (INVALID_REQUEST):
   that waits for TLS and SASL, for which it is needed.
-- Requests that Python answers become objects of at most 32 times their bytes on the wire and 4 MiB, from 9 MiB
-  on 4 times and 256 MiB. Less waits for their moving to Rust: Python's smallest object takes 28 bytes.
+- Requests that Python answers become objects of at most 32 times their bytes on the wire and 4 MiB, from
+  9 MiB on 4 times and 256 MiB. Less waits for their moving to Rust: Python's smallest object takes 28 bytes.
 - Message formats 0 and 1 are refused, as in Kafka 4.
 - Compaction waits: topics with `cleanup.policy=compact` keep all records until then.
 - Listeners are PLAINTEXT; TLS, SASL and authorization wait.
