@@ -21,6 +21,9 @@ from barnabas.server.handlers.coordinated import Gathered, client_of
 
 FEATURE = "group.version"
 PROTOCOL = "consumer"
+GROUP_OPERATIONS = sum(1 << operation for operation in (3, 6, 8, 10, 11))
+"""All that may be done with a group, while nobody is forbidden anything: READ, DELETE, DESCRIBE,
+DESCRIBE_CONFIGS, ALTER_CONFIGS."""
 
 
 def _validate_enabled(node: NodeContext) -> None:
@@ -50,7 +53,8 @@ def consumer_group_heartbeat(node: NodeContext, request: ColdRequest, respond: R
 def consumer_group_describe(node: NodeContext, request: ColdRequest, respond: Respond) -> None:
     """Each group is asked for at its own shard."""
     _validate_enabled(node)
-    ids = list(dict.fromkeys(body(request, ConsumerGroupDescribeRequest).group_ids))
+    asked = body(request, ConsumerGroupDescribeRequest)
+    ids = list(dict.fromkeys(asked.group_ids))
 
     def done(answers: list[Any]) -> None:
         groups = [
@@ -59,6 +63,10 @@ def consumer_group_describe(node: NodeContext, request: ColdRequest, respond: Re
             else answer
             for group_id, answer in zip(ids, answers, strict=True)
         ]
+        if asked.include_authorized_operations:
+            for group in groups:
+                if not group.error_code:
+                    group.authorized_operations = GROUP_OPERATIONS
         respond(ConsumerGroupDescribeResponse(groups=groups))
 
     gathered = Gathered(len(ids), done)

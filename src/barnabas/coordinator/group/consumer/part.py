@@ -51,6 +51,8 @@ class ConsumerPart(Part):
     def _heartbeat(self, call: Call, context: Context, out: Outputs) -> None:
         request: ConsumerGroupHeartbeatRequest = call.request
         validate(request, call.api_version, context.configs.value("group.consumer.assignors"))
+        if context.image is not self._image:
+            self.metadata_changed(context, out)  # The news itself may come a little later.
         if request.member_epoch < 0:
             group = self.groups.get(ConsumerGroup, request.group_id)
             leaving.leave(self.groups, group, request, call, context, out)
