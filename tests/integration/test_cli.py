@@ -76,6 +76,18 @@ def test_reading_begins_where_it_is_told(run: Run, topic: str) -> None:
     assert run("consume", topic, "--follow", "-n", "10").stdout.split() == [str(i) for i in range(10)]
 
 
+def test_a_group_goes_on_where_it_has_stopped(run: Run, topic: str) -> None:
+    run("produce", topic, stdin="1\n2\n3\n")
+    assert run("consume", topic, "--group", topic, "-n", "2").stdout == "1\n2\n"
+    assert run("consume", topic, "--group", topic).stdout == "3\n"
+    run("produce", topic, stdin="4\n")
+    assert run("consume", topic, "--group", topic).stdout == "4\n"
+    assert run("consume", topic, "--group", topic, "--exit-at-end").stdout == ""
+    assert run("consume", topic, "--group", f"{topic}-late", "--from", "end", "--exit-at-end").stdout == ""
+    assert "--from takes beginning or end" in run("consume", topic, "-g", "g", "--from", "3", code=2).stderr
+    assert "leave out --partition" in run("consume", topic, "-g", "g", "-p", "0", code=2).stderr
+
+
 def test_partition_is_chosen(run: Run, topic: str) -> None:
     run("topics", "create", topic, "-p", "3")
     run("produce", topic, "-p", "2", stdin="two\n")

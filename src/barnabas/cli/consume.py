@@ -1,8 +1,10 @@
-"""`barnabas consume`: the records of a topic on standard output. It joins no group and commits nothing."""
+"""`barnabas consume`: the records of a topic on standard output. Without --group it joins no group and
+commits nothing."""
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,6 +42,9 @@ _END_WAIT_MS = 20
     metavar="N",
     help="Only this partition. May be repeated.",
 )
+@click.option(
+    "-g", "--group", metavar="GROUP", help="Read as a member of this group, and commit what was printed."
+)
 @click.option("-n", "--max", "count_max", type=click.IntRange(1), metavar="N", help="Stop after N records.")
 @click.option(
     "-f",
@@ -73,6 +78,7 @@ def consume(
     topic: str,
     start: str,
     partitions: Sequence[int],
+    group: str | None,
     count_max: int | None,
     follow: bool | None,
     form: str,
@@ -90,10 +96,12 @@ def consume(
       barnabas consume greetings --from end           what comes from now on (Ctrl-C ends)
       barnabas consume orders --from -1h -f           the last hour, then what comes
       barnabas consume orders -p 0 --from 42 -n 1     one record
+      barnabas consume orders --group billing -f      what the group has not had yet, shared with its members
       barnabas consume orders --format '%p:%o %k=%v'
       barnabas consume orders --json | jq .value
 
-    Columns of text are separated by tabs. It joins no group and commits nothing. Fields of templates:
+    Columns of text are separated by tabs. Without --group it joins no group and commits nothing. With it,
+    --from only says where the group begins in a partition that it has not read yet. Fields of templates:
     %k key, %v value, %K and %V their lengths (-1 for null), %h headers, %t topic, %p partition, %o offset,
     %T timestamp in ms, %d timestamp as a date, %% a percent sign; \\n, \\t, \\r, \\0 and \\\\ are escapes.
     """
@@ -104,11 +112,48 @@ def consume(
         raise click.UsageError(str(error)) from None
     if follow is None:
         follow = position.word == start_position.END
+    if group is not None:
+        _consume_group(
+            connection, topic, partitions, group, position, isolation, formatter, count_max, follow
+        )
+        return
     consumer = _consumer(connection, isolation, follow=follow)
     try:
         assignment = _assignment(consumer, connection, topic, partitions, position)
         consumer.assign(assignment)
-        _print(_records(consumer, len(assignment), follow=follow), formatter, count_max)
+        _print(_records(consumer, lambda: len(assignment), follow=follow), formatter, count_max)
+    finally:
+        consumer.close()
+
+
+def _consume_group(
+    connection: Connection,
+    topic: str,
+    partitions: Sequence[int],
+    group: str,
+    start: StartPosition,
+    isolation: str,
+    formatter: Formatter,
+    count_max: int | None,
+    follow: bool,
+) -> None:
+    from barnabas.cli import consume_group
+
+    if partitions:
+        raise click.UsageError("--group decides which partitions are read: leave out --partition.")
+    consumer = _consumer(
+        connection,
+        isolation,
+        follow=follow,
+        group_id=group,
+        auto_offset_reset=consume_group.reset_of(start),
+        enable_auto_commit=True,
+        enable_auto_offset_store=False,
+    )
+    try:
+        consume_group.subscribe(consumer, topic)
+        batches = _records(consumer, partial(consume_group.assigned_count, consumer), follow=follow)
+        _print(batches, formatter, count_max, partial(consume_group.note_printed, consumer))
     finally:
         consumer.close()
 
@@ -128,20 +173,23 @@ def _formatter(form: str, keys: bool, headers: bool, timestamps: bool, offsets: 
     raise ValueError(f"'{form}' is no format: text, json, hex, or a template such as '%k: %v'")
 
 
-def _consumer(connection: Connection, isolation: str, *, follow: bool) -> "Consumer":
+def _consumer(connection: Connection, isolation: str, *, follow: bool, **config: Any) -> "Consumer":
     from confluent_kafka import Consumer, KafkaException
 
     connection.check_reachable()
     try:
         return Consumer(
             connection.client_config(
-                group_id="barnabas-cli",
-                enable_auto_commit=False,
-                enable_partition_eof=True,
-                auto_offset_reset="earliest",
-                isolation_level=isolation,
-                # The end of a partition is told by a fetch that waited in vain: it need not wait long.
-                fetch_wait_max_ms=int(_POLL_SECONDS * 1000) if follow else _END_WAIT_MS,
+                **{
+                    "group_id": "barnabas-cli",
+                    "enable_auto_commit": False,
+                    "enable_partition_eof": True,
+                    "auto_offset_reset": "earliest",
+                    "isolation_level": isolation,
+                    # The end of a partition is told by a fetch that waited in vain: it need not wait long.
+                    "fetch_wait_max_ms": int(_POLL_SECONDS * 1000) if follow else _END_WAIT_MS,
+                    **config,
+                }
             )
         )
     except KafkaException as error:
@@ -186,12 +234,15 @@ def _offset(consumer: "Consumer", partition: "TopicPartition", start: StartPosit
     return min(max(low, start.offset or 0), high)
 
 
-def _records(consumer: "Consumer", partitions: int, *, follow: bool) -> Iterator[list[Record]]:
-    """Batches of records, in each partition's order; ends when all partitions are read, unless it follows."""
+def _records(
+    consumer: "Consumer", partitions: Callable[[], int | None], *, follow: bool
+) -> Iterator[list[Record]]:
+    """Batches of records, in each partition's order; ends when all partitions are read, unless it follows.
+    `partitions` says how many there are, None while nobody knows."""
     from confluent_kafka import KafkaError
 
     ended: set[int] = set()
-    while follow or len(ended) < partitions:
+    while follow or len(ended) < (partitions() or len(ended) + 1):
         batch = []
         # `consume` would wait until the batch is full: wait for one record, then take what is there.
         first = consumer.poll(_POLL_SECONDS)
@@ -220,13 +271,19 @@ def _record(message: Any) -> Record:
     )
 
 
-def _print(batches: Iterator[list[Record]], formatter: Formatter, count_max: int | None) -> None:
+def _print(
+    batches: Iterator[list[Record]],
+    formatter: Formatter,
+    count_max: int | None,
+    printed: Callable[[list[Record]], None] = lambda _: None,
+) -> None:
     out = sys.stdout.buffer
     left = count_max
     for batch in batches:
         shown = batch if left is None else batch[:left]
         out.write(b"".join(map(formatter, shown)))
         out.flush()
+        printed(shown)
         if left is not None:
             left -= len(shown)
             if left == 0:
