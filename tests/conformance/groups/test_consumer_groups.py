@@ -138,7 +138,8 @@ def test_the_same_history_writes_the_same_records(tmp_path: Path) -> None:
         text = "\n".join(records(kafka.log_directory))
         for member_id, who in player.ids.items():
             text = text.replace(member_id, who)
-        written.append(text.splitlines())
+        lines = [line for line in text.splitlines() if "same-probe" not in line]
+        written.append([line for _, run in groupby(lines, kind) for line in sorted(run)])
     assert len(written[0]) > 50
     assert written[1] == written[0]
 
