@@ -393,8 +393,8 @@ class Node:
     ) -> tuple[int, int, list[CoordinatorRecord]]:
         """(error code, next offset, records) from `offset` on, or from the log start where that is above it.
 
-        Reads whole batches, about `bytes_max` bytes and at least one batch, up to the log end offset, where
-        the next offset is the log end offset and no records come. Records of any codec are unpacked.
+        Reads whole batches, about `bytes_max` bytes and at least one batch, but not beyond a segment. No
+        records come at the log end offset only, which the next offset is then. Any codec is unpacked.
         """
     def begin_verification(
         self,

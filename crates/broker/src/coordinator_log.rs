@@ -95,8 +95,8 @@ impl Broker {
         })
     }
 
-    /// The guard for a batch that is to be part of the producer's transaction; `NO_GUARD` when that is open in
-    /// the partition already, so that no coordinator of transactions is to be asked.
+    /// The guard for a batch that is to be part of the producer's transaction; `NO_GUARD` when that is open
+    /// in the partition already, so that no coordinator of transactions is to be asked.
     pub fn begin_verification(
         &self,
         topic: &str,
@@ -108,7 +108,7 @@ impl Broker {
     }
 
     /// Reads whole batches from `offset` on (or from the log's start, where that is behind it): about
-    /// `bytes_max` bytes and at least one batch, up to the log's end.
+    /// `bytes_max` bytes and at least one batch, up to the log's end. Without records the end is reached.
     pub fn read_as_coordinator(
         &self,
         topic: &str,
@@ -117,7 +117,16 @@ impl Broker {
         bytes_max: usize,
     ) -> Result<CoordinatorRead, i16> {
         let partition = self.partition_by_name(&self.image.load(), topic, index)?;
-        partition.read_as_coordinator(offset, bytes_max).map_err(|failure| self.code_of(&partition, failure))
+        let mut offset = offset;
+        loop {
+            let read = partition.read_as_coordinator(offset, bytes_max);
+            let (end, read) = read.map_err(|failure| self.code_of(&partition, failure))?;
+            // Batches that compaction has emptied, or whose control records mean nothing here.
+            if !read.records.is_empty() || read.next_offset >= end {
+                return Ok(read);
+            }
+            offset = read.next_offset;
+        }
     }
 }
 
@@ -169,8 +178,13 @@ impl Partition {
         Ok(appended)
     }
 
-    fn read_as_coordinator(&self, offset: Offset, bytes_max: usize) -> Result<CoordinatorRead, ReadFailure> {
-        let found = {
+    /// The log's end, and what was read of one segment.
+    fn read_as_coordinator(
+        &self,
+        offset: Offset,
+        bytes_max: usize,
+    ) -> Result<(Offset, CoordinatorRead), ReadFailure> {
+        let (offset, end, slice) = {
             let role = self.role.read();
             role.leader(NO_EPOCH)?;
             let log = self.log.load();
@@ -179,20 +193,20 @@ impl Partition {
             let end = log.log_end_offset();
             let found = log.read(offset, bytes_max, end, true)?;
             let Some(slice) = found.slice else {
-                return Ok(CoordinatorRead { next_offset: end, ..CoordinatorRead::default() });
+                return Ok((end, CoordinatorRead { next_offset: end, ..CoordinatorRead::default() }));
             };
-            (offset, slice)
+            (offset, end, slice)
         };
-        let (offset, slice) = found;
         // The file stays open for as long as the slice is held, whatever becomes of the segment.
         let bytes = slice.read().map_err(|error| {
             log::error!("{self:?} can't be read at offset {offset}: {error}");
             error_code::KAFKA_STORAGE_ERROR
         })?;
-        decode(&bytes, offset).map_err(|error| {
+        let read = decode(&bytes, offset).map_err(|error| {
             log::error!("{self:?} has a batch at offset {offset} or behind it that can't be read: {error}");
             ReadFailure::Code(error_code::CORRUPT_MESSAGE)
-        })
+        })?;
+        Ok((end, read))
     }
 }
 
@@ -232,7 +246,7 @@ fn decode(bytes: &[u8], offset: Offset) -> Result<CoordinatorRead, BatchError> {
     for batch in batch::batches(bytes) {
         let batch = match batch {
             Ok(batch) => batch,
-            Err(BatchError::Truncated { .. }) => break,
+            Err(BatchError::Truncated { .. }) if read.next_offset > offset => break,
             Err(error) => return Err(error),
         };
         for record in &batch.records(DECOMPRESSED_BATCH_BYTES_MAX)? {
