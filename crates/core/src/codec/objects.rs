@@ -1,7 +1,8 @@
 //! Builds Python messages while the tables are walked.
 //!
 //! Always true:
-//!   the objects of one message take at most [`MEMORY_FACTOR_MAX`] times its bytes, and a constant, of memory
+//!   the objects of one message take at most [`MEMORY_FACTOR_MAX`] times its bytes, and a constant, of memory;
+//!   [`SMALL_FACTOR_MAX`] times and a smaller constant if that is less
 
 use barnabas_protocol::table::{Build, Default, Field, Struct, Type};
 use pyo3::ffi;
@@ -12,11 +13,15 @@ use super::classes::{Class, Classes};
 use super::CodecError;
 use crate::uuid::Uuid;
 
-/// Objects take at most this many times the bytes that they were read from. Python's smallest object is 28
-/// bytes, so this can't be as tight as it is for Rust's structs …
-const MEMORY_FACTOR_MAX: usize = 32;
+/// Objects take at most this many times the bytes that they were read from, as Rust's structs do …
+const MEMORY_FACTOR_MAX: usize = 4;
+/// … and this many bytes more: Python's smallest object is 28 bytes, and a million elements of an array, which is
+/// as many as Kafka reads, must find room.
+const MEMORY_EXTRA_MAX: usize = 256 << 20;
+/// A small message must not take that much: at most this many times its bytes …
+const SMALL_FACTOR_MAX: usize = 32;
 /// … and this many bytes more, so that no message of common size is refused.
-const MEMORY_EXTRA_MAX: usize = 4 << 20;
+const SMALL_EXTRA_MAX: usize = 4 << 20;
 
 // What CPython takes for an object, rounded up: the part that does not depend on what is in it.
 const INTEGER_BYTES: usize = 32;
@@ -36,7 +41,7 @@ pub(super) struct Objects<'py> {
 impl<'py> Objects<'py> {
     /// A builder for a message of `size` bytes.
     pub(super) fn new(py: Python<'py>, classes: &'static Classes, size: usize) -> Self {
-        let limit = size.saturating_mul(MEMORY_FACTOR_MAX).saturating_add(MEMORY_EXTRA_MAX);
+        let limit = memory_max(size);
         Objects { py, classes, memory: limit, limit }
     }
 
@@ -50,6 +55,12 @@ impl<'py> Objects<'py> {
             None => Err(CodecError::Memory { limit: self.limit }),
         }
     }
+}
+
+/// What the objects of a message of `size` bytes may take.
+fn memory_max(size: usize) -> usize {
+    let small = size.saturating_mul(SMALL_FACTOR_MAX).saturating_add(SMALL_EXTRA_MAX);
+    small.min(size.saturating_mul(MEMORY_FACTOR_MAX).saturating_add(MEMORY_EXTRA_MAX))
 }
 
 /// A struct that is being filled.
