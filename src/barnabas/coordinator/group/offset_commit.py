@@ -124,9 +124,7 @@ def _author_group(groups: Groups, group_id: str, author: CommitAuthor) -> Group:
     raise GroupIdNotFound(f"Group {group_id} not found.")
 
 
-def _validate_partitions(
-    validate: ValidatePartition | None, topics: Sequence[Any], context: Context
-) -> None:
+def _validate_partitions(validate: ValidatePartition | None, topics: Sequence[Any], context: Context) -> None:
     """Raises what the group has against one of the partitions that would be written."""
     if validate is None:
         return

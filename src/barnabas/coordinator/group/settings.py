@@ -35,6 +35,12 @@ class GroupSettings:
         self.offset_metadata_max_bytes = value("offset.metadata.max.bytes")
         self.offsets_retention_ms = value("offsets.retention.minutes") * MINUTE_MS
         self.offsets_retention_check_interval_ms = value("offsets.retention.check.interval.ms")
+        self.consumer_max_size = value("group.consumer.max.size")
+        """Most members of a consumer group."""
+        self.consumer_assignors = cast("tuple[str, ...]", self.value("group.consumer.assignors"))
+        """Assignors of consumer groups; the first is that of members that ask for none."""
+        self.consumer_migration_policy = cast(str, self.value("group.consumer.migration.policy")).lower()
+        self.consumer_pattern_refresh_ms = value("group.consumer.regex.refresh.interval.ms")
         self.protocols = cast("tuple[str, ...]", self.value("group.coordinator.rebalance.protocols"))
         """Kinds of groups that are served, by name."""
 

@@ -143,7 +143,7 @@ def _leaver(group: ConsumerGroup, identity: MemberIdentity) -> Member:
 
 
 def _validate_join(group: ConsumerGroup, request: JoinGroupRequest, context: Context) -> None:
-    policy = context.configs.value(downgrade.POLICY).lower()
+    policy = context.configs.consumer_migration_policy
     if policy == "disabled":
         raise InconsistentGroupProtocol(
             f"Cannot join the consumer group {group.group_id} with the classic protocol because the group"

@@ -19,7 +19,7 @@ CONSUMER_MEMBER = 1
 
 def described(group: ConsumerGroup, context: Context) -> response.DescribedGroup:
     """The group as it is."""
-    default = context.configs.value("group.consumer.assignors")[0]
+    default = context.configs.consumer_assignors[0]
     return response.DescribedGroup(
         group_id=group.group_id,
         group_state=group.state_name(context.now),

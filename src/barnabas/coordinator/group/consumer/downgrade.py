@@ -21,12 +21,10 @@ if TYPE_CHECKING:
     from barnabas.coordinator.machine import Context, Outputs, Record
     from barnabas.errors import KafkaError
 
-POLICY = "group.consumer.migration.policy"
-
 
 def _is_possible(group: ConsumerGroup, gone: Sequence[Member], left: int, context: Context) -> bool:
     classic = group.counts.classic_members - sum(member.uses_classic_protocol for member in gone)
-    policy = context.configs.value(POLICY).lower()
+    policy = context.configs.consumer_migration_policy
     return (
         classic == len(group.members) - len(gone)
         and left <= context.configs.max_size

@@ -92,7 +92,7 @@ class Step:
             counts.change(self.before, self.member)
             wanted = counts.patterns
         now = self.context.now
-        interval = self.context.configs.integer("group.consumer.regex.refresh.interval.ms")
+        interval = self.context.configs.consumer_pattern_refresh_ms
         freshness = Freshness(now, interval, self.topics_created_at)
         if needs_refresh(wanted, self.group.patterns, freshness, asked=asked):
             self.pattern_pending = True
@@ -133,7 +133,7 @@ class Step:
         if pace.until_assignment(group, interval, context.now):
             self.assigned = False
             return present_target(group, self.member)
-        names = context.configs.value("group.consumer.assignors")
+        names = context.configs.consumer_assignors
         counts = group.counts
         if self.before.server_assignor != self.member.server_assignor:
             counts = counts.copy()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def validate_size(group: ConsumerGroup, member_id: str, context: Context) -> None:
     """Raises GroupMaxSizeReached for one member too many."""
-    size_max = context.configs.integer("group.consumer.max.size")
+    size_max = context.configs.consumer_max_size
     if len(group.members) >= size_max and member_id not in group.members:
         raise GroupMaxSizeReached(f"The consumer group has its maximum of {size_max} members.")
 

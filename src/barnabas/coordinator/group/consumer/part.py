@@ -50,7 +50,7 @@ class ConsumerPart(Part):
 
     def _heartbeat(self, call: Call, context: Context, out: Outputs) -> None:
         request: ConsumerGroupHeartbeatRequest = call.request
-        validate(request, call.api_version, context.configs.value("group.consumer.assignors"))
+        validate(request, call.api_version, context.configs.consumer_assignors)
         if context.image is not self._image:
             self.metadata_changed(context, out)  # The news itself may come a little later.
         if request.member_epoch < 0:

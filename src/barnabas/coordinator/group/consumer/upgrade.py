@@ -12,7 +12,6 @@ from barnabas._core import subscription_hash
 from barnabas.coordinator.group.classic.group import CONSUMER_PROTOCOL, ClassicGroup
 from barnabas.coordinator.group.classic.rebalance import join_timer, sync_timer
 from barnabas.coordinator.group.consumer import embedded, records, timers
-from barnabas.coordinator.group.consumer.downgrade import POLICY
 from barnabas.coordinator.group.consumer.group import ConsumerGroup, HandleClassic
 from barnabas.coordinator.group.consumer.member import Member, owned_since
 from barnabas.errors import GroupIdNotFound
@@ -56,12 +55,12 @@ def _impossible(classic: ClassicGroup, why: str) -> GroupIdNotFound:
 
 
 def _validate(classic: ClassicGroup, context: Context) -> None:
-    policy = context.configs.value(POLICY).lower()
+    policy = context.configs.consumer_migration_policy
     if policy not in ("bidirectional", "upgrade"):
         raise _impossible(classic, "online upgrade is disabled")
     if classic.type != CONSUMER_PROTOCOL:
         raise _impossible(classic, "it does not use the consumer protocol")
-    if len(classic.members) > context.configs.integer("group.consumer.max.size"):
+    if len(classic.members) > context.configs.consumer_max_size:
         raise _impossible(classic, "it has more members than a consumer group may have")
 
 
