@@ -19,7 +19,6 @@ from barnabas.errors import (
     IllegalGeneration,
     InconsistentGroupProtocol,
     KafkaError,
-    RebalanceInProgress,
     UnknownMemberId,
     UnknownServerError,
 )
@@ -228,7 +227,8 @@ def _sync(
         raise InconsistentGroupProtocol()
     if group.assignment_epoch > member.member_epoch and member.state is not MemberState.UNREVOKED_PARTITIONS:
         timers.await_join(group, member, context, out)
-        raise RebalanceInProgress()
+        out.respond(call.ticket, SyncGroupResponse(error_code=ErrorCode.REBALANCE_IN_PROGRESS))
+        return
     timers.cancel(timers.SYNC, group, member.member_id, out)
     timers.start_session(group, member, context, out)
     response = SyncGroupResponse(
