@@ -158,6 +158,8 @@ class ColdRequest:
     client_id: str | None
     listener: str
     client_address: str
+    connection: int
+    """Higher for a connection that was accepted later, on whatever listener."""
     body: Message
 
 @final
@@ -179,8 +181,6 @@ class QuorumInfo:
     """The metadata quorum as its leader sees it."""
 
     leader_id: int
-    connection: int
-    """Higher for a connection that was accepted later, on whatever listener."""
     leader_epoch: int
     high_watermark: int
     log_end_offset: int
@@ -349,6 +349,8 @@ class Node:
         """Epoch of this registration, kept for the clean stop."""
     def set_log_defaults(self, defaults: Mapping[str, str]) -> None:
         """Topic configs, by name, of topics that override nothing."""
+    def set_cleaners(self, numbers: Mapping[str, int], doubles: Mapping[str, float]) -> None:
+        """Lets cleaners of logs run as `log.cleaner.*` of these broker configs say."""
     def apply_configs(self, numbers: Mapping[str, int], connections_per_ip: str) -> None:
         """Acts on broker configs as they are in force now, all numbers by name and
         `max.connections.per.ip.overrides`: bounds on connections (those above one stay),

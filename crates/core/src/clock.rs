@@ -1,6 +1,6 @@
 //! The node's clock: this crate is an edge, where time comes in.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use barnabas_protocol::Millis;
 
@@ -8,4 +8,10 @@ use barnabas_protocol::Millis;
 #[allow(clippy::disallowed_methods, reason = "the edge: this is where time comes in")]
 pub(crate) fn now() -> Millis {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as Millis
+}
+
+/// For measuring how long something takes: never goes back.
+#[allow(clippy::disallowed_methods, reason = "the edge: this is where time comes in")]
+pub(crate) fn instant() -> Instant {
+    Instant::now()
 }

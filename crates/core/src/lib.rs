@@ -3,6 +3,7 @@
 //! `node` is the face to Python, `running` the node behind it; `inbox` and `events` are the way from Rust to
 //! Python, `codec` turns messages, `image` shows the metadata. No thread of Rust ever calls into Python.
 
+mod cleaners;
 mod clock;
 mod codec;
 mod coordinators;

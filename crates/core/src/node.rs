@@ -153,6 +153,7 @@ impl Node {
         let started = py.detach(|| {
             let running = Running::open(&self.settings, &self.inbox)?;
             running.run(&self.inbox)?;
+            running.cleaners.configure(&self.settings.numbers, &self.settings.doubles)?;
             Ok(running)
         });
         let running = started.map_err(|error| start_error(py, error))?;
@@ -273,6 +274,16 @@ impl Node {
         let defaults = log_config(&defaults)?;
         py.detach(|| running.set_log_defaults(defaults));
         Ok(())
+    }
+
+    fn set_cleaners(
+        &self,
+        py: Python<'_>,
+        numbers: HashMap<String, i64>,
+        doubles: HashMap<String, f64>,
+    ) -> PyResult<()> {
+        let running = self.running()?;
+        py.detach(|| running.cleaners.configure(&numbers, &doubles))
     }
 
     fn apply_configs(

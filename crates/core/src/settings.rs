@@ -27,6 +27,8 @@ pub(crate) struct NodeSettings {
     pub(crate) max_connections_per_ip_overrides: String,
     /// Broker configs that are numbers, by Kafka's names.
     pub(crate) numbers: HashMap<String, i64>,
+    /// Broker configs that are fractions, by Kafka's names.
+    pub(crate) doubles: HashMap<String, f64>,
     pub(crate) log_defaults: BTreeMap<String, String>,
     pub(crate) features: BTreeMap<String, (i16, i16)>,
     pub(crate) bootstrap_features: BTreeMap<String, i16>,
@@ -117,7 +119,7 @@ pub(crate) fn log_config(texts: &BTreeMap<String, String>) -> PyResult<LogConfig
     LogConfig::default().with_overrides(texts).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-fn number(numbers: &HashMap<String, i64>, name: &str) -> PyResult<i64> {
+pub(crate) fn number(numbers: &HashMap<String, i64>, name: &str) -> PyResult<i64> {
     let found = numbers.get(name).copied();
     found.ok_or_else(|| PyValueError::new_err(format!("the settings lack {name}")))
 }

@@ -48,7 +48,6 @@ class UpdateMode(Enum):
 
 
 REASONS = {
-    "compaction": "waits for log compaction",
     "groups": "waits for the group coordinator",
     "internals": "tunes an internal of Apache Kafka that barnabas does not have",
     "java": "names a Java class or tunes the Java runtime",

@@ -38,6 +38,7 @@ def native_settings(settings: BrokerSettings, *, memory: bool) -> dict[str, Any]
         ],
         "max_connections_per_ip_overrides": settings["max.connections.per.ip.overrides"],
         "numbers": numbers(BrokerConfigs(settings, {}, {})),
+        "doubles": doubles(BrokerConfigs(settings, {}, {})),
         "log_defaults": log_defaults(BrokerConfigs(settings, {}, {})),
         "features": dict(SUPPORTED),
         "bootstrap_features": dict(BOOTSTRAP_LEVELS),
@@ -56,6 +57,14 @@ def numbers(configs: BrokerConfigs) -> dict[str, int]:
     """Broker configs that are numbers or booleans, those without a value left out."""
     values = {key.name: configs.value(key.name) for key in broker_keys().values() if key.type in _NUMBERS}
     return {name: int(value) for name, value in values.items() if isinstance(value, int)}
+
+
+def doubles(configs: BrokerConfigs) -> dict[str, float]:
+    """Broker configs that are fractions."""
+    values = {
+        key.name: configs.value(key.name) for key in broker_keys().values() if key.type is ConfigType.DOUBLE
+    }
+    return {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
 
 
 def log_defaults(configs: BrokerConfigs) -> dict[str, str]:

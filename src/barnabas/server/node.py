@@ -21,7 +21,7 @@ from barnabas.config.listeners import format_address
 from barnabas.server import dispatch, lifecycle
 from barnabas.server.coordinator_kinds import kinds
 from barnabas.server.coordinators import Coordinators
-from barnabas.server.native import broker_configs, log_defaults, native_settings, numbers
+from barnabas.server.native import broker_configs, doubles, log_defaults, native_settings, numbers
 
 if TYPE_CHECKING:
     from barnabas._core import ColdRequest, MetadataImage
@@ -224,6 +224,7 @@ class NodeServer:
         configs = broker_configs(self.settings, self.native.image())
         per_ip = str(configs.value("max.connections.per.ip.overrides"))
         self.native.apply_configs(numbers(configs), per_ip)
+        self.native.set_cleaners(numbers(configs), doubles(configs))
         defaults = log_defaults(configs)
         if defaults != self._log_defaults:
             self._log_defaults = defaults
