@@ -33,6 +33,7 @@ use crate::log_manager::{DirectoryFailure, LogManager, LogRef, TopicPartition};
 use crate::log_manager_run::delete_files;
 pub use key_hash::HashKey;
 use pass::{Pass, PassError, PassReport};
+pub(crate) use replace::Replacing;
 
 /// What a cleaner may use.
 #[derive(Debug, Clone, PartialEq)]

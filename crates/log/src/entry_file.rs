@@ -48,6 +48,11 @@ impl<const N: usize> EntryFile<N> {
         entries
     }
 
+    /// Says what the file is called from now on.
+    pub(crate) fn set_kind(&mut self, kind: &'static str) {
+        self.kind = kind;
+    }
+
     pub(crate) fn path(&self, place: &Place) -> PathBuf {
         place.path(self.base_offset, self.kind)
     }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use barnabas_protocol::batch::BatchHeader;
 use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, TopicId};
 
+use crate::cleaner::Replacing;
 use crate::config::LogConfig;
 use crate::leader_epochs::LeaderEpochs;
 use crate::place::Place;
@@ -52,8 +53,8 @@ pub struct Log {
     pub(crate) truncations: u64,
     /// Compaction has gone through everything below.
     pub(crate) cleaned_to: Option<Offset>,
-    /// Base offset of a compacted segment that lies ready to take the place of others.
-    pub(crate) offered: Option<Offset>,
+    /// How far a compacted segment has come on its way to the place of others.
+    pub(crate) replacing: Option<Replacing>,
     /// Counts removals of segments and moves of the directory, so that a compaction that ran meanwhile is not
     /// believed.
     pub(crate) disturbances: Arc<AtomicU64>,

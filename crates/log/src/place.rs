@@ -34,6 +34,15 @@ pub(crate) const CLEANED_TIME_INDEX: &str = "timeindex.cleaned";
 /// Its aborted transactions.
 pub(crate) const CLEANED_TXN_INDEX: &str = "txnindex.cleaned";
 
+/// What is to take the place of a segment's batches.
+pub(crate) const SWAP_LOG: &str = "log.swap";
+/// Of its offset index.
+pub(crate) const SWAP_INDEX: &str = "index.swap";
+/// Of its time index.
+pub(crate) const SWAP_TIME_INDEX: &str = "timeindex.swap";
+/// Of its aborted transactions.
+pub(crate) const SWAP_TXN_INDEX: &str = "txnindex.swap";
+
 /// The directory of one log.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {

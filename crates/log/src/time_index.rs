@@ -75,13 +75,20 @@ impl TimeIndex {
         Ok(())
     }
 
-    /// Offset from which on a record with at least this timestamp may be found: that of the last entry with
-    /// a timestamp up to it, or the base offset.
-    pub(crate) fn offset_before(&self, place: &Place, wanted: Millis) -> Result<Offset, LogError> {
+    /// The last entry with a timestamp up to `wanted`.
+    pub(crate) fn entry_before(
+        &self,
+        place: &Place,
+        wanted: Millis,
+    ) -> Result<Option<MaxTimestamp>, LogError> {
         let count = self.entries.count_while(place, |entry| timestamp(entry) <= wanted)?;
         match count.checked_sub(1) {
-            Some(index) => Ok(self.base_offset + relative_offset(&self.entries.get(place, index)?)),
-            None => Ok(self.base_offset),
+            Some(index) => {
+                let entry = self.entries.get(place, index)?;
+                let offset = self.base_offset + relative_offset(&entry);
+                Ok(Some(MaxTimestamp { timestamp: timestamp(&entry), offset }))
+            }
+            None => Ok(None),
         }
     }
 

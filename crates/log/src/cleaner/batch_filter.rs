@@ -95,11 +95,8 @@ impl BatchFilter<'_> {
         if kept.all && !sets_horizon {
             return Ok(Filtered::Kept);
         }
-        let horizon = if sets_horizon {
-            Some(self.now.saturating_add(self.delete_retention_ms))
-        } else {
-            horizon
-        };
+        let horizon =
+            if sets_horizon { Some(self.now.saturating_add(self.delete_retention_ms)) } else { horizon };
         Ok(Filtered::Rewritten(rewrite(header, &records, &kept, horizon)?))
     }
 

@@ -95,7 +95,8 @@ impl Log {
 
     /// Whether a segment from `dirty` on, the active one excepted, began more than `max.compaction.lag.ms` ago.
     fn is_overdue(&self, dirty: usize, now: Millis) -> Result<bool, LogError> {
-        let Some(until) = now.checked_sub(self.config.max_compaction_lag_ms).filter(|until| *until > 0) else {
+        let Some(until) = now.checked_sub(self.config.max_compaction_lag_ms).filter(|until| *until > 0)
+        else {
             return Ok(false);
         };
         for segment in &self.segments[dirty..self.segments.len() - 1] {

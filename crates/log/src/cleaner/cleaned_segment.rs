@@ -69,7 +69,11 @@ impl CleanedSegment {
         let last_offset = header.last_offset();
         if last_offset - self.base_offset > i64::from(i32::MAX) || self.size > i32::MAX as u64 {
             let path = self.place.path(self.base_offset, CLEANED_LOG);
-            return Err(LogError::corrupt(&path, self.size, "the segment has no room for what is left of it"));
+            return Err(LogError::corrupt(
+                &path,
+                self.size,
+                "the segment has no room for what is left of it",
+            ));
         }
         if header.max_timestamp > self.max_timestamp.timestamp {
             self.max_timestamp = MaxTimestamp { timestamp: header.max_timestamp, offset: last_offset };

@@ -92,10 +92,7 @@ impl Pass<'_> {
         Ok(report)
     }
 
-    fn in_background<T: Send>(
-        &self,
-        work: impl Fn() -> Result<T, PassError> + Sync,
-    ) -> Result<T, PassError> {
+    fn in_background<T: Send>(&self, work: impl Fn() -> Result<T, PassError> + Sync) -> Result<T, PassError> {
         let mut result = None;
         self.host.in_background(&mut || result = Some(work()));
         result.unwrap_or(Err(PassError::Aborted))
@@ -216,6 +213,8 @@ impl Pass<'_> {
         if !self.log.write().swap_in_cleaned(replaced, size, self.host.now())? {
             return Err(PassError::Aborted);
         }
+        self.in_background(|| Ok(sync()?))?;
+        self.log.write().complete_swap()?;
         self.in_background(|| Ok(sync()?))?;
         Ok(size)
     }

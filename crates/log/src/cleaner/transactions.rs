@@ -90,7 +90,12 @@ mod tests {
     use super::*;
     use barnabas_protocol::batch::Attributes;
 
-    fn header(producer_id: ProducerId, base_offset: Offset, control: bool, transactional: bool) -> BatchHeader {
+    fn header(
+        producer_id: ProducerId,
+        base_offset: Offset,
+        control: bool,
+        transactional: bool,
+    ) -> BatchHeader {
         BatchHeader {
             base_offset,
             batch_length: 0,

@@ -120,7 +120,8 @@ fn a_tombstone_gets_a_delete_horizon_and_goes_behind_it() {
     let header = BatchHeader::parse(&first).unwrap();
     assert_eq!(header.delete_horizon_ms(), Some(5000 + 3_600_000));
     assert_eq!(header.max_timestamp, 1001);
-    let times: Vec<_> = Batch::parse(&first).unwrap().records(1000).unwrap().iter().map(|r| r.unwrap().timestamp).collect();
+    let times: Vec<_> =
+        Batch::parse(&first).unwrap().records(1000).unwrap().iter().map(|r| r.unwrap().timestamp).collect();
     assert_eq!(times, [1000, 1001]);
     assert_eq!(filter_at(3_604_999, &first, &newest, &none, false), Filtered::Kept);
     let later = rewritten(filter_at(3_605_000, &first, &newest, &none, false));
