@@ -201,6 +201,8 @@ impl Log {
             let aborted = note_producer(&mut self.producers, &batch.header, batch.marker.as_ref());
             if let Some(aborted) = aborted {
                 transaction_index::append(&self.place, base_offset, aborted)?;
+                let last = self.segments.len() - 1;
+                self.segments[last].index_changes += 1;
             }
         }
         Ok(())

@@ -125,7 +125,7 @@ impl Log {
             deletions: Vec::new(),
             truncations: 0,
             cleaned_to: None,
-            offered: None,
+            replacing: None,
             disturbances: Arc::default(),
             config,
             place,

@@ -38,6 +38,8 @@ pub(crate) struct Segment {
     pub(crate) index_changes: u64,
     pub(crate) index_changes_synced: u64,
     file: LazyFile,
+    /// Kind of its `.log` file, which has a suffix while compaction puts the segment in place.
+    log_kind: &'static str,
     pub(crate) offset_index: OffsetIndex,
     pub(crate) time_index: TimeIndex,
     bytes_since_index_entry: u64,
@@ -74,6 +76,7 @@ impl Segment {
             index_changes_synced: 0,
             file: LazyFile::new(),
             offset_index: OffsetIndex::existing(base_offset),
+            log_kind: LOG,
             time_index: TimeIndex::existing(base_offset),
             bytes_since_index_entry: 0,
             reserved: 0,
@@ -121,7 +124,7 @@ impl Segment {
     }
 
     pub(crate) fn path(&self, place: &Place) -> PathBuf {
-        place.path(self.base_offset, LOG)
+        place.path(self.base_offset, self.log_kind)
     }
 
     /// The `.log` file.
@@ -400,3 +403,10 @@ impl Segment {
         self.time_index.entries.close();
     }
 }
+    /// Says what its files are called: kinds of the `.log` file, the offset index and the time index.
+    pub(crate) fn set_kinds(&mut self, [log, index, time_index]: [&'static str; 3]) {
+        self.log_kind = log;
+        self.offset_index.entries.set_kind(index);
+        self.time_index.entries.set_kind(time_index);
+    }
+
