@@ -291,6 +291,10 @@ CoordinatorRecord = tuple[int, int, int, int, bytes | None, bytes | None, int]
 """(offset, timestamp, producer id, producer epoch, key, value, control): control is -1 for data, 0 for an
 abort marker, 1 for a commit marker; the producer id is -1 where the batch is not transactional."""
 
+SteadyMember = tuple[int, int, str, str, str | None, int, int, int, int]
+"""(partition of `__consumer_offsets`, leader epoch, group id, member id, group instance id, generation or
+member epoch, heartbeat interval in ms or -1 in a classic group, session timeout in ms, connection)"""
+
 TransactionMarker = tuple[int, int, bool, int, Sequence[tuple[str, int]]]
 """(producer id, producer epoch, committed, transaction version, partitions as (topic, partition))"""
 
@@ -418,6 +422,18 @@ class Node:
     def write_markers(self, coordinator_epoch: int, markers: Sequence[TransactionMarker]) -> list[list[int]]:
         """Ends transactions on partitions that this node leads, as WriteTxnMarkers does; an error code for
         each partition of each marker. The markers are appended when it returns."""
+    def publish_steady(self, withdrawn: Sequence[str] | None, members: Sequence[SteadyMember]) -> None:
+        """First withdraws these groups (None: all), whose heartbeats are Python's again from now on; then
+        publishes members: the next heartbeats that say the same and nothing new, on the same connection, are
+        answered without Python, for as long as the leadership lasts and no pause is longer than the session.
+
+        A member is published when a heartbeat of it changed nothing (it counts as heard of now), and
+        withdrawn before the response to whatever changes its group leaves.
+        """
+    def last_heartbeat(self, group_id: str, member_id: str) -> int | None:
+        """When a heartbeat of a member that was published was answered without Python last (ms since the
+        Unix epoch), or the member was published; to be asked before its session expires. Known beyond its
+        withdrawal, for at least the length of its session; None when it is not."""
     def transaction_checked(self, check_id: int, errors: Sequence[int]) -> None:
         """Answers a TransactionCheck with an error code for each of its partitions; the Produce goes on. A
         check that is over already is ignored."""

@@ -20,6 +20,7 @@ pub(crate) enum Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resource<'a> {
     Cluster,
+    Group(&'a str),
     Topic(&'a str),
     TransactionalId(&'a str),
 }

@@ -20,11 +20,12 @@ use crate::partition::{Partition, Role};
 use crate::read::{log_error_code, ReadFailure};
 use crate::request::{BrokerRequest, Endpoint, Handled, Parked, Waiting};
 use crate::settings::BrokerSettings;
+use crate::steady::SteadyMembers;
 use crate::syncs::SyncQueues;
 use crate::transaction_checks::TransactionChecks;
 use crate::{
     api_versions, delete_records, describe_producers, fetch, list_offsets, markers, metadata,
-    offset_for_leader_epoch, produce, topic_partitions,
+    offset_for_leader_epoch, produce, steady, topic_partitions,
 };
 
 /// A replica that should be on this node.
@@ -82,6 +83,7 @@ pub struct Broker {
     pub(crate) events: Arc<dyn CoordinatorEvents>,
     pub(crate) transaction_checks: Arc<TransactionChecks>,
     transaction_verification: AtomicBool,
+    pub(crate) steady: SteadyMembers,
     pub(crate) failed_directories: Mutex<BTreeSet<Uuid>>,
     /// Held while an image is applied, so that one follows the other.
     pub(crate) applying: Mutex<()>,
@@ -110,6 +112,7 @@ impl Broker {
             effects: Mutex::default(),
             events,
             transaction_checks: Arc::default(),
+            steady: SteadyMembers::default(),
             transaction_verification: AtomicBool::new(settings.transaction_verification),
             failed_directories: Mutex::default(),
             applying: Mutex::default(),
@@ -132,6 +135,8 @@ impl Broker {
             delete_records::KEY => self.delete_records(request),
             offset_for_leader_epoch::KEY => self.offset_for_leader_epoch(request),
             describe_producers::KEY => self.describe_producers(request),
+            steady::CLASSIC => self.classic_heartbeat(request),
+            steady::CONSUMER => self.consumer_group_heartbeat(request),
             markers::KEY => self.write_txn_markers(request),
             topic_partitions::KEY => self.describe_topic_partitions(request),
             _ => Handled::Cold,

@@ -46,6 +46,8 @@ pub struct BrokerRequest<'a> {
     pub listener: &'a Arc<str>,
     /// What that listener is for.
     pub endpoint: Endpoint,
+    /// Numbers the connection that it came in by, among all of the node's life.
+    pub connection: u64,
     /// The message without its header.
     pub body: &'a [u8],
     /// The time.
@@ -70,6 +72,7 @@ pub(crate) struct OwnedRequest {
     client_id: Option<String>,
     listener: Arc<str>,
     endpoint: Endpoint,
+    connection: u64,
     body: Vec<u8>,
     cold_allowed: bool,
     wake: Arc<dyn Wake>,
@@ -91,6 +94,7 @@ impl BrokerRequest<'_> {
             client_id: self.client_id.map(str::to_owned),
             listener: self.listener.clone(),
             endpoint: self.endpoint,
+            connection: self.connection,
             body: self.body.to_vec(),
             cold_allowed: self.cold_allowed,
             wake,
@@ -108,6 +112,7 @@ impl OwnedRequest {
             client_id: self.client_id.as_deref(),
             listener: &self.listener,
             endpoint: self.endpoint,
+            connection: self.connection,
             body: &self.body,
             now,
             cold_allowed: self.cold_allowed,

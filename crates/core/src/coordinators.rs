@@ -1,6 +1,8 @@
 //! What coordinators ask of their partitions, between Python's values and the broker's.
 
-use barnabas_broker::{Broker, CoordinatorBatch, CoordinatorEvent, CoordinatorRead, TransactionMarker};
+use barnabas_broker::{
+    Broker, CoordinatorBatch, CoordinatorEvent, CoordinatorRead, SteadyMember, TransactionMarker,
+};
 use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, ProducerEpoch, ProducerId};
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
@@ -74,6 +76,31 @@ pub(crate) fn write_markers(broker: &Broker, coordinator_epoch: i32, markers: &[
         partitions.iter().map(|(topic, index)| broker.write_marker(&marker, topic, *index, now)).collect()
     };
     markers.iter().map(write).collect()
+}
+
+/// (partition, leader epoch, group id, member id, instance id, generation or member epoch, heartbeat interval
+/// or -1 in a classic group, session time-out, connection)
+pub(crate) type Steady = (PartitionIndex, LeaderEpoch, String, String, Option<String>, i32, i32, Millis, u64);
+
+/// Withdraws groups (None: all), then publishes members.
+pub(crate) fn publish_steady(broker: &Broker, withdrawn: Option<&[PyBackedStr]>, members: Vec<Steady>) {
+    let withdrawn: Option<Vec<&str>> = withdrawn.map(|ids| ids.iter().map(|id| &**id).collect());
+    let members = members.into_iter().map(|row| {
+        let (index, leader_epoch, group_id, member_id, instance_id, epoch, interval, session, connection) =
+            row;
+        let member = SteadyMember {
+            index,
+            leader_epoch,
+            member_id,
+            instance_id,
+            epoch,
+            heartbeat_interval_ms: (interval >= 0).then_some(interval),
+            session_timeout_ms: session,
+            connection,
+        };
+        (group_id, member)
+    });
+    broker.publish_steady(withdrawn.as_deref(), members, clock::now());
 }
 
 /// The event as Python sees it; None for one that comes another way.

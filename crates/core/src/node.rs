@@ -412,6 +412,21 @@ impl Node {
         Ok(py.detach(|| coordinators::write_markers(&running.broker, coordinator_epoch, &markers)))
     }
 
+    fn publish_steady(
+        &self,
+        py: Python<'_>,
+        withdrawn: Option<Vec<PyBackedStr>>,
+        members: Vec<coordinators::Steady>,
+    ) -> PyResult<()> {
+        let running = self.running()?;
+        py.detach(|| coordinators::publish_steady(&running.broker, withdrawn.as_deref(), members));
+        Ok(())
+    }
+
+    fn last_heartbeat(&self, group_id: &str, member_id: &str) -> PyResult<Option<i64>> {
+        Ok(self.running()?.broker.last_heartbeat(group_id, member_id))
+    }
+
     fn transaction_checked(&self, py: Python<'_>, check_id: u64, errors: Vec<i16>) -> PyResult<()> {
         let running = self.running()?;
         py.detach(|| running.broker.transaction_checked(check_id, errors));

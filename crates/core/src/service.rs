@@ -59,6 +59,7 @@ impl NodeService {
             client_id: request.client_id.as_deref(),
             listener: &request.peer.listener,
             endpoint: self.endpoint(&request.peer.listener),
+            connection: request.peer.number,
             body: &request.frame[request.body..],
             now,
             cold_allowed,

@@ -86,6 +86,8 @@ pub(crate) struct Node {
     /// Sent with requests.
     pub(crate) client_id: Option<String>,
     pub(crate) cold_allowed: bool,
+    /// That requests come in by.
+    pub(crate) connection: u64,
     next_offset: i64,
 }
 
@@ -119,6 +121,7 @@ impl Node {
             wakes: Arc::default(),
             client_id: Some("test".to_string()),
             cold_allowed: true,
+            connection: 1,
             next_offset: 0,
         };
         node.register(1);
@@ -273,6 +276,7 @@ impl Node {
             client_id: self.client_id.as_deref(),
             listener: &listener.into(),
             endpoint: if listener == CONTROLLER { Endpoint::Controller } else { Endpoint::Broker },
+            connection: self.connection,
             body: &writer.bytes,
             now: self.now,
             cold_allowed: self.cold_allowed,

@@ -15,6 +15,7 @@ mod markers;
 mod metadata;
 mod produce;
 mod replication;
+mod steady;
 mod topic_partitions;
 mod transactions;
 mod versions;
