@@ -62,8 +62,8 @@ NAMES = [
 ]  # fmt: skip
 
 UNLIKE = re.compile(r"\(\?[imsU-]*\)[*+?{]|\{[*+?{]")
-"""RE2/J repeats what stands before flags in parentheses, and refuses to repeat a brace that is itself. Neither
-is worth the trouble: the first is refused here, the second is taken."""
+"""RE2/J repeats what stands before flags in parentheses, and refuses to repeat a brace that is itself; here
+the first is refused and the second is taken. Neither is worth more trouble."""
 
 
 def patterns() -> list[str]:
