@@ -11,7 +11,7 @@ use barnabas_protocol::control::ControlRecordType;
 use barnabas_protocol::record::Record;
 use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, ProducerEpoch, ProducerId};
 
-use crate::append::ProduceError;
+use crate::append::{producer_error_code, ProduceError};
 use crate::broker::Broker;
 use crate::error_code;
 use crate::partition::{Partition, PartitionConfig, NO_EPOCH};
@@ -139,7 +139,7 @@ impl Partition {
         let role = self.role.read();
         role.leader(NO_EPOCH)?;
         let guard = self.log.load().write().begin_verification(batch, now);
-        Ok(guard)
+        guard.map_err(|error| producer_error_code(&error))
     }
 
     fn append_as_coordinator(

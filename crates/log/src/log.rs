@@ -227,12 +227,18 @@ impl Log {
     }
 
     /// The guard for a batch of a transaction that is about to be verified; `NO_GUARD` when the transaction is
-    /// open here, so that nothing is to be verified.
-    pub fn begin_verification(&mut self, batch: &Unverified, now: Millis) -> VerificationGuard {
-        match self.producers.has_ongoing_transaction(batch.producer_id, batch.producer_epoch) {
+    /// open here, so that nothing is to be verified. An error when the batch will be refused all the same: it
+    /// leaves no trace, for the producer's own batches are compared with what was verified.
+    pub fn begin_verification(
+        &mut self,
+        batch: &Unverified,
+        now: Millis,
+    ) -> Result<VerificationGuard, ProducerError> {
+        self.producers.check_epoch(batch.producer_id, batch.producer_epoch)?;
+        Ok(match self.producers.has_ongoing_transaction(batch.producer_id, batch.producer_epoch) {
             true => NO_GUARD,
             false => self.verifications.begin(batch, now),
-        }
+        })
     }
 
     /// Compares a transaction marker with what is known of its producer; to be called before the append.

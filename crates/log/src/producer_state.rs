@@ -234,15 +234,13 @@ impl ProducerState {
                 return Ok(duplicate);
             }
         }
-        let begins =
-            header.is_transactional() && !self.has_ongoing_transaction(producer_id, header.producer_epoch);
-        if begins && verified.missing && origin != AppendOrigin::Replication {
-            return Err(ProducerError::NotVerified { producer_id });
-        }
-        let last_epoch = known.map_or(NO_PRODUCER_EPOCH, |entry| entry.epoch);
-        if origin != AppendOrigin::Replication && header.producer_epoch < last_epoch {
-            let epoch = header.producer_epoch;
-            return Err(ProducerError::InvalidProducerEpoch { producer_id, epoch, last_epoch });
+        if origin != AppendOrigin::Replication {
+            self.check_epoch(producer_id, header.producer_epoch)?;
+            let begins = header.is_transactional()
+                && !self.has_ongoing_transaction(producer_id, header.producer_epoch);
+            if begins && verified.missing {
+                return Err(ProducerError::NotVerified { producer_id });
+            }
         }
         if let Some(verification) = verified.verification.filter(|_| origin == AppendOrigin::Client) {
             check_begin(known, header, verification)?;
@@ -258,6 +256,20 @@ impl ProducerState {
             return Err(ProducerError::TransactionalWriteExpected { producer_id });
         }
         Ok(Checked::New)
+    }
+
+    /// Refuses a producer that has been followed by one with a higher epoch.
+    pub(crate) fn check_epoch(
+        &self,
+        producer_id: ProducerId,
+        epoch: ProducerEpoch,
+    ) -> Result<(), ProducerError> {
+        match self.producers.get(&producer_id).map(|entry| entry.epoch) {
+            Some(last_epoch) if epoch < last_epoch => {
+                Err(ProducerError::InvalidProducerEpoch { producer_id, epoch, last_epoch })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Compares the marker that a leader is about to write with what is known of its producer.
