@@ -92,6 +92,7 @@ class GroupSim(CoordinatorSim):
         instance: str | None = None,
         *,
         group: str = "g",
+        protocol: str | None = "range",
     ) -> Reply:
         request = SyncGroupRequest(
             group_id=group,
@@ -99,7 +100,7 @@ class GroupSim(CoordinatorSim):
             member_id=member,
             group_instance_id=instance,
             protocol_type="consumer",
-            protocol_name="range",
+            protocol_name=protocol,
             assignments=[SyncGroupRequestAssignment(*pair) for pair in (assignments or {}).items()],
         )
         return self.call(request, version=5)
