@@ -17,6 +17,11 @@ pub struct Now {
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Now;
+
+    /// The same without the wall time, which costs a second reading.
+    fn monotonic(&self) -> Duration {
+        self.now().monotonic
+    }
 }
 
 /// The operating system's clocks.
@@ -45,5 +50,9 @@ impl Clock for SystemClock {
         // A clock set before 1970 reads as 1970: no time-out depends on it.
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now { wall: wall.as_millis() as Millis, monotonic: self.start.elapsed() }
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.start.elapsed()
     }
 }

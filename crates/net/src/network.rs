@@ -20,6 +20,7 @@ use crate::metrics::{NetworkMetrics, ReactorMetrics};
 use crate::reactor::{Reactor, Surroundings, MAILBOX};
 use crate::service::Service;
 use crate::settings::NetworkSettings;
+use crate::timings::SlowLimit;
 
 /// How long a reactor that is not wanted any more waits for its requests in hand.
 const RETIREMENT: Duration = Duration::from_secs(30);
@@ -63,6 +64,7 @@ impl Network {
             mailboxes: Arc::default(),
             memory: Arc::new(RequestMemory::new(settings.queued_request_bytes_max)),
             generation: Arc::default(),
+            slow: Arc::new(SlowLimit::new(settings.slow_request)),
         };
         let metrics = NetworkMetrics { reactors: Vec::new(), acceptor: Arc::default() };
         let acceptor =
@@ -150,6 +152,11 @@ impl Network {
     /// Replaces the bounds on connections. Connections above a new bound stay.
     pub fn set_connection_bounds(&self, bounds: ConnectionBounds) -> io::Result<()> {
         self.acceptor.set_bounds(bounds)
+    }
+
+    /// Requests that take this long get a line in the log from now on; None: none does.
+    pub fn set_slow_request(&self, limit: Option<Duration>) {
+        self.around.slow.set(limit);
     }
 
     /// What has ended one of the threads, if something has: the node should stop.

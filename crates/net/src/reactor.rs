@@ -25,6 +25,7 @@ use crate::session::{Closed, Session, Shared, Turn};
 use crate::settings::NetworkSettings;
 use crate::slab::Slab;
 use crate::timers::{Timer, Timers};
+use crate::timings::{SlowLimit, SlowLog};
 use crate::transport::Transport;
 
 /// Token of the mailbox; connections use their index.
@@ -66,6 +67,7 @@ pub(crate) struct Surroundings {
     pub(crate) mailboxes: Arc<Mailboxes>,
     pub(crate) memory: Arc<RequestMemory>,
     pub(crate) generation: Arc<AtomicU32>,
+    pub(crate) slow: Arc<SlowLimit>,
 }
 
 impl Reactor {
@@ -84,6 +86,9 @@ impl Reactor {
             memory: around.memory.clone(),
             metrics,
             now: settings.clock.now(),
+            latest: settings.clock.monotonic(),
+            clock: settings.clock.clone(),
+            slow: SlowLog::new(around.slow.clone()),
             stopping: false,
             read_buffer: Vec::new(),
             file_buffer: Vec::new(),
@@ -111,12 +116,13 @@ impl Reactor {
         let mut items = Vec::new();
         loop {
             let timeout = self.timeout();
+            let asleep = (timeout != Some(Duration::ZERO)).then(|| self.clock.monotonic());
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result?,
             }
             self.shared.now = self.clock.now();
-            self.shared.metrics.turns.add(1);
+            self.note_idle(asleep);
             for event in &events {
                 self.ready(event);
             }
@@ -129,6 +135,16 @@ impl Reactor {
             if self.stopped() {
                 return Ok(());
             }
+        }
+    }
+
+    /// A turn begins, after a sleep that began at `asleep`.
+    fn note_idle(&mut self, asleep: Option<Duration>) {
+        let now = self.shared.now.monotonic;
+        self.shared.latest = now;
+        self.shared.metrics.turns.add(1);
+        if let Some(asleep) = asleep {
+            self.shared.metrics.idle_micros.add(now.saturating_sub(asleep).as_micros() as u64);
         }
     }
 
@@ -242,7 +258,7 @@ impl Reactor {
             return;
         }
         let answered = match reply {
-            Some(chunks) => session.answer(Some(chunks), &self.shared),
+            Some(chunks) => session.answer(Some(chunks), &mut self.shared),
             None => Err(Closed::ByService("the request was answered with an end of its connection".into())),
         };
         match answered {
@@ -334,7 +350,8 @@ impl Reactor {
     }
 
     fn close(&mut self, index: usize, reason: Closed) {
-        let Some(session) = self.sessions.remove(index) else { return };
+        let Some(mut session) = self.sessions.remove(index) else { return };
+        session.forget(&self.shared.metrics);
         log_close(&session.peer, &reason);
         if matches!(reason, Closed::Frame(_)) {
             self.shared.metrics.connections_invalid.add(1);

@@ -6,13 +6,14 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::Now;
+use crate::clock::{Clock, Now};
 use crate::connection::{Connection, Frame, FrameError, Next, Parked, RequestMemory, ResponseTooLarge};
 use crate::connection_limits::Slot;
 use crate::mailbox::{Item, Mailboxes};
 use crate::metrics::ReactorMetrics;
 use crate::output::Front;
 use crate::service::{ConnectionId, Mailbox, Outcome, Peer, Request, Service, Ticket};
+use crate::timings::{SlowLog, Timings, Who};
 use crate::transport::Transport;
 
 /// Requests of one connection that are handled in one turn.
@@ -36,6 +37,10 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<ReactorMetrics>,
     /// When this turn of the loop began.
     pub(crate) now: Now,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// When the clock was read last.
+    pub(crate) latest: Duration,
+    pub(crate) slow: SlowLog,
     /// No further requests are taken.
     pub(crate) stopping: bool,
     pub(crate) read_buffer: Vec<u8>,
@@ -43,6 +48,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Reads the clock.
+    fn tick(&mut self) -> Duration {
+        self.latest = self.clock.monotonic();
+        self.latest
+    }
+
     /// Gives memory of requests back.
     pub(crate) fn release(&self, bytes: usize) {
         if self.memory.release(bytes) {
@@ -115,6 +126,9 @@ pub(crate) struct Session {
     pub(crate) active: Duration,
     /// When the idle timer fires.
     pub(crate) idle_due: Option<Duration>,
+    timings: Timings,
+    /// Client id of the last request.
+    client_id: Option<String>,
     _slot: Slot,
 }
 
@@ -138,6 +152,8 @@ impl Session {
             queued: false,
             active: now.monotonic,
             idle_due: None,
+            timings: Timings::default(),
+            client_id: None,
             _slot: slot,
         }
     }
@@ -204,9 +220,13 @@ impl Session {
     }
 
     fn handle(&mut self, frame: Frame, shared: &mut Shared) -> Result<(), Closed> {
-        shared.metrics.requests.add(1);
         let Frame { bytes, header } = frame;
         let (api_key, api_version) = (header.api_key, header.api_version);
+        shared.metrics.request(api_key, api_version);
+        self.timings.begin((api_key, api_version), bytes.len(), shared.now.monotonic, shared.latest);
+        if self.client_id != header.client_id {
+            self.client_id.clone_from(&header.client_id);
+        }
         let request = Request {
             peer: self.peer.clone(),
             api_key,
@@ -223,7 +243,10 @@ impl Session {
             },
         };
         match catch_unwind(AssertUnwindSafe(|| shared.service.handle(request))) {
-            Ok(outcome) => self.settle(outcome, shared),
+            Ok(outcome) => {
+                self.timings.handled(shared.tick());
+                self.settle(outcome, shared)
+            }
             Err(_) => Err(Closed::Panic { api_key, api_version }),
         }
     }
@@ -240,23 +263,35 @@ impl Session {
         let now = if expired { shared.now.wall.max(parked.deadline) } else { shared.now.wall };
         let state: Box<dyn Any + Send> = parked.state;
         match catch_unwind(AssertUnwindSafe(|| shared.service.resume(state, now))) {
-            Ok(outcome) => self.settle(outcome, shared).map(|()| true),
+            Ok(outcome) => {
+                shared.tick();
+                self.settle(outcome, shared).map(|()| true)
+            }
             Err(_) => Err(Closed::ResumePanic),
         }
     }
 
-    fn settle(&mut self, outcome: Outcome, shared: &Shared) -> Result<(), Closed> {
+    fn settle(&mut self, outcome: Outcome, shared: &mut Shared) -> Result<(), Closed> {
         match outcome {
             Outcome::Reply(chunks) => self.answer(Some(chunks), shared),
-            Outcome::NoReply => self.answer(None, shared),
+            Outcome::NoReply => {
+                self.answer(None, shared)?;
+                // Nothing will be sent that would tell of it, unless earlier responses still wait.
+                if self.connection.all_sent() {
+                    self.note_sent(shared);
+                }
+                Ok(())
+            }
             Outcome::Park { deadline, state } => {
                 let wait = u64::try_from(deadline.saturating_sub(shared.now.wall)).unwrap_or(0);
                 let due = shared.now.monotonic.saturating_add(Duration::from_millis(wait));
                 self.connection.park(Parked { due, deadline, state });
+                self.timings.wait(&shared.metrics);
                 Ok(())
             }
             Outcome::Deferred => {
                 self.connection.defer();
+                self.timings.wait(&shared.metrics);
                 Ok(())
             }
             Outcome::Close(reason) => Err(Closed::ByService(reason)),
@@ -267,9 +302,10 @@ impl Session {
     pub(crate) fn answer(
         &mut self,
         reply: Option<Vec<crate::service::Chunk>>,
-        shared: &Shared,
+        shared: &mut Shared,
     ) -> Result<(), Closed> {
         let free = self.connection.answer(reply)?;
+        self.timings.answer(shared.latest, &shared.metrics);
         self.active = shared.now.monotonic;
         shared.release(free);
         Ok(())
@@ -306,6 +342,7 @@ impl Session {
     fn flush(&mut self, shared: &mut Shared, share: &mut u64) -> Result<Flushed, Closed> {
         loop {
             if self.connection.all_sent() {
+                self.note_sent(shared);
                 return Ok(Flushed::All);
             }
             if !self.writable {
@@ -326,6 +363,18 @@ impl Session {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    fn note_sent(&mut self, shared: &mut Shared) {
+        if self.timings.has_unsent() {
+            let (now, who) = (shared.tick(), Who { peer: &self.peer, client_id: self.client_id.as_deref() });
+            self.timings.sent(now, &shared.metrics, &mut shared.slow, who);
+        }
+    }
+
+    /// The connection is gone.
+    pub(crate) fn forget(&mut self, metrics: &ReactorMetrics) {
+        self.timings.close(metrics);
     }
 
     fn send(&mut self, shared: &mut Shared) -> io::Result<usize> {

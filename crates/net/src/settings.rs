@@ -42,6 +42,8 @@ pub struct NetworkSettings {
     pub receive_buffer_bytes: Option<usize>,
     /// `connections.max.idle.ms`; None keeps idle connections for ever.
     pub idle_max: Option<Duration>,
+    /// `barnabas.slow.request.ms`: requests that take this long get a line in the log; None: none does.
+    pub slow_request: Option<Duration>,
     /// How many connections there may be.
     pub connections: ConnectionBounds,
     /// Where time comes from.
@@ -62,6 +64,7 @@ impl Default for NetworkSettings {
             send_buffer_bytes: Some(102_400),
             receive_buffer_bytes: Some(102_400),
             idle_max: Some(Duration::from_millis(600_000)),
+            slow_request: None,
             connections: ConnectionBounds::default(),
             clock: Arc::new(SystemClock::new()),
         }
@@ -77,6 +80,7 @@ impl fmt::Debug for NetworkSettings {
             .field("send_buffer_bytes", &self.send_buffer_bytes)
             .field("receive_buffer_bytes", &self.receive_buffer_bytes)
             .field("idle_max", &self.idle_max)
+            .field("slow_request", &self.slow_request)
             .field("connections", &self.connections)
             .finish_non_exhaustive()
     }
