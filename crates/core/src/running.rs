@@ -10,7 +10,7 @@ use barnabas_image::MetadataImage;
 use barnabas_log::{DirectoryError, LoadProgress, LogConfig, LogManagerSettings};
 use barnabas_net::{BindError, BoundListener, ListenerSettings, Network, NetworkSettings};
 use barnabas_protocol::api::ApiKey;
-use barnabas_protocol::{Millis, Uuid};
+use barnabas_protocol::{Millis, NodeId, Uuid};
 use barnabas_raft::{RaftError, ReplicaKey, StartOptions, VoterEndpoint};
 use parking_lot::{Condvar, Mutex};
 
@@ -98,7 +98,7 @@ impl Running {
         let previous_broker_epoch = logs.previous_broker_epoch().unwrap_or(-1);
         let broker_settings = broker_settings(settings, &found.cluster_id, log.kraft_version())?;
         let broker = Arc::new(Broker::new(broker_settings, logs, defaults, inbox.clone(), now));
-        load_logs(&broker, &image, now)?;
+        load_logs(&broker, &image, settings.node_id, now)?;
         broker.apply(image.clone(), now);
         let mut hash_key = [0; 2];
         for word in &mut hash_key {
@@ -275,7 +275,12 @@ fn tell(effect: Effect, inbox: &Inbox) {
     }
 }
 
-fn load_logs(broker: &Broker, image: &MetadataImage, now: Millis) -> Result<(), StartError> {
+fn load_logs(
+    broker: &Broker,
+    image: &MetadataImage,
+    node_id: NodeId,
+    now: Millis,
+) -> Result<(), StartError> {
     let progress = |progress: LoadProgress<'_>| {
         let (done, total) = (progress.logs_done, progress.logs_total);
         if progress.unclean && (done == total || done % LOAD_PROGRESS_LOGS == 0) && total > 0 {
@@ -283,6 +288,11 @@ fn load_logs(broker: &Broker, image: &MetadataImage, now: Millis) -> Result<(), 
         }
     };
     broker.logs().load(&|topic| Arc::new(broker.topic_config(image, topic)), now, &progress)?;
+    let is_stray = |_: &str, index, topic_id| {
+        let partition = image.topics.partition(topic_id, index);
+        partition.is_none_or(|partition| !partition.replicas().contains(&node_id))
+    };
+    broker.note_failures(broker.logs().set_strays_aside(is_stray));
     Ok(())
 }
 

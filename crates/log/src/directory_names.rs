@@ -4,6 +4,7 @@
 //! topic-partition                    a log
 //! topic-partition.<32 hex>-future    a log that is to replace the one in another directory
 //! topic-partition.<32 hex>-delete    a log whose topic or replica is gone, to be removed
+//! topic-partition.<32 hex>-stray     a log that nobody knew when the node started, kept for somebody to look at
 //! ```
 //! A name has at most 255 bytes; the topic is cut where the suffixes leave no room for it.
 
@@ -12,6 +13,7 @@ use barnabas_protocol::{PartitionIndex, Uuid};
 const NAME_BYTES_MAX: usize = 255;
 const DELETE: &str = "-delete";
 const FUTURE: &str = "-future";
+const STRAY: &str = "-stray";
 
 /// What a directory's name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(crate) enum DirectoryName<'a> {
     Future(&'a str, PartitionIndex),
     /// To be removed.
     Deleted,
+    /// Set aside.
+    Stray,
     /// None of ours.
     Other,
 }
@@ -29,6 +33,9 @@ pub(crate) enum DirectoryName<'a> {
 pub(crate) fn parse(name: &str) -> DirectoryName<'_> {
     if name.ends_with(DELETE) && split_unique(name, DELETE).is_some() {
         return DirectoryName::Deleted;
+    }
+    if name.ends_with(STRAY) && split_unique(name, STRAY).is_some() {
+        return DirectoryName::Stray;
     }
     if let Some(log) = split_unique(name, FUTURE) {
         return match parse_log(log) {
@@ -69,6 +76,10 @@ pub(crate) fn deleted(topic: &str, partition: PartitionIndex, unique: Uuid) -> S
     suffixed(topic, partition, unique, DELETE)
 }
 
+pub(crate) fn stray(topic: &str, partition: PartitionIndex, unique: Uuid) -> String {
+    suffixed(topic, partition, unique, STRAY)
+}
+
 fn suffixed(topic: &str, partition: PartitionIndex, unique: Uuid, suffix: &str) -> String {
     let rest = format!("-{partition}.{:032x}{suffix}", u128::from_be_bytes(unique.0));
     // Topic names are ASCII, so any byte is a boundary.
@@ -86,6 +97,7 @@ mod tests {
         assert_eq!(parse("a-b.c-12"), DirectoryName::Log("a-b.c", 12));
         assert_eq!(parse(&future("a-b.c", 3, id)), DirectoryName::Future("a-b.c", 3));
         assert_eq!(parse(&deleted("a-b.c", 3, id)), DirectoryName::Deleted);
+        assert_eq!(parse(&stray("a-b.c", 3, id)), DirectoryName::Stray);
         for other in ["lost+found", "a", "a-", "-1", "a-b", "a-+1", "a-99999999999", "a-1.xyz-future"] {
             assert_eq!(parse(other), DirectoryName::Other, "{other}");
         }

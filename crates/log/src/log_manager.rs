@@ -367,6 +367,34 @@ impl LogManager {
         Ok(true)
     }
 
+    /// Sets the logs aside that are strays: they are loaded, and no topic has them on this node. As in Kafka
+    /// their directories are renamed and kept, for whoever knows what they are.
+    pub fn set_strays_aside(
+        &self,
+        is_stray: impl Fn(&str, PartitionIndex, TopicId) -> bool,
+    ) -> Vec<DirectoryFailure> {
+        let mut failures = Vec::new();
+        for future in [false, true] {
+            for ((topic, partition), id, log) in self.logs(future) {
+                let topic_id = log.read().topic_id();
+                if !is_stray(&topic, partition, topic_id) {
+                    continue;
+                }
+                let mut logs = self.logs.write();
+                let logs = if future { &mut logs.future } else { &mut logs.current };
+                let Some(hosted) = take(logs, &topic, partition) else { continue };
+                let name = |unique| directory_names::stray(&topic, partition, unique);
+                let path = self.free_path(hosted.directory, topic_id, name);
+                log::warn!("no topic has the log {topic}-{partition} here; it is kept as {}", path.display());
+                self.directories[hosted.directory].logs.fetch_sub(1, Ordering::Relaxed);
+                if let Err(error) = log.write().move_to(&path) {
+                    failures.push(DirectoryFailure { directory: id, error });
+                }
+            }
+        }
+        failures
+    }
+
     fn retire(
         &self,
         topic: &str,

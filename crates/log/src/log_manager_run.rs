@@ -155,6 +155,10 @@ impl LogManager {
                 DirectoryName::Log(METADATA_TOPIC, _) | DirectoryName::Other => continue,
                 DirectoryName::Log(topic, partition) => (topic, partition, false),
                 DirectoryName::Future(topic, partition) => (topic, partition, true),
+                DirectoryName::Stray => {
+                    log::warn!("{} is kept though no topic has it; it can be removed", path.display());
+                    continue;
+                }
                 DirectoryName::Deleted => {
                     self.removals.lock().push((now, path));
                     continue;

@@ -255,3 +255,30 @@ fn a_changed_expiration_counts_for_all_logs_and_for_those_that_follow() {
     assert_eq!(manager.remove_expired_producers(1_100), 0);
     assert_eq!(manager.remove_expired_producers(2_000), 2);
 }
+
+#[test]
+fn logs_that_no_topic_has_are_set_aside_and_kept() {
+    let (disk, paths) = formatted(1);
+    let manager = loaded(&disk, &paths);
+    create(&manager, "known", 0, None);
+    create(&manager, "stray", 3, None);
+    append(&manager, "stray", 3, 2);
+    drop(manager);
+    let manager = loaded(&disk, &paths);
+    assert!(manager.set_strays_aside(|topic, _, id| topic != "known" || id != TOPIC_ID).is_empty());
+    assert!(manager.log("known", 0).is_some() && manager.log("stray", 3).is_none());
+    assert_eq!(manager.directories()[0].logs, 1);
+    let names = |disk: &MemoryDisk| -> Vec<String> {
+        let entries = disk.list(&paths[0]).unwrap().into_iter().filter(|entry| entry.is_directory);
+        entries.map(|entry| entry.name).collect()
+    };
+    let expected = ["known-0".to_string(), format!("stray-3.{:032x}-stray", u128::from_be_bytes(TOPIC_ID.0))];
+    assert_eq!(names(&disk), expected);
+    // Neither loaded nor removed by the next start; a topic of the name begins anew.
+    drop(manager);
+    let manager = loaded(&disk, &paths);
+    assert!(manager.remove_due(i64::MAX).is_empty());
+    assert_eq!(names(&disk), expected);
+    create(&manager, "stray", 3, None);
+    assert_eq!(end(&manager, "stray", 3), 0);
+}
