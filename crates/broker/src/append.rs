@@ -191,6 +191,8 @@ impl Partition {
     ) -> Result<Written, AppendError> {
         batch::set_partition_leader_epoch(&mut header, leader.leader_epoch);
         let info = log.append_as_leader(&[AppendBatch { header, records }], now)?;
+        self.metrics.messages_in.add((info.last_offset - info.first_offset + 1) as u64);
+        self.metrics.bytes_in.add(info.bytes as u64);
         let (before, after) = self.raise_high_watermark(leader, log, now);
         // Without a move of the high watermark it is news all the same: followers read beyond it.
         // Alone, a leader shows nothing beyond it.

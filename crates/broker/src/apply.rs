@@ -200,6 +200,7 @@ impl Apply<'_> {
         let slot = Arc::make_mut(slots).get_mut(index as usize).and_then(Option::take);
         let Some(Hosted::Online(partition)) = slot else { return };
         partition.take_offline(error);
+        self.broker.gone.keep(&partition);
         if let Err(error) = self.broker.logs.delete(&partition.topic, index, self.now) {
             log::error!("{partition:?} can't be deleted: {error}");
         }

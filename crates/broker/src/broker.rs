@@ -16,6 +16,7 @@ use crate::error_code;
 use crate::fetch_session::FetchSessionCache;
 use crate::housekeeping::Timers;
 use crate::leader::IsrProposal;
+use crate::metrics::Gone;
 use crate::partition::{Partition, Role};
 use crate::read::{log_error_code, ReadFailure};
 use crate::request::{BrokerRequest, Endpoint, Handled, Parked, Waiting};
@@ -88,6 +89,7 @@ pub struct Broker {
     /// Held while an image is applied, so that one follows the other.
     pub(crate) applying: Mutex<()>,
     pub(crate) timers: Mutex<Timers>,
+    pub(crate) gone: Gone,
     pub(crate) syncs: Arc<SyncQueues>,
 }
 
@@ -117,6 +119,7 @@ impl Broker {
             failed_directories: Mutex::default(),
             applying: Mutex::default(),
             timers: Mutex::new(Timers::new(&settings, now)),
+            gone: Gone::default(),
             syncs,
             settings,
         }

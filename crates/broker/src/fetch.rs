@@ -214,6 +214,7 @@ impl Broker {
         };
         let mut answers = Answers::new(&plan, self.image());
         for ((part, answer), keep) in plan.parts.iter().zip(round.answers).zip(keep) {
+            plan.count(part, &answer);
             if keep {
                 answers.push(part, answer);
             }
@@ -223,6 +224,13 @@ impl Broker {
 }
 
 impl Plan {
+    /// Counts an answer to a consumer; what followers read is no traffic of clients.
+    fn count(&self, part: &Part, answer: &Result<Read, i16>) {
+        if let (Ok(partition), false) = (&part.target, matches!(self.reader, Reader::Follower { .. })) {
+            partition.metrics.fetched(answer.as_ref().map(Read::bytes).map_err(|code| *code));
+        }
+    }
+
     fn is_answered_by(&self, round: &Round, now: Millis) -> bool {
         let waitable = self.parts.iter().any(|part| part.target.is_ok());
         round.urgent || !waitable || round.bytes >= self.min_bytes || now >= self.deadline

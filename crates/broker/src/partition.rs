@@ -19,6 +19,7 @@ use parking_lot::RwLock;
 use crate::coordinator::{CoordinatorEvent, CoordinatorEvents};
 use crate::error_code;
 use crate::leader::{Assignment, Leader};
+use crate::metrics::PartitionMetrics;
 use crate::syncs::{SyncQueues, SyncState};
 use crate::waiters::{HasWaiters, Move, Waiters};
 
@@ -90,6 +91,7 @@ pub(crate) struct Partition {
     pub(crate) log: ArcSwap<RwLock<Log>>,
     pub(crate) waiters: Waiters,
     pub(crate) sync: SyncState,
+    pub(crate) metrics: PartitionMetrics,
     /// Who hears of a coordinator's partition; None for any other.
     events: Option<Arc<dyn CoordinatorEvents>>,
 }
@@ -128,6 +130,7 @@ impl Partition {
             log: ArcSwap::new(log),
             waiters: Waiters::default(),
             sync: SyncState::default(),
+            metrics: PartitionMetrics::default(),
             events: None,
         }
     }

@@ -199,7 +199,9 @@ impl Broker {
         let Records::Bytes(records) = data.records else {
             return PartitionAnswer::error(index, error_code::INVALID_RECORD);
         };
-        match partition.append(records, request.api_version, acks, verified, request.now) {
+        let appended = partition.append(records, request.api_version, acks, verified, request.now);
+        partition.metrics.produced(appended.as_ref().map_or_else(ProduceError::code, |_| 0), records.len());
+        match appended {
             Ok(appended) => PartitionAnswer {
                 index,
                 base_offset: appended.base_offset,
