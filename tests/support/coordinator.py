@@ -18,9 +18,13 @@ from typing import Any
 from barnabas._core import MetadataImage, Uuid
 from barnabas.config.resolve import BrokerConfigs
 from barnabas.coordinator.group.settings import GroupSettings
-from barnabas.coordinator.machine import Call, Context, Machine
+from barnabas.coordinator.machine import Call, Context, Machine, Steady
 from barnabas.coordinator.shard import Appended, EncodedBatch, Phase, Shard, StoredBytes, decoded
 from barnabas.errors import KafkaError
+from barnabas.protocol.generated.consumer_group_heartbeat_request import ConsumerGroupHeartbeatRequest
+from barnabas.protocol.generated.consumer_group_heartbeat_response import ConsumerGroupHeartbeatResponse
+from barnabas.protocol.generated.heartbeat_request import HeartbeatRequest
+from barnabas.protocol.generated.heartbeat_response import HeartbeatResponse
 from tests.support.cluster import Cluster, numbered
 
 NOW = 1_700_000_000_000
@@ -136,6 +140,11 @@ class CoordinatorSim:
         self.effects: list[Any] = []
         self.leader_epoch = 0
         self._ids = 0
+        self._steady: dict[tuple[str, str], tuple[Steady, MetadataImage]] = {}
+        self.heard: dict[tuple[str, str], int] = {}
+        """When the data plane answered a member's heartbeat last."""
+        self.steady_heartbeats = 0
+        """Heartbeats that the data plane would have answered; what the machine said was the same."""
         self._tickets = 0
         self._replies: dict[int, Reply] = {}
         self._held = False
@@ -146,6 +155,7 @@ class CoordinatorSim:
     def load(self) -> None:
         """Loads the partition into a new machine, as after a change of leader."""
         self.machine: Any = self.make()
+        self._steady.clear()
         self.shard = Shard(
             self.topic,
             self.partition,
@@ -154,6 +164,7 @@ class CoordinatorSim:
             append=lambda _, batches: self.log.append(batches),
             answer=self._answer,
             perform=lambda _, effect: self.effects.append(effect),
+            steady=self._note_steady,
         )
         rows = [tuple(record) for record in self.log.records]
         self.shard.load(decoded(self.topic, rows), self.log.end)
@@ -174,12 +185,62 @@ class CoordinatorSim:
         """Hands in a request."""
         self._tickets += 1
         reply = self._replies[self._tickets] = Reply(request)
+        connection = hash((client_id, client_host))
+        expected = self._steady_answer(request, connection)
         self.shard.handle(
-            Call(self._tickets, request, version, client_id, client_host), self.context(), self.now
+            Call(self._tickets, request, version, client_id, client_host, connection),
+            self.context(),
+            self.now,
         )
         if not self._held:
             self.end_turn()
+        if expected is not None and not reply.waits:
+            self.steady_heartbeats += 1
+            assert reply.response == expected, "the data plane would have answered otherwise"
         return reply
+
+    # ---- what the data plane would answer
+
+    def is_steady(self, group_id: str, member_id: str) -> bool:
+        """Whether the member's heartbeats are the data plane's."""
+        return (group_id, member_id) in self._steady
+
+    def hear(self, group_id: str, member_id: str) -> None:
+        """The data plane answers a heartbeat of a steady member."""
+        assert self.is_steady(group_id, member_id)
+        self.heard[group_id, member_id] = self.now
+
+    def _note_steady(self, _: Shard, unsteady: set[str], steady: Steady | None) -> None:
+        for key in [key for key in self._steady if key[0] in unsteady]:
+            del self._steady[key]
+        if steady is not None:
+            self._steady[steady.group_id, steady.member_id] = steady, self.image
+
+    def _steady_answer(self, request: Any, connection: int) -> Any:
+        """The answer that a heartbeat would have without its machine; None when the machine decides."""
+        if not isinstance(request, HeartbeatRequest | ConsumerGroupHeartbeatRequest):
+            return None
+        steady, image = self._steady.get((request.group_id, request.member_id), (None, None))
+        # Changes of the metadata withdraw everything.
+        if steady is None or image is not self.image or steady.connection != connection:
+            return None
+        if isinstance(request, HeartbeatRequest):
+            said = (request.generation_id, request.group_instance_id, -1)
+            known = (steady.epoch, steady.group_instance_id, steady.heartbeat_interval_ms)
+            return HeartbeatResponse() if said == known else None
+        nothing_new = ConsumerGroupHeartbeatRequest(
+            group_id=request.group_id,
+            member_id=request.member_id,
+            member_epoch=steady.epoch,
+            instance_id=steady.group_instance_id,
+        )
+        if steady.heartbeat_interval_ms < 0 or request != nothing_new:
+            return None
+        return ConsumerGroupHeartbeatResponse(
+            member_id=request.member_id,
+            member_epoch=steady.epoch,
+            heartbeat_interval_ms=steady.heartbeat_interval_ms,
+        )
 
     def advance(self, ms: int) -> None:
         """Time passes; timers run at their time."""
@@ -233,7 +294,10 @@ class CoordinatorSim:
 
     def context(self) -> Context:
         configs = BrokerConfigs(self.cluster.settings, {}, {})
-        return Context(self.now, self.image, self.configs(configs), self.new_id)
+        return Context(self.now, self.image, self.configs(configs), self.new_id, self._heard)
+
+    def _heard(self, group_id: str, member_id: str) -> int | None:
+        return self.heard.get((group_id, member_id))
 
     def new_id(self) -> Uuid:
         self._ids += 1

@@ -44,6 +44,12 @@ class FakeNative:
         log = self.logs.setdefault((topic, partition), FakeLog())
         return 0, log.end, [tuple(record) for record in log.records if record.offset >= offset]
 
+    def publish_steady(self, withdrawn: Sequence[str] | None, members: Sequence[Any]) -> None:
+        """Each heartbeat is the coordinators' here."""
+
+    def last_heartbeat(self, group_id: str, member_id: str) -> int | None:
+        """No heartbeat is answered without them."""
+
     def log_directories(self) -> list[Any]:
         return self.directories
 

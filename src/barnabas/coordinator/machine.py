@@ -69,6 +69,12 @@ class Call:
     client_id: str = ""
     client_host: str = ""
     """As Kafka writes it: '/127.0.0.1'."""
+    connection: int = 0
+    """Numbers the connection that it came in by; 0 when that does not matter."""
+
+
+def _never_heard(_group_id: str, _member_id: str) -> int | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,9 @@ class Context:
     configs: Any
     """What the machine's own settings module resolves from the broker's and the groups' configs."""
     new_id: Callable[[], Uuid]
+    heard: Callable[[str, str], int | None] = _never_heard
+    """When a heartbeat of a group's steady member was answered elsewhere last, in milliseconds since the Unix
+    epoch; None when none was, or so long ago that it does not matter."""
 
 
 class Batch(NamedTuple):
@@ -95,6 +104,21 @@ class Batch(NamedTuple):
     """Of the transaction coordinator's word that the transaction is open (KIP-890); 0 for none."""
     divisible: bool = False
     """Whether the records may be appended in several batches after all."""
+
+
+class Steady(NamedTuple):
+    """A member whose heartbeats change nothing. The same heartbeat, on the same connection and with nothing
+    new, has the same answer until the group is named in `Outputs.unsteady`."""
+
+    group_id: str
+    member_id: str
+    group_instance_id: str | None
+    epoch: int
+    """Its generation, or its member epoch."""
+    heartbeat_interval_ms: int
+    """What it is told; -1 in a classic group."""
+    session_timeout_ms: int
+    connection: int
 
 
 Refused = Callable[["KafkaError", "Context", "Outputs"], None]
@@ -112,6 +136,11 @@ class Outputs:
     responses: list[tuple[Ticket, Any]] = field(default_factory=list)
     refused: Refused | None = None
     """What undoes the decision when a batch of it is refused; None when there is nothing to undo."""
+
+    steady: Steady | None = None
+    """A member whose heartbeats may be answered elsewhere from now on."""
+    unsteady: set[str] = field(default_factory=set)
+    """Groups of which no heartbeat may be answered elsewhere any more. Happens at once, before all else."""
 
     def append(self, *records: Record) -> None:
         """Appends to the partition, in one batch with what else this event appends."""

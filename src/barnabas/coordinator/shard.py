@@ -24,7 +24,7 @@ from barnabas.errors import CoordinatorLoadInProgress, KafkaError, MessageTooLar
 from barnabas.protocol import ErrorCode
 
 if TYPE_CHECKING:
-    from barnabas.coordinator.machine import Call, Machine, Ticket
+    from barnabas.coordinator.machine import Call, Machine, Steady, Ticket
 
 BATCH_OVERHEAD = 61
 """Bytes of a record batch's header."""
@@ -115,6 +115,10 @@ class _Waiting(NamedTuple):
     what: Any
 
 
+def _nobody_cares(_shard: Shard, _unsteady: set[str], _steady: Steady | None) -> None:
+    """Whoever has no data plane decides each heartbeat."""
+
+
 class Shard:
     """One partition that this node leads."""
 
@@ -128,9 +132,10 @@ class Shard:
         append: Callable[[Shard, Sequence[EncodedBatch]], list[Appended]],
         answer: Callable[[Ticket, Any], None],
         perform: Callable[[Shard, Any], None],
+        steady: Callable[[Shard, set[str], Steady | None], None] = _nobody_cares,
     ) -> None:
         """`append` writes at once; `answer` gets each call's response, or a KafkaError; `perform` gets
-        effects."""
+        effects; `steady` the groups that are not steady any more and a member that is, at once."""
         self.topic = topic
         self.partition = partition
         self.leader_epoch = leader_epoch
@@ -144,6 +149,7 @@ class Shard:
         self._append = append
         self._answer = answer
         self._perform = perform
+        self._steady = steady
         self._timers = Timers()
         self._tickets: set[Ticket] = set()
         self._unwritten: list[EncodedBatch] = []
@@ -268,6 +274,8 @@ class Shard:
 
     def _settle(self, out: Outputs, context: Context, clock: int) -> None:
         """Carries out what an event has put out."""
+        if out.unsteady:
+            self._steady(self, out.unsteady, None)
         if out.batches:
             try:
                 self._put(out.batches, context.now)
@@ -287,6 +295,9 @@ class Shard:
             self._waiting.append(_Waiting(self._put_out, ticket, response))
         if self._committed == self._put_out:
             self._release()
+            if out.steady is not None:
+                # Behind a commit the group may be another by the time of the answer.
+                self._steady(self, set(), out.steady)
 
     def _refuse(self, out: Outputs, error: KafkaError, context: Context, clock: int) -> None:
         instead = Outputs()

@@ -28,7 +28,7 @@ from barnabas.errors import KafkaError, NotCoordinator, NotLeaderOrFollower, Unk
 if TYPE_CHECKING:
     from barnabas._core import MetadataImage
     from barnabas.config.resolve import BrokerConfigs
-    from barnabas.coordinator.machine import Machine
+    from barnabas.coordinator.machine import Machine, Steady
 
 logger = logging.getLogger("barnabas.coordinators")
 
@@ -56,6 +56,10 @@ class Native(Protocol):
     def read_records(
         self, topic: str, partition: int, offset: int, bytes_max: int
     ) -> tuple[int, int, list[_core.CoordinatorRecord]]: ...
+    def publish_steady(
+        self, withdrawn: Sequence[str] | None, members: Sequence[_core.SteadyMember]
+    ) -> None: ...
+    def last_heartbeat(self, group_id: str, member_id: str) -> int | None: ...
     def image(self) -> MetadataImage: ...
 
 
@@ -65,6 +69,7 @@ class Client(NamedTuple):
     api_version: int = 0
     client_id: str = ""
     client_host: str = ""
+    connection: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,10 @@ class Coordinators:
         self._loader: asyncio.Task[None] | None = None
         self._ready: dict[Key, list[asyncio.Future[None]]] = {}
         self._metadata_planned = False
+        self._steady: dict[str, dict[str, _core.SteadyMember]] = {}
+        """Members whose heartbeats Rust may answer from the end of the turn on, by group."""
+        self._unsteady: set[str] | None = set()
+        """Groups whose heartbeats it may not any more; None for all."""
         self.performed: list[Callable[[], None]] = []
         """Called in each turn once effects have been handed out, for those who carry them out together; calls
         that they hand in are part of the turn."""
@@ -189,7 +198,7 @@ class Coordinators:
             return
         self._tickets += 1
         self._thens[self._tickets] = then
-        call = Call(self._tickets, request, client.api_version, client.client_id, client.client_host)
+        call = Call(self._tickets, request, *client)
         self._feed(shard, partial(shard.handle, call))
 
     async def call(self, topic: str, key: str, request: Any, client: Client = Client()) -> Any:  # noqa: B008
@@ -211,6 +220,31 @@ class Coordinators:
 
     def _perform(self, shard: Shard, effect: Any) -> None:
         self._performers[type(effect)](shard, effect)
+
+    # ---- steady members
+
+    def _note_steady(self, shard: Shard, unsteady: set[str], steady: Steady | None) -> None:
+        for group_id in unsteady:
+            self._steady.pop(group_id, None)
+            if self._unsteady is not None:
+                self._unsteady.add(group_id)
+        if steady is not None and steady.connection:
+            row = (shard.partition, shard.leader_epoch, *steady)
+            self._steady.setdefault(steady.group_id, {})[steady.member_id] = row
+
+    def _nobody_is_steady(self) -> None:
+        """What heartbeats are answered with may be different from now on."""
+        self._steady.clear()
+        self._unsteady = None
+
+    def _publish_steady(self) -> None:
+        """Tells Rust, before any response of the turn leaves."""
+        if self._unsteady is not None and not self._unsteady and not self._steady:
+            return
+        withdrawn = None if self._unsteady is None else list(self._unsteady)
+        rows = [row for members in self._steady.values() for row in members.values()]
+        self._steady, self._unsteady = {}, set()
+        self._native.publish_steady(withdrawn, rows)
 
     # ---- events from Rust
 
@@ -248,6 +282,7 @@ class Coordinators:
 
     def metadata_changed(self) -> None:
         """The committed metadata is another now; machines hear of it soon."""
+        self._nobody_is_steady()
         self._image = None
         self._contexts.clear()
         self._partition_counts.clear()
@@ -257,6 +292,7 @@ class Coordinators:
 
     def configs_changed(self) -> None:
         """The broker's configs are others now."""
+        self._nobody_is_steady()
         self._settings.clear()
         self._contexts.clear()
 
@@ -291,6 +327,7 @@ class Coordinators:
                 deadline = shard.next_deadline()
                 if deadline is not None and deadline <= self._clock:
                     self._feed(shard, shard.expire)
+        self._publish_steady()
         self._in_turn = False
         self._contexts.clear()
         for shard in touched:
@@ -316,7 +353,8 @@ class Coordinators:
         settings = self._settings.get(topic)
         if settings is None:
             settings = self._settings[topic] = self._kinds[topic].settings(self._configs())
-        context = Context(self._now(), self.image, settings, _core.Uuid.random)
+        heard = self._native.last_heartbeat
+        context = Context(self._now(), self.image, settings, _core.Uuid.random, heard)
         self._contexts[topic] = context
         return context
 
@@ -389,6 +427,7 @@ class Coordinators:
             append=self._append_now,
             answer=self._answer,
             perform=self._perform,
+            steady=self._note_steady,
         )
         self._shards[topic, partition] = shard
         self._queue_load(shard)
@@ -401,6 +440,7 @@ class Coordinators:
     def _start_again(self, shard: Shard) -> None:
         """Loads a partition whose shard has closed by itself, after a pause."""
         key = (shard.topic, shard.partition)
+        self._nobody_is_steady()
         if self._shards.get(key) is shard:
             del self._shards[key]
             self._loop.call_later(RETRY_SECONDS, self._retry, key, shard.leader_epoch)

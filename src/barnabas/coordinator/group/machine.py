@@ -13,6 +13,7 @@ from barnabas.coordinator.group.consumer.part import ConsumerPart
 from barnabas.coordinator.group.kind import Groups, Part
 from barnabas.coordinator.group.offset_part import OffsetPart
 from barnabas.coordinator.group.offsets import Offsets
+from barnabas.coordinator.group.steady import SteadyGroups
 
 if TYPE_CHECKING:
     from barnabas.coordinator.group.kind import Handle, Replay
@@ -29,6 +30,7 @@ class GroupMachine:
     def __init__(self, parts: tuple[type[Part], ...] = PARTS) -> None:
         self.groups = Groups(Offsets())
         self.parts: dict[str, Part] = {part.name: part(self.groups) for part in parts}
+        self._steady = SteadyGroups()
         self._calls: dict[type[Any], Handle] = {}
         self._replays: dict[type[Message], Replay] = {}
         for part in self.parts.values():
@@ -54,13 +56,16 @@ class GroupMachine:
     def handle(self, call: Call, context: Context, out: Outputs) -> None:
         """Decides a call."""
         self._calls[type(call.request)](call, context, out)
+        self._steady.called(call, out)
 
     def expire(self, key: TimerKey, context: Context, out: Outputs) -> None:
         """A timer has come to its deadline."""
         assert isinstance(key, tuple)
         self.parts[key[0]].expire(key, context, out)
+        self._steady.expired(key, out)
 
     def metadata_changed(self, context: Context, out: Outputs) -> None:
         """The committed metadata is another now."""
         for part in self.parts.values():
             part.metadata_changed(context, out)
+        self._steady.happened(out)

@@ -13,7 +13,8 @@ from barnabas.server.coordinators import Client, Then
 
 def client_of(request: ColdRequest) -> Client:
     """Whose call it is."""
-    return Client(request.api_version, request.client_id or "", host_of(request.client_address))
+    host = host_of(request.client_address)
+    return Client(request.api_version, request.client_id or "", host, request.connection)
 
 
 @lru_cache(maxsize=1024)

@@ -14,6 +14,8 @@ from barnabas.coordinator.group.classic.rebalance import (
     rebalance_or_complete,
     sync_timer,
 )
+from barnabas.coordinator.group.steady import prolonged
+from barnabas.coordinator.machine import Steady
 from barnabas.errors import (
     IllegalGeneration,
     InconsistentGroupProtocol,
@@ -106,6 +108,16 @@ def heartbeat(groups: Groups, call: Call, context: Context, out: Outputs) -> Non
         raise UnknownMemberId()
     keep_alive(member, context, out)
     preparing = group.state is State.PREPARING_REBALANCE
+    if group.state is State.STABLE:
+        out.steady = Steady(
+            group.group_id,
+            member.member_id,
+            request.group_instance_id,
+            group.generation_id,
+            -1,
+            member.session_timeout_ms,
+            call.connection,
+        )
     out.respond(
         call.ticket,
         HeartbeatResponse(error_code=ErrorCode.REBALANCE_IN_PROGRESS if preparing else ErrorCode.NONE),
@@ -179,6 +191,10 @@ def session_expired(group: ClassicGroup, member_id: str, context: Context, out: 
         return
     member = group.members.get(member_id)
     if member is None:
+        return
+    deadline = prolonged(group.group_id, member_id, member.session_timeout_ms, context)
+    if deadline is not None:
+        out.set_timer(member.timer, deadline)
         return
     waits = member.join_ticket is not None or member.sync_ticket is not None
     if waits and not member.is_new:

@@ -22,6 +22,7 @@ from barnabas.coordinator.group.consumer.target import (
     new_target,
     present_target,
 )
+from barnabas.coordinator.machine import Steady
 from barnabas.protocol.generated.consumer_group_heartbeat_response import (
     Assignment,
     ConsumerGroupHeartbeatResponse,
@@ -179,6 +180,20 @@ class Step:
         until = pace.until_assignment(group, self._group_config("consumer.assignment.interval.ms"), now)
         return min(configured, max(interval, until))
 
+    def is_steady(self, heartbeat_interval_ms: int) -> bool:
+        """Whether a heartbeat that says nothing new has this interval and nothing else for an answer, until
+        something happens to the group. Patterns are looked up when somebody heartbeats."""
+        group, member = self.group, self.member
+        return (
+            not self.written
+            and member == self.before
+            and member.state is MemberState.STABLE
+            and member.is_reconciled_to(group.assignment_epoch)
+            and group.assignment_epoch == group.group_epoch == group.metadata_checked_at_epoch
+            and not group.counts.patterns
+            and heartbeat_interval_ms == self._group_config("consumer.heartbeat.interval.ms")
+        )
+
     def _group_config(self, name: str) -> int:
         value: int = self.context.configs.group_integer(self.context.image, self.group.group_id, name)
         return value
@@ -229,6 +244,16 @@ def heartbeat(step: Step, request: ConsumerGroupHeartbeatRequest, call: Call) ->
         )
     step.out.append(*step.written)
     step.out.respond(call.ticket, response)
+    if request.member_epoch == step.member.member_epoch and step.is_steady(response.heartbeat_interval_ms):
+        step.out.steady = Steady(
+            step.group.group_id,
+            step.member.member_id,
+            request.instance_id,
+            step.member.member_epoch,
+            response.heartbeat_interval_ms,
+            timers.session_timeout(step.group, step.member, step.context),
+            call.connection,
+        )
 
 
 def _says_all(request: ConsumerGroupHeartbeatRequest) -> bool:

@@ -125,8 +125,11 @@ class ConsumerPart(Part):
             self._refresh_patterns(group, context, out)
             return
         member = group.members.get(member_id)
-        if member is not None:
-            leaving.remove(self.groups, group, [member], context, out)
+        if member is None:
+            return
+        if which == timers.SESSION and timers.prolong_session(group, member, context, out):
+            return
+        leaving.remove(self.groups, group, [member], context, out)
 
     def metadata_changed(self, context: Context, out: Outputs) -> None:  # noqa: ARG002
         before, self._image = self._image, context.image

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from barnabas.coordinator.group.steady import prolonged
+
 if TYPE_CHECKING:
     from barnabas.coordinator.group.consumer.group import ConsumerGroup
     from barnabas.coordinator.group.consumer.member import Member
@@ -42,6 +44,15 @@ def start_session(group: ConsumerGroup, member: Member, context: Context, out: O
     """The member has been heard of."""
     deadline = context.now + session_timeout(group, member, context)
     out.set_timer(key(SESSION, group, member.member_id), deadline)
+
+
+def prolong_session(group: ConsumerGroup, member: Member, context: Context, out: Outputs) -> bool:
+    """Whether the member's session goes on after all: its heartbeats were answered elsewhere."""
+    timeout = session_timeout(group, member, context)
+    deadline = prolonged(group.group_id, member.member_id, timeout, context)
+    if deadline is not None:
+        out.set_timer(key(SESSION, group, member.member_id), deadline)
+    return deadline is not None
 
 
 def start(which: str, group: ConsumerGroup, member: Member, context: Context, out: Outputs) -> None:
