@@ -48,6 +48,8 @@ def test_lists_and_descriptions(duel: Duel) -> None:
     member = only_member(duel, "shown")
     for version in range(7):
         duel.ask(DescribeGroupsRequest(["shown", "no-such-group", "shown"]), version)
+        if version >= 3:
+            duel.ask(DescribeGroupsRequest(["shown", "no-such-group"], True), version)
     for version in range(6):
         duel.ask(ListGroupsRequest(), version)
     for states in (["Stable"], ["stable"], ["nonsense"], ["Empty", "stable"]):
@@ -121,6 +123,7 @@ def test_offsets_and_groups_are_deleted(duel: Duel) -> None:
     for group in ("no-such-group", ""):
         duel.ask(delete_offsets(group))
         duel.ask(delete_offsets(group, ("t", 0)))
+        duel.ask(delete_offsets(group, ("nope", 0)))
     duel.ask(fetch("simple"), 9)
     for version in range(3):
         duel.ask(DeleteGroupsRequest(["deleted", "no-such-group", "simple", "simple", ""]), version)

@@ -17,13 +17,10 @@ from barnabas.protocol.generated.consumer_group_describe_response import (
 from barnabas.protocol.generated.consumer_group_heartbeat_request import ConsumerGroupHeartbeatRequest
 from barnabas.protocol.generated.consumer_group_heartbeat_response import ConsumerGroupHeartbeatResponse
 from barnabas.server.handlers.context import NodeContext, Respond, body, handles_directly
-from barnabas.server.handlers.coordinated import Gathered, client_of
+from barnabas.server.handlers.coordinated import GROUP_OPERATIONS, Gathered, client_of
 
 FEATURE = "group.version"
 PROTOCOL = "consumer"
-GROUP_OPERATIONS = sum(1 << operation for operation in (3, 6, 8, 10, 11))
-"""All that may be done with a group, while nobody is forbidden anything: READ, DELETE, DESCRIBE,
-DESCRIBE_CONFIGS, ALTER_CONFIGS."""
 
 
 def _validate_enabled(node: NodeContext) -> None:

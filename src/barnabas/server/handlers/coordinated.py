@@ -10,6 +10,10 @@ from typing import Any
 from barnabas._core import ColdRequest
 from barnabas.server.coordinators import Client, Then
 
+GROUP_OPERATIONS = sum(1 << operation for operation in (3, 6, 8, 10, 11))
+"""All that may be done with a group, while nobody is forbidden anything: READ, DELETE, DESCRIBE,
+DESCRIBE_CONFIGS, ALTER_CONFIGS."""
+
 
 def client_of(request: ColdRequest) -> Client:
     """Whose call it is."""

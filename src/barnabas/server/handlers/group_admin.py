@@ -17,13 +17,14 @@ from barnabas.protocol.generated.describe_groups_response import DescribedGroup,
 from barnabas.protocol.generated.list_groups_request import ListGroupsRequest
 from barnabas.protocol.generated.list_groups_response import ListGroupsResponse
 from barnabas.server.handlers.context import NodeContext, Respond, body, handles_directly
-from barnabas.server.handlers.coordinated import Gathered, client_of
+from barnabas.server.handlers.coordinated import GROUP_OPERATIONS, Gathered, client_of
 
 
 @handles_directly(ApiKey.DESCRIBE_GROUPS)
 def describe_groups(node: NodeContext, request: ColdRequest, respond: Respond) -> None:
     """Classic groups with their members."""
-    ids = body(request, DescribeGroupsRequest).groups
+    asked = body(request, DescribeGroupsRequest)
+    ids = asked.groups
 
     def done(answers: list[Any]) -> None:
         groups = [
@@ -32,6 +33,10 @@ def describe_groups(node: NodeContext, request: ColdRequest, respond: Respond) -
             else answer
             for group_id, answer in zip(ids, answers, strict=True)
         ]
+        if asked.include_authorized_operations:
+            for group in groups:
+                if not group.error_code:
+                    group.authorized_operations = GROUP_OPERATIONS
         respond(DescribeGroupsResponse(groups=groups))
 
     gathered = Gathered(len(ids), done)

@@ -40,9 +40,6 @@ def offset_delete(node: NodeContext, request: ColdRequest, respond: Respond) -> 
             found.append(OffsetDeleteRequestTopic(topic.name, known))
         if missing:
             refused.append(OffsetDeleteResponseTopic(topic.name, map(_unknown, missing)))
-    if asked.topics and not found:
-        respond(OffsetDeleteResponse(topics=refused))
-        return
     asked.topics = found
 
     def then(response: Any) -> None:
