@@ -59,8 +59,8 @@ def _classic_step(chance: random.Random) -> Step:
     who = chance.choice(CLASSIC)
     topics = tuple(sorted(chance.sample(sorted(TOPICS), 2)))
     match chance.choices(
-        ("beat", "join", "sync", "leave", "anchor", "commit", "look", "static", "odd"),
-        (24, 22, 18, 4, 20, 6, 8, 6, 6),
+        ("beat", "join", "sync", "leave", "anchor", "commit", "look", "static", "switch", "odd"),
+        (24, 22, 18, 4, 20, 6, 8, 6, 3, 6),
     )[0]:
         case "join":
             return ("classic_join", who, "g0", topics)
@@ -92,6 +92,9 @@ def _classic_step(chance: random.Random) -> Step:
                     ("beat", "s-new"),
                 )
             )
+        case "switch":
+            # A member goes over to the other protocol under its id.
+            return ("join", who, "g0", (topics, None, "range"), None)
         case "odd":
             return chance.choice(
                 (
