@@ -51,18 +51,26 @@ impl Verified {
     }
 }
 
+type Place = (TopicId, PartitionIndex);
+
 /// What is known of all batches of one request.
 #[derive(Debug)]
 pub(crate) struct Verdicts {
-    asked: HashMap<(TopicId, PartitionIndex), Verified>,
+    asked: HashMap<Place, Verified>,
     others: Verified,
 }
 
 impl Verdicts {
-    /// Nothing was asked.
-    fn none(enabled: bool) -> Verdicts {
+    /// What is known before the coordinator is asked.
+    fn before(enabled: bool, fenced: Vec<(Place, i16)>, version: i16) -> Verdicts {
         let others = if enabled { Verified::Guard(NO_GUARD) } else { Verified::NotRequired };
-        Verdicts { asked: HashMap::new(), others }
+        let mut asked = HashMap::new();
+        for (place, error) in fenced {
+            if let Some((code, message)) = refused(error, version) {
+                asked.insert(place, Verified::Refused(code, message));
+            }
+        }
+        Verdicts { asked, others }
     }
 
     pub(crate) fn of(&self, topic_id: TopicId, index: PartitionIndex) -> &Verified {
@@ -75,7 +83,8 @@ pub(crate) struct ParkedVerification {
     request: OwnedRequest,
     check: Check,
     /// In the order of the question.
-    guards: Vec<((TopicId, PartitionIndex), VerificationGuard)>,
+    guards: Vec<(Place, VerificationGuard)>,
+    fenced: Vec<(Place, i16)>,
     deadline: Millis,
 }
 
@@ -90,7 +99,9 @@ struct Producer {
 #[derive(Default)]
 struct Question {
     partitions: Vec<(Arc<str>, PartitionIndex)>,
-    guards: Vec<((TopicId, PartitionIndex), VerificationGuard)>,
+    guards: Vec<(Place, VerificationGuard)>,
+    /// Partitions that know the producer with a higher epoch: nothing is to be asked of them.
+    fenced: Vec<(Place, i16)>,
 }
 
 impl Broker {
@@ -105,10 +116,11 @@ impl Broker {
         let adds = request.api_version >= ADDS_FROM;
         let enabled = self.transaction_verification();
         let producer = transactional_producer(asked)?.filter(|_| adds || enabled);
-        let Some(producer) = producer else { return Ok(Ok(Verdicts::none(enabled))) };
-        let Question { partitions, guards } = self.question(asked, producer, request, image);
+        let version = request.api_version;
+        let Some(producer) = producer else { return Ok(Ok(Verdicts::before(enabled, Vec::new(), version))) };
+        let Question { partitions, guards, fenced } = self.question(asked, producer, request, image);
         if guards.is_empty() {
-            return Ok(Ok(Verdicts::none(enabled)));
+            return Ok(Ok(Verdicts::before(enabled, fenced, version)));
         }
         let wake = request.ticket.wake();
         let check = self.transaction_checks.begin(wake.clone());
@@ -122,7 +134,7 @@ impl Broker {
         }));
         let deadline = request.now.saturating_add(self.settings().request_timeout_ms);
         let request = request.kept(wake);
-        Ok(Err(park(ParkedVerification { request, check, guards, deadline })))
+        Ok(Err(park(ParkedVerification { request, check, guards, fenced, deadline })))
     }
 
     /// What is to be asked: partitions in which the request begins the producer's transaction.
@@ -149,10 +161,16 @@ impl Broker {
                 };
                 let partition = self.partition(found.id, data.index);
                 let guard = partition.and_then(|one| one.begin_verification(&unverified, request.now));
-                // What is wrong with the partition the append tells.
-                let Some(guard) = guard.ok().filter(|guard| *guard != NO_GUARD) else { continue };
-                question.partitions.push((found.name.clone(), data.index));
-                question.guards.push(((found.id, data.index), guard));
+                let place = (found.id, data.index);
+                match guard {
+                    Ok(NO_GUARD) => {}
+                    Ok(guard) => {
+                        question.partitions.push((found.name.clone(), data.index));
+                        question.guards.push((place, guard));
+                    }
+                    Err(code @ error_code::INVALID_PRODUCER_EPOCH) => question.fenced.push((place, code)),
+                    Err(_) => {} // What is wrong with the partition the append tells.
+                }
             }
         }
         question
@@ -169,10 +187,10 @@ impl Broker {
             None if now < parked.deadline => return park(parked),
             None => Vec::new(),
         };
-        let ParkedVerification { request, guards, .. } = parked;
+        let ParkedVerification { request, guards, fenced, .. } = parked;
         let request = request.at(now);
         let enabled = self.transaction_verification();
-        let mut verdicts = Verdicts::none(enabled);
+        let mut verdicts = Verdicts::before(enabled, fenced, request.api_version);
         for (at, (place, guard)) in guards.into_iter().enumerate() {
             let error = errors.get(at).copied().unwrap_or(error_code::NETWORK_EXCEPTION);
             let verdict = match refused(error, request.api_version) {

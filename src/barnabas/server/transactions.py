@@ -111,6 +111,9 @@ class TransactionCoordinator:
         transaction version 2, they are made part of it. A partition that is not is told with
         TRANSACTION_ABORTABLE, which clients before Produce 11 and TxnOffsetCommit 4 know as
         INVALID_TXN_STATE, and a producer that was fenced with INVALID_PRODUCER_EPOCH."""
+        if not transactional_id:
+            then([ErrorCode.INVALID_REQUEST] * len(partitions))
+            return
         if add:
             _Addition(self._node, transactional_id, producer, partitions, then).attempt()
             return

@@ -1,0 +1,1 @@
+"""The same requests about transactions to Apache Kafka 4.3.1 and to barnabas."""
