@@ -13,6 +13,7 @@ from barnabas.coordinator.records import GROUPS
 from barnabas.errors import (
     FencedInstanceId,
     FencedMemberEpoch,
+    GroupIdNotFound,
     KafkaError,
     UnknownMemberId,
     UnreleasedInstanceId,
@@ -26,7 +27,13 @@ from tests.support.coordinator import CoordinatorSim, Reply
 
 REBALANCE_TIMEOUT_MS = 60_000
 VERSION = 1
-FENCING = (FencedInstanceId, FencedMemberEpoch, UnknownMemberId, UnreleasedInstanceId)
+FENCING = (
+    FencedInstanceId,
+    FencedMemberEpoch,
+    GroupIdNotFound,
+    UnknownMemberId,
+    UnreleasedInstanceId,
+)
 """After these a client gives up everything and joins again."""
 
 Partition = tuple[Uuid, int]

@@ -16,6 +16,7 @@ from barnabas.protocol.generated.create_partitions_request import (
     CreatePartitionsTopic,
 )
 from tests.support.cluster import Cluster
+from tests.unit.coordinator.consumer.classic_clients import ClassicClient
 from tests.unit.coordinator.consumer.clients import Client, Partition, group_sim, snapshot
 
 TOPICS = {"t0": 1, "t1": 3, "t2": 5}
@@ -34,15 +35,16 @@ class History:
         self.chance = random.Random(seed)
         self.sim = group_sim(**TOPICS)
         self.clients: dict[str, Client] = {}
+        self.classic: list[ClassicClient] = []
         self.epochs: tuple[int, dict[str, int]] = (0, {})
 
     @property
     def group(self) -> ConsumerGroup | None:
+        """The group while it is a consumer group."""
         found = self.sim.machine.groups.find("g")
-        assert found is None or isinstance(found, ConsumerGroup)
-        return found
+        return found if isinstance(found, ConsumerGroup) else None
 
-    def run(self, steps: int) -> None:
+    def run(self, steps: int, *, classic: bool = False) -> None:
         weights = {
             self.join: 4,
             self.static_join: 2,
@@ -54,6 +56,9 @@ class History:
             self.pass_time: 6,
             self.grow_topic: 1,
             self.move_coordinator: 2,
+            self.classic_join: 2 if classic else 0,
+            self.classic_step: 12 if classic else 0,
+            self.classic_go: 1 if classic else 0,
         }
         for action in self.chance.choices(list(weights), list(weights.values()), k=steps):
             action()
@@ -122,6 +127,21 @@ class History:
         self.sim.restart()
         assert before == (self.group and snapshot(self.group))
 
+    def classic_join(self) -> None:
+        if len(self.classic) < 3:
+            topics = self.chance.sample([*TOPICS], self.chance.randint(1, 3))
+            self.classic.append(ClassicClient(self.sim, tuple(topics)))
+
+    def classic_step(self) -> None:
+        for client in self.classic:
+            client.step()
+
+    def classic_go(self) -> None:
+        if self.classic:
+            gone = self.classic.pop(self.chance.randrange(len(self.classic)))
+            if self.chance.random() < 0.5:
+                gone.leave()
+
     # ---- what always holds
 
     def check_owners(self) -> None:
@@ -129,9 +149,9 @@ class History:
         if self.group is None:
             return
         taken: set[Partition] = set()
-        for client in self.clients.values():
+        for client in [*self.clients.values(), *self.classic]:
             member = self.group.members.get(client.member_id)
-            if member is None or client.epoch == 0:
+            if member is None or (isinstance(client, Client) and client.epoch == 0):
                 continue
             believed = {
                 (topic, index)
@@ -145,6 +165,7 @@ class History:
 
     def check_epochs(self) -> None:
         if self.group is None:
+            self.epochs = (0, {})
             return
         before, members = self.epochs
         assert self.group.group_epoch >= before
@@ -158,6 +179,7 @@ class History:
     def settle(self) -> None:
         """When all are quiet everybody gets what the target assignment says, which is a fair one."""
         self.clients.pop("s1", None)
+        self.classic.clear()
         self.sim.advance(120_000)
         if not self.clients:
             return
@@ -204,4 +226,11 @@ def grow(cluster: Cluster, topic: str, partitions: int) -> None:
 def test_a_group_survives_whatever_its_members_do(seed: int) -> None:
     history = History(seed)
     history.run(STEPS)
+    history.settle()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_group_survives_members_of_both_protocols(seed: int) -> None:
+    history = History(seed)
+    history.run(STEPS, classic=True)
     history.settle()
