@@ -31,17 +31,22 @@ class FakeNative:
         self.logs: dict[tuple[str, int], FakeLog] = {}
         self.image: Callable[[], MetadataImage] = MetadataImage
 
+    def log(self, topic: str, partition: int) -> FakeLog:
+        """The log of a coordinator's partition."""
+        return self.logs.setdefault((topic, partition), FakeLog())
+
     def append_many(self, batches: Sequence[Any]) -> list[Appended]:
         """Appends what coordinators write."""
         results = []
         for topic, partition, _, records, timestamp, producer_id, producer_epoch, _ in batches:
-            log = self.logs.setdefault((topic, partition), FakeLog())
-            results += log.append([EncodedBatch(records, 0, timestamp, producer_id, producer_epoch)])
+            results += self.log(topic, partition).append(
+                [EncodedBatch(records, 0, timestamp, producer_id, producer_epoch)]
+            )
         return results
 
     def read_records(self, topic: str, partition: int, offset: int, _: int) -> Any:
         """All records from `offset` on."""
-        log = self.logs.setdefault((topic, partition), FakeLog())
+        log = self.log(topic, partition)
         return 0, log.end, [tuple(record) for record in log.records if record.offset >= offset]
 
     def publish_steady(self, withdrawn: Sequence[str] | None, members: Sequence[Any]) -> None:

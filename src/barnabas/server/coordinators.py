@@ -493,6 +493,9 @@ class Coordinators:
     def _serve(self, shard: Shard) -> None:
         shard.batch_bytes_max = self._batch_bytes_max(shard.topic)
         self._feed(shard, shard.serve)
+        self._wait_no_longer(shard)
+
+    def _wait_no_longer(self, shard: Shard) -> None:
         for future in self._ready.pop((shard.topic, shard.partition), ()):
             if not future.done():
                 future.set_result(None)
@@ -502,6 +505,7 @@ class Coordinators:
             return  # The end of the leadership is on its way.
         logger.error("%s-%s can't be loaded: %s", shard.topic, shard.partition, error)
         shard.close()
+        self._wait_no_longer(shard)
         if isinstance(error, KafkaError):
             self._start_again(shard)
 
