@@ -241,6 +241,13 @@ class CoordinatorCommitted:
     high_watermark: int
 
 @final
+class PartitionReadable:
+    """A partition that is watched (`watch_for_share`) has more to read."""
+
+    topic_id: Uuid
+    partition: int
+
+@final
 class TransactionEnded:
     """A control record was appended to a partition of `__consumer_offsets`. Comes before whoever asked for
     the marker has its answer."""
@@ -276,6 +283,7 @@ Event = (
     | Fatal
     | CoordinatorLeadership
     | CoordinatorCommitted
+    | PartitionReadable
     | TransactionEnded
     | TransactionCheck
 )
@@ -322,6 +330,8 @@ class Node:
         the real port of each. Raises StartError."""
     def serve(self) -> None:
         """Lets clients in."""
+    def serve_metrics(self, host: str, port: int) -> int:
+        """Serves `/metrics` there until the node stops; the port, which is a free one for 0. Raises StartError."""
     def stop_serving(self, grace_ms: int) -> None:
         """Lets nobody in any more; requests in hand may finish for at most `grace_ms`."""
     def stop(self) -> None:
@@ -402,6 +412,22 @@ class Node:
         Reads whole batches, about `bytes_max` bytes and at least one batch, but not beyond a segment. No
         records come at the log end offset only, which the next offset is then. Any codec is unpacked.
         """
+    def read_for_share(
+        self, topic_id: Uuid, partition: int, offset: int, bytes_max: int, committed: bool
+    ) -> tuple[int, int, int, bytes, list[tuple[int, int, int, bool]]]:
+        """(error code, log start offset, end offset, bytes, batches): whole batches from the one that holds
+        `offset` on, about `bytes_max` bytes and at least one batch, as far as consumers may see. A batch is
+        (base offset, last offset, where it ends in the bytes, whether its transaction was aborted); the last
+        is known only with `committed`."""
+    def share_offset(
+        self, topic_id: Uuid, partition: int, timestamp: int, committed: bool
+    ) -> tuple[int, int]:
+        """(error code, offset) that ListOffsets finds for a timestamp: -1 the end, -2 the start; -1 for none."""
+    def watch_for_share(self, topic_id: Uuid, partition: int) -> int:
+        """Has PartitionReadable told once there is more to read than now; 0 or an error code. Set anew before
+        each read that may find nothing."""
+    def unwatch_for_share(self, topic_id: Uuid, partition: int) -> None:
+        """Ends the watch."""
     def begin_verification(
         self,
         topic: str,

@@ -128,6 +128,11 @@ impl Inbox {
         }
     }
 
+    /// Events that wait for Python.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.lock().events.len()
+    }
+
     /// Takes up to `limit` events, oldest first.
     pub(crate) fn drain(&self, limit: usize) -> Vec<Event> {
         let mut queue = self.queue.lock();

@@ -13,7 +13,9 @@ mod image;
 mod inbox;
 mod log_lines;
 mod metadata;
+mod metrics;
 mod node;
+mod process;
 mod running;
 mod service;
 mod settings;
@@ -43,6 +45,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<events::DirectoryFailed>()?;
     module.add_class::<events::CoordinatorLeadership>()?;
     module.add_class::<events::CoordinatorCommitted>()?;
+    module.add_class::<events::PartitionReadable>()?;
     module.add_class::<events::TransactionEnded>()?;
     module.add_class::<events::TransactionCheck>()?;
     module.add_class::<events::LogLine>()?;

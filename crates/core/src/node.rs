@@ -171,6 +171,12 @@ impl Node {
         py.detach(|| running.serve()).map_err(|error| start_error(py, error))
     }
 
+    fn serve_metrics(&self, py: Python<'_>, host: &str, port: u16) -> PyResult<u16> {
+        let running = self.running()?;
+        let served = py.detach(|| running.serve_metrics(host, port, &self.inbox));
+        served.map_err(|error| start_error(py, error))
+    }
+
     fn stop_serving(&self, py: Python<'_>, grace_ms: u64) {
         let running = self.running.lock().clone();
         if let Some(running) = running {
@@ -379,6 +385,44 @@ impl Node {
             Ok(read) => Ok((0, read.next_offset, coordinators::records(py, &read)?)),
             Err(error) => Ok((error, -1, PyList::empty(py))),
         }
+    }
+
+    fn read_for_share<'py>(
+        &self,
+        py: Python<'py>,
+        topic_id: &Uuid,
+        partition: i32,
+        offset: i64,
+        bytes_max: usize,
+        committed: bool,
+    ) -> PyResult<coordinators::ShareRead<'py>> {
+        let (running, topic_id) = (self.running()?, topic_id.0);
+        let read =
+            py.detach(|| running.broker.read_for_share(topic_id, partition, offset, bytes_max, committed));
+        Ok(coordinators::share_read(py, read))
+    }
+
+    fn share_offset(
+        &self,
+        py: Python<'_>,
+        topic_id: &Uuid,
+        partition: i32,
+        timestamp: i64,
+        committed: bool,
+    ) -> PyResult<(i16, i64)> {
+        let (running, topic_id) = (self.running()?, topic_id.0);
+        let found = py.detach(|| running.broker.share_offset(topic_id, partition, timestamp, committed));
+        Ok(found.map_or_else(|error| (error, -1), |offset| (0, offset)))
+    }
+
+    fn watch_for_share(&self, topic_id: &Uuid, partition: i32) -> PyResult<i16> {
+        let running = self.running()?;
+        Ok(running.broker.watch_for_share(topic_id.0, partition).err().unwrap_or(0))
+    }
+
+    fn unwatch_for_share(&self, topic_id: &Uuid, partition: i32) -> PyResult<()> {
+        self.running()?.broker.unwatch_for_share(topic_id.0, partition);
+        Ok(())
     }
 
     #[pyo3(signature = (topic, partition, producer_id, producer_epoch, transaction_version = 0))]

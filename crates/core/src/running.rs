@@ -8,7 +8,9 @@ use barnabas_broker::{ApiRange, Broker, BrokerSettings, Effect, Endpoint, Suppor
 use barnabas_disk::{Disk, Lock, MemoryDisk, OpenFiles, OsDisk};
 use barnabas_image::MetadataImage;
 use barnabas_log::{DirectoryError, LoadProgress, LogConfig, LogManagerSettings};
-use barnabas_net::{BindError, BoundListener, ListenerSettings, Network, NetworkSettings};
+use barnabas_net::{
+    BindError, BoundListener, HttpServer, ListenerSettings, Network, NetworkSettings, SystemClock,
+};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::{Millis, NodeId, Uuid};
 use barnabas_raft::{RaftError, ReplicaKey, StartOptions, VoterEndpoint};
@@ -19,6 +21,7 @@ use crate::clock;
 use crate::directories::{self, DirectoriesError};
 use crate::inbox::{Event, Inbox};
 use crate::metadata::{describe, Metadata};
+use crate::metrics::MetricsPage;
 use crate::service::{served_at, NodeService};
 use crate::settings::{DynamicConfigs, NodeSettings};
 
@@ -60,6 +63,7 @@ pub(crate) struct Running {
     network: Arc<Mutex<Option<Network>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     housekeeping: Arc<Housekeeping>,
+    metrics: Mutex<Option<HttpServer>>,
     pub(crate) cleaners: Cleaners,
     _metadata_lock: Option<Box<dyn Lock>>,
 }
@@ -122,6 +126,7 @@ impl Running {
             network: Arc::default(),
             threads: Mutex::default(),
             housekeeping: Arc::default(),
+            metrics: Mutex::default(),
             _metadata_lock: found.metadata_lock,
         })
     }
@@ -169,6 +174,17 @@ impl Running {
         Ok(())
     }
 
+    /// Serves `/metrics` there; the port, which may have been 0.
+    pub(crate) fn serve_metrics(&self, host: &str, port: u16, inbox: &Arc<Inbox>) -> Result<u16, StartError> {
+        let listener = BoundListener::bind(&ListenerSettings::new("metrics", host, port))?;
+        let page = MetricsPage::new(self.broker.clone(), self.network.clone(), inbox.clone());
+        let content = Arc::new(move |path: &str| page.reply(path));
+        let server = HttpServer::start(listener, Arc::new(SystemClock::new()), content)?;
+        let port = server.address().port();
+        *self.metrics.lock() = Some(server);
+        Ok(port)
+    }
+
     /// Lets nobody in any more; requests in hand may finish for at most `grace`.
     pub(crate) fn stop_serving(&self, grace: Duration) {
         let network = self.network.lock().take();
@@ -181,6 +197,7 @@ impl Running {
     /// Ends the threads and closes all files, so that the next start needs no recovery.
     pub(crate) fn close(&self) -> Result<(), RaftError> {
         self.stop_serving(Duration::ZERO);
+        drop(self.metrics.lock().take());
         self.metadata.stop();
         self.housekeeping.stop();
         self.cleaners.stop();
@@ -211,8 +228,10 @@ impl Running {
         let mut settings = self.network_settings.lock();
         settings.connections = configs.connections;
         settings.reactors = configs.reactors;
+        settings.slow_request = configs.slow_request;
         let network = self.network.lock();
         let Some(network) = network.as_ref() else { return Ok(()) };
+        network.set_slow_request(settings.slow_request);
         network.set_connection_bounds(settings.connections.clone())?;
         network.set_reactors(settings.reactors)
     }
@@ -275,12 +294,7 @@ fn tell(effect: Effect, inbox: &Inbox) {
     }
 }
 
-fn load_logs(
-    broker: &Broker,
-    image: &MetadataImage,
-    node_id: NodeId,
-    now: Millis,
-) -> Result<(), StartError> {
+fn load_logs(broker: &Broker, image: &MetadataImage, node_id: NodeId, now: Millis) -> Result<(), StartError> {
     let progress = |progress: LoadProgress<'_>| {
         let (done, total) = (progress.logs_done, progress.logs_total);
         if progress.unclean && (done == total || done % LOAD_PROGRESS_LOGS == 0) && total > 0 {

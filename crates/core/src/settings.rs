@@ -91,6 +91,7 @@ impl NodeSettings {
             receive_buffer_bytes: self.limit("socket.receive.buffer.bytes")?.map(|bytes| bytes as usize),
             idle_max: self.limit("connections.max.idle.ms")?.map(Duration::from_millis),
             connections: connection_bounds(&self.numbers, &self.max_connections_per_ip_overrides)?,
+            slow_request: slow_request(&self.numbers)?,
             ..NetworkSettings::default()
         })
     }
@@ -129,6 +130,8 @@ pub(crate) struct DynamicConfigs {
     pub(crate) connections: ConnectionBounds,
     /// `num.network.threads`.
     pub(crate) reactors: usize,
+    /// `barnabas.slow.request.ms`.
+    pub(crate) slow_request: Option<Duration>,
     pub(crate) producer_id_expiration_ms: i64,
     /// `transaction.partition.verification.enable`.
     pub(crate) transaction_verification: bool,
@@ -140,10 +143,17 @@ impl DynamicConfigs {
         Ok(DynamicConfigs {
             connections: connection_bounds(numbers, connections_per_ip)?,
             reactors: number(numbers, "num.network.threads")? as usize,
+            slow_request: slow_request(numbers)?,
             producer_id_expiration_ms: number(numbers, "producer.id.expiration.ms")?,
             transaction_verification: number(numbers, "transaction.partition.verification.enable")? != 0,
         })
     }
+}
+
+/// 0 says that no request is slow.
+fn slow_request(numbers: &HashMap<String, i64>) -> PyResult<Option<Duration>> {
+    let millis = number(numbers, "barnabas.slow.request.ms")?;
+    Ok(u64::try_from(millis).ok().filter(|millis| *millis > 0).map(Duration::from_millis))
 }
 
 /// How many connections there may be, by the configs in force; `overrides`: `address:count` pairs. Host names are

@@ -90,8 +90,8 @@ pub struct ReactorMetrics {
     pub socket_calls: Counter,
     /// Turns of the loop.
     pub turns: Counter,
-    /// Microseconds in which there was nothing to do.
-    pub idle_micros: Counter,
+    /// Microseconds in which there was something to do.
+    pub busy_micros: Counter,
     apis: ApiTable,
 }
 

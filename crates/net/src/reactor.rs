@@ -16,7 +16,7 @@ use std::time::Duration;
 use mio::event::Event;
 use mio::{Events, Poll, Token};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Now};
 use crate::connection::{Connection, RequestMemory};
 use crate::mailbox::{Accepted, Item, Mailboxes, ReactorMailbox};
 use crate::metrics::ReactorMetrics;
@@ -121,8 +121,7 @@ impl Reactor {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result?,
             }
-            self.shared.now = self.clock.now();
-            self.note_idle(asleep);
+            self.begin_turn(self.clock.now(), asleep);
             for event in &events {
                 self.ready(event);
             }
@@ -138,14 +137,13 @@ impl Reactor {
         }
     }
 
-    /// A turn begins, after a sleep that began at `asleep`.
-    fn note_idle(&mut self, asleep: Option<Duration>) {
-        let now = self.shared.now.monotonic;
-        self.shared.latest = now;
+    /// A turn begins; the one before it ended at `asleep`, or now if there was no sleep.
+    fn begin_turn(&mut self, now: Now, asleep: Option<Duration>) {
+        let ended = asleep.unwrap_or(now.monotonic);
+        let busy = ended.saturating_sub(self.shared.now.monotonic);
+        self.shared.metrics.busy_micros.add(busy.as_micros() as u64);
         self.shared.metrics.turns.add(1);
-        if let Some(asleep) = asleep {
-            self.shared.metrics.idle_micros.add(now.saturating_sub(asleep).as_micros() as u64);
-        }
+        (self.shared.now, self.shared.latest) = (now, now.monotonic);
     }
 
     /// How long to wait for events: not at all when there is something to do.

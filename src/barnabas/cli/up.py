@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from barnabas.server.node import NodeServer
 
 logger = logging.getLogger("barnabas")
+
+METRICS_PORT = 9404
+"""Where a JMX exporter usually serves Apache Kafka's metrics."""
 
 
 class _UpCommand(click.Command):
@@ -96,6 +100,8 @@ def up(
         return _fail(error, exit_codes.USAGE)
     except ConfigError as error:
         return _fail(error, exit_codes.BAD_VALUE)
+    if "barnabas.metrics.port" not in settings.given:
+        settings.note("barnabas.metrics.port", str(_metrics_port()))
     if idle := settings.without_effect:
         names = ", ".join(f"{key.name} ({key.reason})" for key in idle)
         logger.warning("set without effect: %s", names)
@@ -132,6 +138,17 @@ def _settings(
     if memory or "log.dirs" in settings.given or "log.dir" in settings.given:
         return settings
     return BrokerSettings.load(files, {**texts, "log.dirs": str(default_directory())})
+
+
+def _metrics_port() -> int:
+    """The usual port of /metrics; a free one when somebody has it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", METRICS_PORT))
+        except OSError:
+            return 0
+    return METRICS_PORT
 
 
 def _serve(settings: BrokerSettings, *, memory: bool) -> int:

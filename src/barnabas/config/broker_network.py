@@ -53,6 +53,12 @@ request.timeout.ms | int | 30000 | - | read-only | quorum
     How long this node waits for the answer to a request of its own.
 fetch.max.bytes | int | 57671680 | 1024.. | read-only | effective
     Most bytes of records in one Fetch response.
+barnabas.metrics.port | int | -1 | -1..65535 | read-only | effective
+    Own to barnabas. Port where /metrics is served for Prometheus; 0 takes a free one, -1 serves none.
+barnabas.metrics.host | string | 127.0.0.1 | - | read-only | effective
+    Own to barnabas. Address where /metrics is served.
+barnabas.slow.request.ms | long | 1000 | 0.. | cluster-wide | effective
+    Own to barnabas. Requests that take this long get a line in the log; 0 gives none.
 max.incremental.fetch.session.cache.slots | int | 1000 | 0.. | read-only | effective
     How many incremental fetch sessions are remembered.
 fetch.purgatory.purge.interval.requests | int | 1000 | - | read-only | internals

@@ -84,6 +84,11 @@ class BrokerSettings(Mapping[str, Value]):
         texts.update(overrides or {})
         return cls(texts)
 
+    def note(self, name: str, text: str) -> None:
+        """Takes what a config that left something open has become, such as the port for 0."""
+        self.texts[name] = text
+        self._set[name] = parse_value(broker_keys()[name], text)
+
     def __getitem__(self, name: str) -> Value:
         if name in self._set:
             return self._set[name]

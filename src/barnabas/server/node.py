@@ -78,11 +78,28 @@ class NodeServer:
         try:
             self._addresses = self.native.bind()
             self._apply_broker_configs()
+            self._serve_metrics()
             lifecycle.activate(self, self._addresses)
             self.native.serve()
         except BaseException:
             self.native.stop()
             raise
+
+    def _serve_metrics(self) -> None:
+        """Opens the port of `/metrics`, if there is to be one. A broker without it is better than none."""
+        from barnabas.server.errors import StartError
+
+        port = self.settings.get_int("barnabas.metrics.port")
+        if port < 0:
+            return
+        try:
+            host = self.settings.get_str("barnabas.metrics.host")
+            port = self.native.serve_metrics(host, port)
+            logger.info("metrics are at http://%s/metrics", format_address(host, port))
+        except StartError as error:
+            logger.warning("no metrics are served: %s", error)
+            port = -1
+        self.settings.note("barnabas.metrics.port", str(port))
 
     def run(self) -> None:
         """Serves until `request_stop`; then stops cleanly."""

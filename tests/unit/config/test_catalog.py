@@ -23,7 +23,12 @@ KEYS = {
     "group": group_keys(),
     "client-metrics": client_metrics_keys(),
 }
-OWN = {"barnabas.durability"}
+OWN = {
+    "barnabas.durability",
+    "barnabas.metrics.host",
+    "barnabas.metrics.port",
+    "barnabas.slow.request.ms",
+}
 """Configs that Kafka does not have."""
 FACTS = [
     line.split("\t") for line in (Path(__file__).parent / "facts_4_4_0.tsv").read_text().splitlines()[1:]
