@@ -133,6 +133,21 @@ class Side:
         return self.names[member_id]
 
 
+def create_topic(side: Side, name: str, partitions: int) -> None:
+    """Creates a topic unless it is there; the side knows its id from then on."""
+    topic = CreatableTopic(name=name, num_partitions=partitions, replication_factor=1)
+    created = side.ask(CreateTopicsRequest(topics=[topic]), 7).topics[0]
+    assert created.error_code in (0, TOPIC_ALREADY_EXISTS), created
+    found = side.ask(MetadataRequest(topics=[MetadataRequestTopic(name=name)]), 12).topics[0]
+    side.topics[name] = found.topic_id
+
+
+def find_coordinator(side: Side, key: str) -> None:
+    """Waits until somebody coordinates the key."""
+    request = FindCoordinatorRequest(coordinator_keys=[key])
+    wait_for(lambda: side.ask(request, 4).coordinators[0].error_code not in COORDINATOR_ERRORS)
+
+
 def _order(item: dict[str, Any]) -> list[str]:
     return [str(item[key]) for key in UNORDERED if key in item]
 
@@ -148,22 +163,13 @@ class Duel:
 
     def create_topic(self, name: str, partitions: int = 1) -> None:
         for side in self.sides:
-            topic = CreatableTopic(name=name, num_partitions=partitions, replication_factor=1)
-            created = side.ask(CreateTopicsRequest(topics=[topic]), 7).topics[0]
-            assert created.error_code in (0, TOPIC_ALREADY_EXISTS), created
-            found = side.ask(MetadataRequest(topics=[MetadataRequestTopic(name=name)]), 12).topics[0]
-            side.topics[name] = found.topic_id
+            create_topic(side, name, partitions)
 
-    def coordinated(self, *keys: str, key_type: int = 0) -> None:
+    def coordinated(self, *keys: str) -> None:
         """Waits until both sides coordinate these keys."""
         for side in self.sides:
             for key in keys:
-                while True:
-                    request = FindCoordinatorRequest(key_type=key_type, coordinator_keys=[key])
-                    found = side.ask(request, 4).coordinators[0]
-                    if found.error_code not in COORDINATOR_ERRORS:
-                        assert found.error_code == 0, found
-                        break
+                find_coordinator(side, key)
 
     def send(self, message: Message, version: int, connection: str) -> None:
         """Sends a request that is received later."""
