@@ -21,6 +21,7 @@ use crate::partition::{Partition, Role};
 use crate::read::{log_error_code, ReadFailure};
 use crate::request::{BrokerRequest, Endpoint, Handled, Parked, Waiting};
 use crate::settings::BrokerSettings;
+use crate::share_read::ShareWatches;
 use crate::steady::SteadyMembers;
 use crate::syncs::SyncQueues;
 use crate::transaction_checks::TransactionChecks;
@@ -85,6 +86,7 @@ pub struct Broker {
     pub(crate) transaction_checks: Arc<TransactionChecks>,
     transaction_verification: AtomicBool,
     pub(crate) steady: SteadyMembers,
+    pub(crate) share_watches: ShareWatches,
     pub(crate) failed_directories: Mutex<BTreeSet<Uuid>>,
     /// Held while an image is applied, so that one follows the other.
     pub(crate) applying: Mutex<()>,
@@ -115,6 +117,7 @@ impl Broker {
             events,
             transaction_checks: Arc::default(),
             steady: SteadyMembers::default(),
+            share_watches: ShareWatches::default(),
             transaction_verification: AtomicBool::new(settings.transaction_verification),
             failed_directories: Mutex::default(),
             applying: Mutex::default(),
@@ -250,7 +253,11 @@ impl Broker {
                 if error.is_storage_failure() {
                     self.storage_failed(partition, &error);
                 }
-                log_error_code(&error)
+                match error {
+                    // Of a batch that does not have its checksum any more: other batches are served.
+                    LogError::Corrupt { .. } => error_code::CORRUPT_MESSAGE,
+                    error => log_error_code(&error),
+                }
             }
         }
     }

@@ -34,6 +34,7 @@ mod time_index;
 mod transaction_index;
 mod truncate;
 mod verification;
+mod verified;
 
 pub use crate::log::{Log, LogPosition};
 pub use append::{AppendBatch, AppendInfo};

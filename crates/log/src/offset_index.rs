@@ -88,6 +88,15 @@ impl OffsetIndex {
         }
     }
 
+    /// Position of the last entry before `position`, or the beginning.
+    pub(crate) fn entry_before(&self, place: &Place, before: u64) -> Result<u64, LogError> {
+        let count = self.entries.count_while(place, |entry| position(entry) < before)?;
+        match count.checked_sub(1) {
+            Some(index) => Ok(position(&self.entries.get(place, index)?)),
+            None => Ok(0),
+        }
+    }
+
     /// Offset of the first entry at or behind `position`: an upper bound for what lies before it.
     pub(crate) fn offset_after(&self, place: &Place, after: u64) -> Result<Option<Offset>, LogError> {
         let count = self.entries.count_while(place, |entry| position(entry) < after)?;

@@ -22,12 +22,12 @@ pub struct TimestampedOffset {
 impl Log {
     /// The first record whose timestamp is at least `timestamp`.
     pub fn offset_for_timestamp(&self, timestamp: Millis) -> Result<Option<TimestampedOffset>, LogError> {
-        for segment in &self.segments {
+        for (index, segment) in self.segments.iter().enumerate() {
             if segment.max_timestamp(&self.place)?.timestamp < timestamp {
                 continue;
             }
-            let from = segment.time_index.offset_before(&self.place, timestamp)?.max(self.log_start_offset);
-            let position = segment.offset_index.position_before(&self.place, from)?;
+            let from = segment.offset_before_timestamp(&self.place, timestamp)?.max(self.log_start_offset);
+            let Some((position, _)) = self.find(index, from)? else { continue };
             let wanted = |found: &TimestampedOffset| {
                 found.timestamp >= timestamp && found.offset >= self.log_start_offset
             };
@@ -40,16 +40,22 @@ impl Log {
 
     /// The first of the records with the largest timestamp; where none has any, the first record, as in Kafka.
     pub fn max_timestamp(&self) -> Result<Option<TimestampedOffset>, LogError> {
-        let mut latest: Option<(&Segment, Millis, Offset)> = None;
-        for segment in &self.segments {
+        let mut latest: Option<(usize, Millis, Offset)> = None;
+        for (index, segment) in self.segments.iter().enumerate() {
             let max = segment.max_timestamp(&self.place)?;
             if latest.is_none_or(|(_, timestamp, _)| max.timestamp > timestamp) {
-                latest = Some((segment, max.timestamp, max.offset));
+                latest = Some((index, max.timestamp, max.offset));
             }
         }
-        let Some((segment, timestamp, offset)) = latest else { return Ok(None) };
-        let position = segment.offset_index.position_before(&self.place, offset)?;
-        self.first_record(segment, position, timestamp, |found| found.timestamp == timestamp)
+        let Some((index, timestamp, offset)) = latest else { return Ok(None) };
+        let position = self.find(index, offset)?.map_or(0, |(position, _)| position);
+        let segment = &self.segments[index];
+        let wanted = |found: &TimestampedOffset| found.timestamp == timestamp;
+        match self.first_record(segment, position, timestamp, wanted)? {
+            // It must be there: a damaged batch has led astray, and is met on the way.
+            None => self.first_record(segment, 0, timestamp, wanted),
+            found => Ok(found),
+        }
     }
 
     /// The first record from `position` on that is `wanted`; batches below `timestamp` are passed over.
@@ -60,12 +66,15 @@ impl Log {
         timestamp: Millis,
         wanted: impl Fn(&TimestampedOffset) -> bool,
     ) -> Result<Option<TimestampedOffset>, LogError> {
+        let next_base = self.segment_index(segment.base_offset).map_or(0, |index| self.next_base(index));
         let mut scan = segment.scan(&self.place, position)?;
         loop {
             let position = scan.position();
             let next =
                 scan.next_header().map_err(|error| segment.scan_error(&self.place, position, error))?;
             let Some((position, header)) = next else { return Ok(None) };
+            // A header that is damaged must not be passed over either.
+            segment.verify(&self.place, &self.epochs, position, position + 1, next_base)?;
             if header.max_timestamp < timestamp {
                 continue;
             }

@@ -1,6 +1,7 @@
 //! Reading: which bytes of which file hold what was asked for. The bytes themselves are not touched.
 
 use barnabas_disk::FileSlice;
+use barnabas_protocol::batch::BatchHeader;
 use barnabas_protocol::Offset;
 
 use crate::error::LogError;
@@ -31,6 +32,15 @@ pub struct BatchFacts {
     pub size: usize,
 }
 
+/// What a read asks for.
+#[derive(Clone, Copy)]
+struct Wanted {
+    offset: Offset,
+    max_bytes: usize,
+    upper_bound: Offset,
+    min_one_batch: bool,
+}
+
 impl ReadResult {
     /// Bytes that were found.
     pub fn length(&self) -> usize {
@@ -59,28 +69,79 @@ impl Log {
             return Ok(self.nothing_read(offset));
         }
         let first = self.segment_index(offset).unwrap_or(0);
-        for segment in &self.segments[first..] {
-            let Some((position, header)) = segment.find(&self.place, offset)? else {
+        let wanted = Wanted { offset, max_bytes, upper_bound, min_one_batch };
+        for (index, segment) in self.segments.iter().enumerate().skip(first) {
+            let Some(found) = self.find(index, offset)? else {
                 continue; // Compaction has removed everything from the offset to the end of the segment.
             };
-            if header.last_offset() >= upper_bound {
-                break;
-            }
-            let end = self.position_of_bound(segment, upper_bound)?;
-            let limit = if min_one_batch { max_bytes.max(header.size()) } else { max_bytes };
-            let length = usize::try_from(end - position).unwrap_or(usize::MAX).min(limit);
-            let file = segment.file(&self.place)?;
-            return Ok(ReadResult {
-                position: LogPosition { offset, segment_base_offset: segment.base_offset, position },
-                slice: (length > 0).then_some(FileSlice { file, position, length }),
-                first_batch: Some(BatchFacts {
-                    base_offset: header.base_offset,
-                    last_offset: header.last_offset(),
-                    size: header.size(),
-                }),
-            });
+            return match self.read_at(index, found, wanted) {
+                Err(error @ LogError::Corrupt { .. }) if !segment.is_known_as_damaged(found.0) => {
+                    // The index may have led to where no batch begins.
+                    match segment.find_from(&self.place, offset, 0) {
+                        Ok(Some(other)) if other.0 != found.0 => self.read_at(index, other, wanted),
+                        _ => Err(segment.note_damage(found.0, error)),
+                    }
+                }
+                read => read,
+            };
         }
         Ok(self.nothing_read(offset))
+    }
+
+    /// The offset that follows a segment.
+    pub(crate) fn next_base(&self, index: usize) -> Offset {
+        self.segments.get(index + 1).map_or(self.log_end_offset, |next| next.base_offset)
+    }
+
+    /// The first batch of a segment that ends at `offset` or behind it.
+    pub(crate) fn find(&self, index: usize, offset: Offset) -> Result<Option<(u64, BatchHeader)>, LogError> {
+        let segment = &self.segments[index];
+        let found = segment.find(&self.place, offset)?;
+        if found.is_some_and(|(_, header)| header.base_offset <= offset) {
+            return Ok(found);
+        }
+        // Either compaction has removed the batch, or one that is passed over is damaged and holds the offset.
+        let end = found.map_or(segment.size, |(position, _)| position);
+        let next_base = self.next_base(index);
+        let mut from = segment.offset_index.position_before(&self.place, offset)?;
+        while from < end {
+            from = segment.verify(&self.place, &self.epochs, from, end, next_base)?;
+        }
+        Ok(found)
+    }
+
+    /// Reads from the batch that was found, verified as far as it is given out.
+    fn read_at(
+        &self,
+        index: usize,
+        found: (u64, BatchHeader),
+        wanted: Wanted,
+    ) -> Result<ReadResult, LogError> {
+        let (segment, (position, header)) = (&self.segments[index], found);
+        let offset = wanted.offset;
+        if header.last_offset() >= wanted.upper_bound {
+            return Ok(self.nothing_read(offset));
+        }
+        let end = self.position_of_bound(segment, wanted.upper_bound)?;
+        let limit = if wanted.min_one_batch { wanted.max_bytes.max(header.size()) } else { wanted.max_bytes };
+        let mut length = usize::try_from(end - position).unwrap_or(usize::MAX).min(limit);
+        // Less than a batch is given to nobody.
+        if length >= header.size() {
+            let next_base = self.next_base(index);
+            let to = position + length as u64;
+            let right = segment.verify(&self.place, &self.epochs, position, to, next_base)?;
+            length = length.min((right - position) as usize);
+        }
+        let file = segment.file(&self.place)?;
+        Ok(ReadResult {
+            position: LogPosition { offset, segment_base_offset: segment.base_offset, position },
+            slice: (length > 0).then_some(FileSlice { file, position, length }),
+            first_batch: Some(BatchFacts {
+                base_offset: header.base_offset,
+                last_offset: header.last_offset(),
+                size: header.size(),
+            }),
+        })
     }
 
     fn nothing_read(&self, offset: Offset) -> ReadResult {
@@ -115,7 +176,7 @@ impl Log {
         let end = slice.position + slice.length as u64;
         match self.segments[index].offset_index.offset_after(&self.place, end)? {
             Some(offset) => Ok(offset),
-            None => Ok(self.segments.get(index + 1).map_or(self.log_end_offset, |next| next.base_offset)),
+            None => Ok(self.next_base(index)),
         }
     }
 
@@ -124,6 +185,43 @@ impl Log {
     pub fn aborted_transactions(&self, from: Offset, to: Offset) -> Result<Vec<AbortedTxn>, LogError> {
         let first = self.segment_index(from).unwrap_or(0);
         let base_offsets = self.segments[first..].iter().map(|segment| segment.base_offset);
-        transaction_index::find(&self.place, base_offsets, from, to)
+        let found = transaction_index::find(&self.place, base_offsets, from, to)?;
+        found.iter().try_for_each(|aborted| self.check_aborted(aborted))?;
+        Ok(found)
+    }
+
+    /// Header of the batch that holds `offset`; None when it is removed.
+    fn batch_at(&self, offset: Offset) -> Result<Option<BatchHeader>, LogError> {
+        let Some(index) = self.segment_index(offset.max(self.log_start_offset)) else { return Ok(None) };
+        let found = self.segments[index].find(&self.place, offset)?;
+        Ok(found.map(|(_, header)| header).filter(|header| header.base_offset <= offset))
+    }
+
+    /// Compares an entry of a transaction index with the batches that it names, as far as they are still there.
+    fn check_aborted(&self, aborted: &AbortedTxn) -> Result<(), LogError> {
+        let index = self.segment_index(aborted.last_offset).unwrap_or(0);
+        let segment = &self.segments[index];
+        let damaged = |reason: &str| {
+            let path = self.place.path(segment.base_offset, crate::place::TXN_INDEX);
+            Err(LogError::corrupt(&path, 0, format!("{aborted:?}: {reason}")))
+        };
+        if aborted.last_stable_offset > aborted.last_offset + 1 || aborted.last_offset >= self.log_end_offset
+        {
+            return damaged("these offsets can't be");
+        }
+        let of_producer =
+            |header: &BatchHeader| header.producer_id == aborted.producer_id && header.is_transactional();
+        if let Some(marker) = self.batch_at(aborted.last_offset)? {
+            if !of_producer(&marker) || !marker.is_control() {
+                return damaged("there is no such marker");
+            }
+        }
+        if let Some(first) = self.batch_at(aborted.first_offset)? {
+            let begins = first.base_offset == aborted.first_offset && !first.is_control();
+            if !of_producer(&first) || !begins {
+                return damaged("no such transaction begins there");
+            }
+        }
+        Ok(())
     }
 }

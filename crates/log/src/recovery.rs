@@ -9,9 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use barnabas_disk::OpenFiles;
+use barnabas_protocol::batch::BatchHeader;
 use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, TopicId};
 
 use crate::append::{end_txn_marker, note_producer};
+use crate::batch_scan::{BatchScan, ScanError};
 use crate::checkpoints::{self, LEADER_EPOCHS, PARTITION_METADATA};
 use crate::config::LogConfig;
 use crate::error::{At, LogError};
@@ -25,6 +27,8 @@ use crate::segment::{Segment, Written};
 use crate::transaction_index;
 use crate::verification::Verifications;
 
+/// Epoch of batches that were written before there were epochs.
+const OLD_FORMAT: LeaderEpoch = -1;
 /// Below every epoch that batches have.
 const NO_EPOCH: LeaderEpoch = LeaderEpoch::MIN;
 
@@ -132,12 +136,7 @@ impl Log {
         };
         let mut recovery = Recovery::default();
         log.load_segments(&found, &options, now, progress, &mut recovery)?;
-        // A crash may also have left the file empty.
-        if epochs.as_ref().is_none_or(|epochs| epochs.latest().is_none()) && log.size() > 0 {
-            log.rebuild_leader_epochs()?;
-        } else if epochs.as_ref() != Some(&log.epochs) {
-            log.write_leader_epochs()?; // Recovery has found newer ones in the batches.
-        }
+        log.settle_leader_epochs(epochs.as_ref(), options.clean_shutdown)?;
         log.settle(&options, now)?;
         let gone = found.snapshots.iter().any(|snapshot| log.snapshots.binary_search(snapshot).is_err());
         if gone || recovery.truncated_bytes > 0 {
@@ -180,20 +179,74 @@ impl Log {
                 self.reindex(index)?;
             }
         }
-        if options.clean_shutdown {
-            match self.active().read_next_offset(&self.place) {
-                Ok(offset) => {
-                    self.log_end_offset = offset;
-                    return Ok(());
-                }
-                Err(error @ LogError::Corrupt { .. }) => {
-                    log::warn!("{error}; checking the segment although the last stop was clean");
-                }
-                Err(error) => return Err(error),
-            }
+        if options.clean_shutdown && self.find_clean_end(options.recovery_point, now)? {
+            return Ok(());
         }
         let from = checked_from.min(self.segments.len() - 1);
         self.recover_from(from, now, progress, recovery)
+    }
+
+    /// After a clean stop: finds the end of the log. A stop says it twice, in the checkpoint and in the name of
+    /// the last producer snapshot; where the last batches say something else, they are damaged. They stay as they
+    /// are, and a new segment goes on behind them. False when the end can't be told without checking.
+    fn find_clean_end(&mut self, recovery_point: Offset, now: Millis) -> Result<bool, LogError> {
+        let told = (self.snapshots.last() == Some(&recovery_point)
+            && recovery_point > self.active().base_offset)
+            .then_some(recovery_point);
+        match (self.active().read_next_offset(&self.place), told) {
+            (Ok(offset), None) => self.log_end_offset = offset,
+            (Ok(offset), Some(told)) if offset == told => self.log_end_offset = offset,
+            (Err(error @ LogError::Corrupt { .. }), None) => {
+                log::warn!("{error}; checking the segment although the last stop was clean");
+                return Ok(false);
+            }
+            (Ok(_) | Err(LogError::Corrupt { .. }), Some(told)) => {
+                let path = self.active().path(&self.place);
+                log::error!("{} is damaged near its end; the log goes on at offset {told}", path.display());
+                self.log_end_offset = told;
+                self.roll(now)?;
+            }
+            (Err(error), _) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// Whether the batches agree with the leader epochs: those on both sides of where one begins, and the last.
+    fn leader_epochs_agree(&self) -> Result<bool, LogError> {
+        let starts = self.epochs.entries().iter().map(|entry| entry.start_offset);
+        for start in starts.chain([self.log_end_offset]) {
+            if start > self.log_end_offset {
+                return Ok(false);
+            }
+            // What lies before the log's start is not told any more.
+            let sides = [start, start - 1].into_iter().filter(|offset| *offset >= self.log_start_offset);
+            for offset in sides {
+                let Some(header) = self.header_at(offset)? else { continue };
+                if offset == start && header.base_offset < start && start > self.log_start_offset {
+                    return Ok(false); // Epochs begin with batches.
+                }
+                let told = self.epochs.epoch_for_offset(header.base_offset.max(self.log_start_offset));
+                if told != Some(header.partition_leader_epoch) && header.partition_leader_epoch != OLD_FORMAT
+                {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Header of the first batch that ends at `offset` or behind it; None when there is none, or it is damaged.
+    fn header_at(&self, offset: Offset) -> Result<Option<BatchHeader>, LogError> {
+        let first = self.segment_index(offset).unwrap_or(0);
+        for segment in &self.segments[first..] {
+            match segment.find(&self.place, offset) {
+                Ok(None) => {}
+                Ok(Some((_, header))) => return Ok(Some(header)),
+                Err(LogError::Corrupt { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     /// Brings offsets, epochs and producers into line with what the segments hold.
@@ -263,6 +316,7 @@ impl Log {
         let (place, segment) = (&self.place, &mut self.segments[index]);
         place.disk().sync_dir(&place.dir).at("sync", &place.dir)?;
         segment.cut(place, segment.size, now)?;
+        segment.verified.trust();
         segment.file(place)?.sync_data().at("sync", &segment.path(place))?;
         segment.complete(place, false)?;
         Ok(later)
@@ -271,6 +325,7 @@ impl Log {
     /// Reads one segment through and notes its batches anew. Returns how many bytes at its end are not right.
     fn recover_segment(&mut self, index: usize, epoch: &mut LeaderEpoch) -> Result<u64, LogError> {
         let interval = self.config.index_interval_bytes;
+        let next_base = self.segments.get(index + 1).map(|next| next.base_offset);
         let place = &self.place;
         let segment = &mut self.segments[index];
         let base_offset = segment.base_offset;
@@ -290,7 +345,7 @@ impl Log {
             let batch = match scan.next_batch() {
                 Ok(Some((_, batch))) => batch,
                 Ok(None) => break None,
-                Err(crate::batch_scan::ScanError::Batch(error)) => break Some(error.to_string()),
+                Err(ScanError::Batch(error)) => break Some(error.to_string()),
                 Err(error) => return Err(segment.scan_error(place, position, error)),
             };
             let header = batch.header;
@@ -301,9 +356,18 @@ impl Log {
             if !grows || !segment.can_hold(header.last_offset()) {
                 break Some(format!("offset {} follows {}", header.base_offset, self.log_end_offset - 1));
             }
+            if header.base_offset > self.log_end_offset || header.partition_leader_epoch > *epoch {
+                // Offset and epoch are outside the checksum: what comes next tells whether they can be.
+                let behind = (position + header.size() as u64, length);
+                if !precedes_next(place, segment, &header, behind, next_base)? {
+                    break Some(format!("offset {} is not before what follows", header.last_offset()));
+                }
+            }
             // What a truncation had removed, and a power failure has brought back behind newer records.
-            if header.partition_leader_epoch < *epoch {
-                break Some(format!("leader epoch {} follows {epoch}", header.partition_leader_epoch));
+            let told = self.epochs.epoch_for_offset(header.base_offset).unwrap_or(OLD_FORMAT);
+            if header.partition_leader_epoch < told.max(*epoch) {
+                let (found, known) = (header.partition_leader_epoch, told.max(*epoch));
+                break Some(format!("leader epoch {found} follows {known}"));
             }
             *epoch = header.partition_leader_epoch;
             segment.note(place, &Written::from(&header), interval)?;
@@ -322,28 +386,70 @@ impl Log {
             log::warn!("{}: no batch at byte {size} ({reason}); cutting the log there", path.display());
             return Ok(length - size);
         }
+        segment.verified.trust();
         segment.complete(place, false)?;
         Ok(0)
     }
 
-    /// Takes the leader epochs from the batches.
-    pub(crate) fn rebuild_leader_epochs(&mut self) -> Result<(), LogError> {
-        let mut epochs = LeaderEpochs::default();
-        for segment in &self.segments {
-            if segment.size == 0 {
-                continue;
-            }
+    /// Compares the leader epochs that the file tells with the batches, and takes what is right.
+    fn settle_leader_epochs(&mut self, read: Option<&LeaderEpochs>, clean: bool) -> Result<(), LogError> {
+        // A crash may also have left the file empty.
+        let told = read.filter(|read| read.latest().is_some());
+        if self.size() == 0 || (told.is_some() && self.leader_epochs_agree()?) {
+            // Recovery may have found newer ones in the batches.
+            return if read == Some(&self.epochs) { Ok(()) } else { self.write_leader_epochs() };
+        }
+        let (found, consistent) = self.leader_epochs_of_batches()?;
+        let mended = match told {
+            // After a clean stop one of the two has a flipped bit; if not the file, then a batch.
+            Some(_) if clean => consistent && self.epochs_file_has_flipped(&found)?,
+            Some(_) => consistent,
+            None => true,
+        };
+        if mended {
+            log::warn!("{}: the leader epochs are taken from the batches", self.place.dir.display());
+            self.epochs = found;
+            self.write_leader_epochs()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the file of the leader epochs is one bit away from what it would be for these.
+    fn epochs_file_has_flipped(&self, epochs: &LeaderEpochs) -> Result<bool, LogError> {
+        let path = self.place.dir.join(LEADER_EPOCHS);
+        let (file, right) =
+            (self.place.disk().read(&path).at("read", &path)?, checkpoints::format_epochs(epochs));
+        let bits = file.iter().zip(right.bytes()).map(|(file, right)| (file ^ right).count_ones());
+        Ok(file.len() == right.len() && bits.sum::<u32>() == 1)
+    }
+
+    /// The leader epochs as the batches say them, and whether they could all be read and none is older than one
+    /// before it.
+    fn leader_epochs_of_batches(&self) -> Result<(LeaderEpochs, bool), LogError> {
+        let (mut epochs, mut consistent, mut next_offset) = (LeaderEpochs::default(), true, 0);
+        for segment in self.segments.iter().filter(|segment| segment.size > 0) {
             let mut scan = segment.scan(&self.place, 0)?;
             loop {
-                let position = scan.position();
-                let next = scan.next_header();
-                let next = next.map_err(|error| segment.scan_error(&self.place, position, error))?;
-                let Some((_, header)) = next else { break };
-                epochs.assign(header.partition_leader_epoch, header.base_offset);
+                let header = match scan.next_header() {
+                    Ok(Some((_, header))) => header,
+                    Ok(None) => break,
+                    Err(ScanError::Batch(_)) => {
+                        consistent = false;
+                        break;
+                    }
+                    Err(error) => return Err(segment.scan_error(&self.place, scan.position(), error)),
+                };
+                let epoch = header.partition_leader_epoch;
+                let older = epoch < OLD_FORMAT || epochs.latest().is_some_and(|latest| epoch < latest.epoch);
+                if older || header.base_offset < next_offset {
+                    consistent = false;
+                } else {
+                    epochs.assign(epoch, header.base_offset);
+                }
+                next_offset = header.next_offset();
             }
         }
-        self.epochs = epochs;
-        self.write_leader_epochs()
+        Ok((epochs, consistent))
     }
 
     /// Writes the indexes of a segment anew from its batches.
@@ -485,6 +591,23 @@ fn settle_topic_id(place: &Place, expected: TopicId) -> Result<(TopicId, bool), 
             place.replace_unsynced(&place.dir.join(PARTITION_METADATA), text.as_bytes())?;
             Ok((expected, true))
         }
+    }
+}
+
+/// Whether a batch comes before the one at `position`, or where there is none before the next segment.
+fn precedes_next(
+    place: &Place,
+    segment: &Segment,
+    header: &BatchHeader,
+    (position, end): (u64, u64),
+    next_base: Option<Offset>,
+) -> Result<bool, LogError> {
+    match BatchScan::new(segment.file(place)?, position, end).next_header() {
+        Ok(Some((_, next))) => Ok(header.next_offset() <= next.base_offset
+            && header.partition_leader_epoch <= next.partition_leader_epoch),
+        Ok(None) => Ok(next_base.is_none_or(|next| header.next_offset() <= next)),
+        Err(ScanError::Batch(_)) => Ok(true), // What comes next is torn.
+        Err(error) => Err(segment.scan_error(place, position, error)),
     }
 }
 

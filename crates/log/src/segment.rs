@@ -18,6 +18,7 @@ use crate::error::{At, LogError};
 use crate::offset_index::OffsetIndex;
 use crate::place::{Place, LOG};
 use crate::time_index::{MaxTimestamp, TimeIndex};
+use crate::verified::Verified;
 
 /// Space is taken ahead of appends once a segment is larger than this: a log of few records takes none.
 const RESERVE_FROM_BYTES: u64 = 4 << 20;
@@ -37,9 +38,10 @@ pub(crate) struct Segment {
     /// Counts changes of the indexes; how many of them are on disk.
     pub(crate) index_changes: u64,
     pub(crate) index_changes_synced: u64,
-    file: LazyFile,
     /// Kind of its `.log` file, which has a suffix while compaction puts the segment in place.
     log_kind: &'static str,
+    file: LazyFile,
+    pub(crate) verified: Verified,
     pub(crate) offset_index: OffsetIndex,
     pub(crate) time_index: TimeIndex,
     bytes_since_index_entry: u64,
@@ -74,9 +76,10 @@ impl Segment {
             is_complete: false,
             index_changes: 0,
             index_changes_synced: 0,
-            file: LazyFile::new(),
-            offset_index: OffsetIndex::existing(base_offset),
             log_kind: LOG,
+            file: LazyFile::new(),
+            verified: Verified::new(size),
+            offset_index: OffsetIndex::existing(base_offset),
             time_index: TimeIndex::existing(base_offset),
             bytes_since_index_entry: 0,
             reserved: 0,
@@ -142,8 +145,47 @@ impl Segment {
         if let Some(max) = self.max_timestamp.get() {
             return Ok(*max);
         }
-        let max = self.time_index.last(place)?;
+        let mut max = self.time_index.last(place)?;
+        if self.size > 0 && !self.has_timestamp(place, max)? {
+            let path = self.time_index.entries.path(place);
+            log::warn!("{} does not agree with its segment; reading the batches", path.display());
+            max =
+                self.scan_max_timestamp(place, 0, MaxTimestamp { timestamp: -1, offset: self.base_offset })?;
+        }
         Ok(*self.max_timestamp.get_or_init(|| max))
+    }
+
+    /// Whether an entry of the time index is true: the batch that holds its offset has its timestamp. Without
+    /// one, no batch has any.
+    fn has_timestamp(&self, place: &Place, entry: MaxTimestamp) -> Result<bool, LogError> {
+        match self.find(place, entry.offset) {
+            Ok(Some((_, header))) if entry.timestamp < 0 => Ok(header.max_timestamp < 0),
+            Ok(Some((position, header))) => {
+                let same = header.max_timestamp == entry.timestamp && header.base_offset <= entry.offset;
+                Ok(same || !self.is_right_at(place, position)?)
+            }
+            Ok(None) => Ok(false),
+            // The batch is damaged, not the index.
+            Err(LogError::Corrupt { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the batch at `position` has the checksum that it should.
+    fn is_right_at(&self, place: &Place, position: u64) -> Result<bool, LogError> {
+        match self.scan(place, position)?.next_batch() {
+            Ok(batch) => Ok(batch.is_some_and(|(_, batch)| batch.crc_is_valid())),
+            Err(ScanError::Batch(_)) => Ok(false),
+            Err(error) => Err(self.scan_error(place, position, error)),
+        }
+    }
+
+    /// Offset from which on a record with at least this timestamp may be found.
+    pub(crate) fn offset_before_timestamp(&self, place: &Place, wanted: Millis) -> Result<Offset, LogError> {
+        match self.time_index.entry_before(place, wanted)? {
+            Some(entry) if entry.timestamp >= 0 && self.has_timestamp(place, entry)? => Ok(entry.offset),
+            _ => Ok(self.base_offset),
+        }
     }
 
     /// The timestamp that retention goes by: the largest, or when the segment was created or opened if no
@@ -267,7 +309,7 @@ impl Segment {
         }
     }
 
-    fn find_from(
+    pub(crate) fn find_from(
         &self,
         place: &Place,
         offset: Offset,
@@ -295,21 +337,31 @@ impl Segment {
         }
     }
 
-    /// The offset after the last batch, found from the last index entry on.
+    /// The offset after the last batch, found from the last index entry on. What is behind it is verified.
     pub(crate) fn read_next_offset(&self, place: &Place) -> Result<Offset, LogError> {
         if self.size == 0 {
             return Ok(self.base_offset);
         }
-        let from = match self.offset_index.last(place)?.position {
-            position if position < self.size => position,
-            _ => 0,
-        };
+        match self.offset_index.last(place)?.position {
+            from if from > 0 && from < self.size => match self.next_offset_from(place, from) {
+                // The index may have led astray.
+                Err(LogError::Corrupt { .. }) => self.next_offset_from(place, 0),
+                found => found,
+            },
+            _ => self.next_offset_from(place, 0),
+        }
+    }
+
+    fn next_offset_from(&self, place: &Place, from: u64) -> Result<Offset, LogError> {
         let mut scan = self.scan(place, from)?;
         let mut next_offset = self.base_offset;
         loop {
             let position = scan.position();
-            match scan.next_header().map_err(|error| self.scan_error(place, position, error))? {
-                Some((_, header)) => next_offset = header.next_offset(),
+            match scan.next_batch().map_err(|error| self.scan_error(place, position, error))? {
+                Some((_, batch)) if !batch.crc_is_valid() || batch.header.base_offset < next_offset => {
+                    return Err(LogError::corrupt(&self.path(place), position, "the batch is damaged"));
+                }
+                Some((_, batch)) => next_offset = batch.header.next_offset(),
                 None => return Ok(next_offset),
             }
         }
@@ -355,6 +407,7 @@ impl Segment {
         self.file(place)?.set_len(position).at("cut", &self.path(place))?;
         self.size = position;
         self.reserved = 0;
+        self.verified.cut(position);
         self.is_complete = false;
         self.index_changes += 1;
         self.bytes_since_index_entry = 0;
@@ -368,8 +421,19 @@ impl Segment {
 
     /// Finds the largest timestamp where the time index may not have it: behind its last entry.
     fn learn_max_timestamp(&mut self, place: &Place) -> Result<(), LogError> {
-        let mut max = self.time_index.last(place)?;
         let from = self.offset_index.last(place)?.position;
+        let max = self.scan_max_timestamp(place, from, self.time_index.last(place)?)?;
+        self.max_timestamp = OnceLock::from(max);
+        Ok(())
+    }
+
+    /// The largest timestamp: `max`, or that of a batch from the position `from` on.
+    fn scan_max_timestamp(
+        &self,
+        place: &Place,
+        from: u64,
+        mut max: MaxTimestamp,
+    ) -> Result<MaxTimestamp, LogError> {
         let mut scan = self.scan(place, from)?;
         loop {
             let position = scan.position();
@@ -379,8 +443,7 @@ impl Segment {
                 max = MaxTimestamp { timestamp: header.max_timestamp, offset: header.last_offset() };
             }
         }
-        self.max_timestamp = OnceLock::from(max);
-        Ok(())
+        Ok(max)
     }
 
     /// Begins to note the batches of the file anew, for recovery: `note` is then called for each.
@@ -396,13 +459,6 @@ impl Segment {
         Ok(())
     }
 
-    /// Closes the files.
-    pub(crate) fn close(&mut self) {
-        self.file.close();
-        self.offset_index.entries.close();
-        self.time_index.entries.close();
-    }
-}
     /// Says what its files are called: kinds of the `.log` file, the offset index and the time index.
     pub(crate) fn set_kinds(&mut self, [log, index, time_index]: [&'static str; 3]) {
         self.log_kind = log;
@@ -410,3 +466,10 @@ impl Segment {
         self.time_index.entries.set_kind(time_index);
     }
 
+    /// Closes the files.
+    pub(crate) fn close(&mut self) {
+        self.file.close();
+        self.offset_index.entries.close();
+        self.time_index.entries.close();
+    }
+}

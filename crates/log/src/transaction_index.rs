@@ -63,8 +63,10 @@ pub(crate) fn read(place: &Place, base_offset: Offset) -> Result<Vec<AbortedTxn>
     let entries: Vec<_> = bytes.chunks_exact(ENTRY_BYTES).map(AbortedTxn::parse).collect();
     for (index, entry) in entries.iter().enumerate() {
         let begins = &bytes[index * ENTRY_BYTES..];
-        if begins[..2] != [0, 0] || entry.first_offset > entry.last_offset || entry.last_offset < base_offset
-        {
+        let offsets = entry.first_offset >= 0
+            && entry.last_stable_offset >= 0
+            && entry.first_offset <= entry.last_offset;
+        if begins[..2] != [0, 0] || !offsets || entry.last_offset < base_offset {
             return Err(LogError::corrupt(&path, (index * ENTRY_BYTES) as u64, "not an aborted transaction"));
         }
     }
@@ -93,14 +95,16 @@ pub(crate) fn find(
     from: Offset,
     to: Offset,
 ) -> Result<Vec<AbortedTxn>, LogError> {
-    let mut found = Vec::new();
+    let (mut found, mut stable) = (Vec::new(), 0);
     for base_offset in base_offsets {
         for aborted in read(place, base_offset)? {
             if aborted.last_offset >= from && aborted.first_offset < to {
                 found.push(aborted);
             }
-            // Whatever is aborted behind this one began at its last stable offset or later.
-            if aborted.last_stable_offset >= to {
+            // Whatever is aborted behind this one began at its last stable offset or later. It takes two to say so:
+            // one alone may be damaged.
+            stable += usize::from(aborted.last_stable_offset >= to);
+            if stable == 2 {
                 return Ok(found);
             }
         }

@@ -61,15 +61,14 @@ struct Run {
     epoch: i32,
     now: i64,
     failures: usize,
-    /// Retention was cut short, and segments before those that are gone are back.
+    /// Retention has removed segments, of which the first may come back without the others.
     holes: bool,
 }
 
 fn open(disk: &SimDisk, config: &Arc<LogConfig>, options: OpenOptions, now: i64) -> Result<Log, LogError> {
     let files = Arc::new(OpenFiles::new(Arc::new(disk.clone()), 3));
     let id = Uuid([7; 16]);
-    let opened =
-        Log::open(files, Path::new(DIR), "topic", 0, id, config.clone(), options, now, &mut |_| {});
+    let opened = Log::open(files, Path::new(DIR), "topic", 0, id, config.clone(), options, now, &mut |_| {});
     opened.map(|(log, _)| log)
 }
 
@@ -188,6 +187,7 @@ impl Run {
             self.holes = true;
             return Err(error);
         }
+        self.holes |= self.log.log_start_offset() > self.start;
         self.start = self.log.log_start_offset();
         for deletion in self.log.take_due_deletions(i64::MAX) {
             deletion.run()?;
@@ -278,7 +278,12 @@ impl Run {
                 Err(error) => assert!(error.is_storage_failure(), "{error}"),
             }
         }
-        assert!(self.log.log_end_offset() >= self.durable, "{} of {}", self.log.log_end_offset(), self.durable);
+        assert!(
+            self.log.log_end_offset() >= self.durable,
+            "{} of {}",
+            self.log.log_end_offset(),
+            self.durable
+        );
         let start = self.log.log_start_offset();
         let kept = self.read(self.start.max(start));
         let known = self.batches.iter().filter(|batch| {

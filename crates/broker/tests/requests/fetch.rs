@@ -1,6 +1,7 @@
 //! Fetch without sessions.
 
 use barnabas_broker::{error_code, Handled};
+use barnabas_disk::{Disk, Open};
 use barnabas_protocol::batch::batches;
 use barnabas_protocol::generated::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use barnabas_protocol::generated::fetch_response::FetchResponse;
@@ -314,4 +315,29 @@ fn a_consumer_at_a_follower_is_sent_to_the_leader() {
     );
     let new = answers(send(&node, 16, &request(id, vec![partition(0, 0)])), 16);
     assert_eq!((new.partitions[0].leader, new.nodes), ((2, 0), vec![2]));
+}
+
+#[test]
+fn a_damaged_batch_is_told_as_corrupt_and_its_neighbours_are_served() {
+    let (mut node, id) = three_batches();
+    node.broker.shutdown(0, node.now);
+    // In the second of the three batches.
+    let path = crate::harness::path(0).join("orders-0/00000000000000000000.log");
+    let file = node.disk.open(&path, Open::Write).unwrap();
+    let position = file.len().unwrap() / 2;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, position).unwrap();
+    file.write_all_at(&[byte[0] ^ 8], position).unwrap();
+    node.restart();
+    let read = |node: &Node, offset| one(node, &request(id, vec![partition(0, offset)]));
+    let first = read(&node, 0);
+    assert_eq!((first.error, first.offsets()), (error_code::NONE, Some((0, 1))));
+    assert_eq!(read(&node, 2).error, error_code::CORRUPT_MESSAGE);
+    let last = read(&node, 4);
+    assert_eq!((last.error, last.offsets()), (error_code::NONE, Some((4, 5))));
+    let mut both = request(id, vec![partition(0, 2), partition(1, 0)]);
+    both.max_wait_ms = 0;
+    let answers = answers(send(&node, 13, &both), 13);
+    assert_eq!(answers.partitions[0].error, error_code::CORRUPT_MESSAGE);
+    assert_eq!(answers.partitions[1].error, error_code::NONE);
 }

@@ -95,6 +95,17 @@ impl Fixture {
     }
 
     pub(crate) fn end_transaction(&mut self, producer_id: i64, epoch: i16, committed: bool) -> AppendInfo {
+        self.end_transaction_in(producer_id, epoch, committed, 0)
+    }
+
+    /// As `end_transaction`, with a marker of that leader epoch.
+    pub(crate) fn end_transaction_in(
+        &mut self,
+        producer_id: i64,
+        epoch: i16,
+        committed: bool,
+        leader_epoch: i32,
+    ) -> AppendInfo {
         let kind = if committed { ControlRecordType::Commit } else { ControlRecordType::Abort };
         let mut builder = BatchBuilder::new(BuilderConfig {
             base_offset: self.log.log_end_offset(),
@@ -102,7 +113,7 @@ impl Fixture {
             producer_epoch: epoch,
             transactional: true,
             control: true,
-            leader_epoch: 0,
+            leader_epoch,
             ..BuilderConfig::default()
         });
         builder.append(0, Some(&kind.key()), Some(&[0, 0, 0, 0, 0, 0]), &[]).unwrap();
