@@ -4,13 +4,13 @@ The columns are described in `definition`.
 """
 
 TABLE = """
-consumer.assignment.interval.ms | int | 1000 | 0.. | groups
+consumer.assignment.interval.ms | int | 1000 | 0.. | effective
     Shortest time between two assignments of this consumer group.
-consumer.assignor.offload.enable | boolean | true | - | groups | internal
+consumer.assignor.offload.enable | boolean | true | - | internals | internal
     Whether this consumer group's assignment is computed off the coordinator's thread.
-consumer.heartbeat.interval.ms | int | 5000 | 1.. | groups
+consumer.heartbeat.interval.ms | int | 5000 | 1.. | effective
     How often this consumer group's members report.
-consumer.session.timeout.ms | int | 45000 | 1.. | groups
+consumer.session.timeout.ms | int | 45000 | 1.. | effective
     How long a member of this consumer group may stay silent before it is removed.
 errors.deadletterqueue.copy.record.enable | boolean | false | - | share
     Whether key and value of a failed record go to the dead letter topic with it.
