@@ -63,7 +63,6 @@ REASONS = {
     "tiered": "waits for tiered storage",
     "tls": "waits for TLS",
     "tokens": "waits for delegation tokens",
-    "transactions": "waits for the transaction coordinator",
     "unread": "nothing reads it yet",
 }
 """Why a config is accepted without effect, by the key that its table uses."""

@@ -32,9 +32,7 @@ ABSENT = {
 """Why an API is not served at all, where the reason is not ONE_NODE."""
 
 REMARKS = {
-    ApiKey.PRODUCE: "transactional batches wait for the transaction coordinator",
     ApiKey.METADATA: "a missing topic that may be created is created before the answer, which has it",
-    ApiKey.INIT_PRODUCER_ID: "with a transactional id: COORDINATOR_NOT_AVAILABLE, waits for the coordinators",
     ApiKey.ALTER_CLIENT_QUOTAS: "stored and described, not enforced yet",
     ApiKey.ALTER_USER_SCRAM_CREDENTIALS: "stored and described; logging in waits for SASL",
     ApiKey.UPDATE_FEATURES: "metadata.version 7 (3.3-IV3) to 30 (4.3-IV0)",
