@@ -77,6 +77,13 @@ FOOT = """
 
 - A topic that its first Metadata request creates is in that request's answer. Kafka answers
   UNKNOWN_TOPIC_OR_PARTITION first.
+- FindCoordinator for a group creates `__consumer_offsets` and answers when it is served. Kafka answers
+  COORDINATOR_NOT_AVAILABLE first.
+- A member that sends JoinGroup or SyncGroup again while its first one waits has the first answered with
+  REBALANCE_IN_PROGRESS; Kafka never answers it. So has a member that is removed while its SyncGroup waits,
+  with UNKNOWN_MEMBER_ID.
+- `__consumer_offsets` is written uncompressed, whatever `offsets.topic.compression.codec` says; it is read in
+  any codec.
 - CreatePartitions beyond the limit of records in one change answers POLICY_VIOLATION, an unknown config
   operation INVALID_REQUEST and an empty SCRAM password UNACCEPTABLE_CREDENTIAL, where Kafka answers
   UNKNOWN_SERVER_ERROR.

@@ -7,7 +7,7 @@ import pytest
 
 from barnabas.config import UpdateMode, broker_keys, client_metrics_keys, group_keys, topic_keys
 from barnabas.config.reference import reference
-from barnabas.config.synonyms import TOPIC_SYNONYMS
+from barnabas.config.synonyms import TOPIC_SYNONYMS, group_synonym
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -24,12 +24,23 @@ def test_page_names_every_config() -> None:
             assert f"| `{name}`" in page
 
 
+def group_bounds(name: str, synonym: str | None) -> list[str]:
+    """Broker configs that stand behind a group's config."""
+    kind, _, rest = name.partition(".")
+    bounds = [f"group.{kind}.{which}.{rest.removeprefix('num.')}" for which in ("min", "max")]
+    return [synonym, *bounds] if synonym is not None else []
+
+
 def test_config_marked_effective_is_named_where_it_is_read() -> None:
     named = names_in_code()
     # A broker's default of a topic config is read through the topic config.
     through_topics = {broker: topic for topic, synonyms in TOPIC_SYNONYMS.items() for broker, _ in synonyms}
+    # A broker's default of a group config, and its bounds, are read through the group config.
+    through_groups = {
+        broker: group for group in group_keys() for broker in group_bounds(group, group_synonym(group))
+    }
     for name, key in broker_keys().items():
-        if key.effective and through_topics.get(name) not in named:
+        if key.effective and not {through_topics.get(name), through_groups.get(name)} & named:
             assert name in named, name
     for keys in (topic_keys(), group_keys(), client_metrics_keys()):
         for name, key in keys.items():
