@@ -11,6 +11,7 @@ Always true:
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from barnabas.coordinator.machine import Record
@@ -29,6 +30,8 @@ EPOCH_GIVEN_MAX = EPOCH_MAX - 1
 """Highest epoch that a producer is given; the one above it is left for fencing it."""
 TIMEOUT_NEVER = 2**31 - 1
 """Timeout of a transaction whose end an outside coordinator decides (KIP-939)."""
+PARTITION_SETS_MAX = 1024
+"""Sets of partitions whose form in the log is remembered."""
 EPOCH_BUMP_VERSION = 2
 """From this transaction.version on, the end of each transaction raises the epoch (KIP-890)."""
 
@@ -205,7 +208,7 @@ class Transaction(NamedTuple):
 
     def record(self, value_version: int) -> Record:
         """What makes this true when it is replayed."""
-        partitions = None if self.state is TransactionState.EMPTY else self._partitions_schema()
+        partitions = None if self.state is TransactionState.EMPTY else _schema(self.partitions)
         value = TransactionLogValue(
             producer_id=self.producer_id,
             producer_epoch=self.producer_epoch,
@@ -221,11 +224,14 @@ class Transaction(NamedTuple):
             value.client_transaction_version = self.client_transaction_version
         return Record(TransactionLogKey(transactional_id=self.transactional_id), value, value_version)
 
-    def _partitions_schema(self) -> list[PartitionsSchema]:
-        by_topic: dict[str, list[int]] = {}
-        for topic, partition in sorted(self.partitions):
-            by_topic.setdefault(topic, []).append(partition)
-        return [PartitionsSchema(topic=topic, partition_ids=ids) for topic, ids in by_topic.items()]
+
+@lru_cache(maxsize=PARTITION_SETS_MAX)
+def _schema(partitions: frozenset[TopicPartition]) -> list[PartitionsSchema]:
+    """As the record has them. Producers write to the same partitions again and again."""
+    by_topic: dict[str, list[int]] = {}
+    for topic, partition in sorted(partitions):
+        by_topic.setdefault(topic, []).append(partition)
+    return [PartitionsSchema(topic=topic, partition_ids=ids) for topic, ids in by_topic.items()]
 
 
 def tombstone(transactional_id: str) -> Record:
