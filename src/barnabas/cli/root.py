@@ -17,6 +17,7 @@ _COMMANDS = {
     "consume": ("barnabas.cli.consume", "consume", "Print the records of a topic."),
     "topics": ("barnabas.cli.topics", "topics", "List, create, describe, alter and delete topics."),
     "cluster": ("barnabas.cli.cluster", "cluster", "Show a cluster's id, brokers and controller."),
+    "top": ("barnabas.cli.top", "top", "Watch a node: throughput, latency, memory, busiest topics."),
     "completion": (
         "barnabas.cli.completion",
         "completion",

@@ -1,0 +1,165 @@
+"""/metrics and `barnabas top` of a running node."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from barnabas.cli.connection import Connection
+from barnabas.cli.root import outcome
+from barnabas.cli.scrape import Scrape, scrape
+from barnabas.cli.top import find_metrics
+from tests.support.server import BarnabasUp
+
+SECONDS_MAX = 30
+DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
+BEANS = Path(__file__).with_name("beans_4_3_1.tsv")
+ATTRIBUTES = (
+    "Value", "Count", "MeanRate", "OneMinuteRate", "FiveMinuteRate", "FifteenMinuteRate", "Min", "Max",
+    "Mean", "StdDev", "50thPercentile", "75thPercentile", "95thPercentile", "98thPercentile",
+    "99thPercentile", "999thPercentile",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BarnabasUp]:
+    """A node whose topic `orders` has 100 records of 100 bytes, all read once; metrics are on a free port."""
+    directory = tmp_path_factory.mktemp("metrics") / "data"
+    arguments = ["--set", "barnabas.metrics.port=0", "--set", "barnabas.slow.request.ms=60000"]
+    node = BarnabasUp(directory, arguments).start()
+    try:
+        producer = Producer({"bootstrap.servers": node.bootstrap, "linger.ms": 50})
+        for _ in range(100):
+            producer.produce("orders", b"x" * 100)
+        assert producer.flush(SECONDS_MAX) == 0
+        config = {"bootstrap.servers": node.bootstrap, "group.id": "unused", "enable.auto.commit": False}
+        consumer = Consumer(config)
+        consumer.assign([TopicPartition("orders", 0, 0)])
+        assert len(consumer.consume(100, SECONDS_MAX)) == 100
+        consumer.close()
+        yield node
+        assert node.stop() == 0
+    finally:
+        node.kill()
+
+
+@pytest.fixture(scope="module")
+def url(node: BarnabasUp) -> str:
+    return find_metrics(Connection(node.bootstrap, {}))
+
+
+@pytest.fixture
+def page(url: str) -> Scrape:
+    return scrape(url)
+
+
+def samples(url: str) -> list[tuple[str, dict[str, str]]]:
+    """Family and labels of each sample."""
+    with urllib.request.urlopen(url, timeout=SECONDS_MAX) as response:
+        assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        text = response.read().decode()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return [(re.split("[{ ]", line)[0], dict(re.findall(r'(\w+)="([^"]*)"', line))) for line in lines]
+
+
+def test_traffic_is_counted_for_the_topic_and_in_all(page: Scrape) -> None:
+    traffic = "kafka_server_BrokerTopicMetrics_Count"
+    for labels in ({"topic": "orders"}, {}):
+        assert page.value(traffic, name="MessagesInPerSec", **labels) >= 100
+        assert page.value(traffic, name="BytesInPerSec", **labels) > 10_000
+        assert page.value(traffic, name="BytesOutPerSec", **labels) > 10_000
+        assert page.value(traffic, name="TotalProduceRequestsPerSec", **labels) >= 1
+    assert page.value(traffic, name="MessagesInPerSec", topic="orders") == 100
+    assert page.value(traffic, name="FailedProduceRequestsPerSec", topic="orders") == 0
+
+
+def test_replicas_logs_and_cluster_are_told(page: Scrape) -> None:
+    assert page.value("kafka_server_ReplicaManager_Value", name="LeaderCount") >= 1
+    assert page.value("kafka_server_ReplicaManager_Value", name="OfflineReplicaCount") == 0
+    assert page.value("kafka_server_ReplicaManager_Value", name="UnderReplicatedPartitions") == 0
+    assert page.value("kafka_controller_KafkaController_Value", name="ActiveBrokerCount") == 1
+    assert page.value("kafka_log_Log_Value", name="LogEndOffset", topic="orders", partition="0") == 100
+    assert page.value("kafka_server_KafkaServer_Value", name="BrokerState") == 3
+    assert page.value("process_resident_memory_bytes") > 1 << 20
+
+
+def test_requests_have_their_times(page: Scrape) -> None:
+    requests = "kafka_network_RequestMetrics"
+    assert page.value(f"{requests}_Count", name="TotalTimeMs", request="Produce") >= 1
+    assert page.value(f"{requests}_99thPercentile", name="TotalTimeMs", request="Produce") > 0
+    assert page.total(f"{requests}_Count", name="RequestsPerSec", request="Produce") >= 1
+    assert page.value("barnabas_request_seconds_count", request="Produce") >= 1
+    assert page.value("barnabas_slow_requests_total", request="Produce") == 0
+
+
+def test_every_name_of_kafka_is_one_that_its_jmx_exporter_gives(url: str) -> None:
+    known = {tuple(line.split("\t")) for line in BEANS.read_text().splitlines()[1:]}
+    for family, labels in samples(url):
+        if family.startswith("kafka_"):
+            assert (family, labels.get("name", ""), ",".join(labels)) in known
+
+
+def test_the_document_names_what_is_served_and_nothing_else(url: str) -> None:
+    served = set()
+    for family, labels in samples(url):
+        if "name" in labels:
+            attribute = next(one for one in ATTRIBUTES if family.endswith(f"_{one}"))
+            served |= {family.removesuffix(f"_{attribute}"), labels["name"]}
+        else:
+            served.add(re.sub("_(bucket|sum|count)$", "", family) if "request_seconds" in family else family)
+    document = DOCUMENT.read_text().partition("## Kafka's")[2].partition("## Slow")[0]
+    sections = [line for line in document.splitlines() if line.startswith(("|", "`process"))]
+    named = set()
+    for line in sections:
+        cells = line.strip("|").split("|") if line.startswith("|") else [line]
+        kafka = line.startswith("| `kafka")
+        for cell in cells[:2] if kafka else cells[:1]:
+            named |= set(re.findall("`([^`]+)`", cell))
+    assert named == served
+
+
+def test_series_of_a_deleted_topic_go_and_the_sums_stay(node: BarnabasUp, url: str) -> None:
+    producer = Producer({"bootstrap.servers": node.bootstrap})
+    producer.produce("gone", b"x")
+    assert producer.flush(SECONDS_MAX) == 0
+    traffic = {"name": "MessagesInPerSec"}
+    before = scrape(url).value("kafka_server_BrokerTopicMetrics_Count", **traffic)
+    admin = AdminClient({"bootstrap.servers": node.bootstrap})
+    admin.delete_topics(["gone"])["gone"].result(SECONDS_MAX)
+    assert not [labels for _, labels in samples(url) if labels.get("topic") == "gone"]
+    assert scrape(url).value("kafka_server_BrokerTopicMetrics_Count", **traffic) >= before
+
+
+def test_only_get_is_answered(url: str) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="405"):
+        urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=SECONDS_MAX)
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(url.removesuffix("metrics") + "other", timeout=SECONDS_MAX)
+
+
+def test_top_prints_one_picture_for_scripts(node: BarnabasUp, capsys: pytest.CaptureFixture[str]) -> None:
+    assert outcome(["top", "--once", "--json", "-b", node.bootstrap]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["partitions"] >= 1
+    assert found["memory_bytes"] > 1 << 20
+    assert outcome(["top", "--once", "-b", node.bootstrap]) == 0
+    assert "all replicas well" in capsys.readouterr().out
+
+
+def test_a_busy_port_does_not_keep_a_node_from_starting(node: BarnabasUp, url: str, tmp_path: Path) -> None:
+    port = url.rpartition(":")[2].partition("/")[0]
+    second = BarnabasUp(tmp_path / "second", ["--memory", "--set", f"barnabas.metrics.port={port}"]).start()
+    try:
+        assert outcome(["top", "--once", "-b", second.bootstrap]) == 1
+        assert second.stop() == 0
+        assert (
+            f"no metrics are served: listener metrics: 127.0.0.1:{port} is in use" in second.log.read_text()
+        )
+    finally:
+        second.kill()
