@@ -100,7 +100,10 @@ impl Broker {
         match self.verify(&asked, request, &self.image()) {
             Ok(Ok(verdicts)) => self.produce_verified(&asked, request, &verdicts),
             Ok(Err(parked)) => parked,
-            Err(error) => self.answer_produce(&asked, request, all_refused(&asked, error, None)),
+            Err(error) => {
+                let message = "the request has transactional records of more than one producer";
+                self.answer_produce(&asked, request, all_refused(&asked, error, Some(message)))
+            }
         }
     }
 
@@ -242,7 +245,8 @@ impl Broker {
                 answer.message = Some(invalid.message);
                 answer.record_errors = invalid.record_errors;
             }
-            error => answer.message = Some(error.to_string()),
+            // Kafka has no words for these.
+            ProduceError::Producer(_) | ProduceError::Append(_) => {}
         }
         answer
     }

@@ -17,5 +17,6 @@ mod produce;
 mod replication;
 mod steady;
 mod topic_partitions;
+mod transaction_model;
 mod transactions;
 mod versions;
