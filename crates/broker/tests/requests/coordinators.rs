@@ -190,7 +190,7 @@ fn a_transactions_first_batch_needs_its_guard() {
     assert_eq!(begin(&node), NO_GUARD, "the transaction is open now");
     assert_eq!(append(&node, &transactional(&[("b", None)], NO_GUARD)), Ok(appended(1, 2)));
     let old = CoordinatorBatch { producer_epoch: 2, ..transactional(&[("c", None)], NO_GUARD) };
-    assert_eq!(append(&node, &old), Err(error_code::INVALID_TXN_STATE));
+    assert_eq!(append(&node, &old), Err(error_code::INVALID_PRODUCER_EPOCH));
     assert_eq!(append(&node, &batch(&[("d", None)])), Ok(appended(2, 3)), "others write on");
     let all = read(&node, 0, 1 << 20);
     let producers = all.records.iter().map(|record| (record.producer_id, record.producer_epoch));
