@@ -23,18 +23,18 @@ FEATURE = "group.version"
 PROTOCOL = "consumer"
 
 
-def _validate_enabled(node: NodeContext) -> None:
-    """Raises UnsupportedVersion where consumer groups are not served."""
+def _is_enabled(node: NodeContext) -> bool:
+    """Whether consumer groups are served."""
     served = node.settings.get_list("group.coordinator.rebalance.protocols")
-    if PROTOCOL not in served or node.image().features().get(FEATURE, 0) < 1:
-        raise UnsupportedVersion()
+    return PROTOCOL in served and node.image().features().get(FEATURE, 0) >= 1
 
 
 @handles_directly(ApiKey.CONSUMER_GROUP_HEARTBEAT)
 def consumer_group_heartbeat(node: NodeContext, request: ColdRequest, respond: Respond) -> None:
     """Answered in the same turn, unless it changes something: then when that is committed."""
     asked = body(request, ConsumerGroupHeartbeatRequest)
-    _validate_enabled(node)
+    if not _is_enabled(node):
+        raise UnsupportedVersion()
 
     def then(response: Any) -> None:
         if isinstance(response, KafkaError):
@@ -49,7 +49,6 @@ def consumer_group_heartbeat(node: NodeContext, request: ColdRequest, respond: R
 @handles_directly(ApiKey.CONSUMER_GROUP_DESCRIBE)
 def consumer_group_describe(node: NodeContext, request: ColdRequest, respond: Respond) -> None:
     """Each group is asked for at its own shard."""
-    _validate_enabled(node)
     asked = body(request, ConsumerGroupDescribeRequest)
     ids = list(dict.fromkeys(asked.group_ids))
 
@@ -66,6 +65,9 @@ def consumer_group_describe(node: NodeContext, request: ColdRequest, respond: Re
                     group.authorized_operations = GROUP_OPERATIONS
         respond(ConsumerGroupDescribeResponse(groups=groups))
 
+    if not _is_enabled(node):
+        done([UnsupportedVersion()] * len(ids))
+        return
     gathered = Gathered(len(ids), done)
     for index, group_id in enumerate(ids):
         node.coordinators.submit(
