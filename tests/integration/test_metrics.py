@@ -1,7 +1,12 @@
 """/metrics and `barnabas top` of a running node."""
 
+import contextlib
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -163,3 +168,24 @@ def test_a_busy_port_does_not_keep_a_node_from_starting(node: BarnabasUp, url: s
         )
     finally:
         second.kill()
+
+
+def test_top_draws_in_a_terminal_until_q_is_pressed(node: BarnabasUp) -> None:
+    keyboard, terminal = pty.openpty()
+    command = [sys.executable, "-m", "barnabas", "top", "-b", node.bootstrap, "--interval", "0.2"]
+    process = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=subprocess.PIPE)
+    os.close(terminal)
+    try:
+        seen = b""
+        while b"all replicas well" not in seen:
+            seen += os.read(keyboard, 4096)
+        os.write(keyboard, b"q")
+        with contextlib.suppress(OSError):  # the terminal is gone when the last one has left it
+            while part := os.read(keyboard, 4096):
+                seen += part
+        assert process.wait(SECONDS_MAX) == 0
+        assert seen.endswith(b"\x1b[?1049l")
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(keyboard)
