@@ -151,9 +151,10 @@ impl Log {
         if !self.active().can_hold(last_offset) {
             return Err(AppendError::Offset { offset: last_offset, expected: first_offset });
         }
+        // First, for an epoch without records does no harm, and records without their epoch would.
+        self.note_leader_epochs(batches)?;
         self.write(batches)?;
         self.log_end_offset = last_offset + 1;
-        self.note_leader_epochs(batches)?;
         self.note_producers(batches)?;
         let log_start_offset = self.log_start_offset;
         Ok(AppendInfo { first_offset, last_offset, max_timestamp, log_start_offset, bytes, rolled })

@@ -75,7 +75,8 @@ impl LogError {
     }
 }
 
-/// Why batches were not appended. The log is as it was before.
+/// Why batches were not appended. The log is as it was before, unless the disk failed: then its directory goes
+/// offline, and what became of the batches is seen when it is opened again.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// The disk refused, or the log is damaged.

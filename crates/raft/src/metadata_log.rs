@@ -187,8 +187,8 @@ impl MetadataLog {
 
     /// The sync that `flush` would do, to be run while others use the log; None when all is durable.
     pub fn start_flush(&mut self, now: Millis) -> Result<Option<Flush>, RaftError> {
-        let end = self.log_end_offset();
-        let flush = self.log.start_flush(end, now)?;
+        // The records alone: the next start writes the indexes anew from the newest snapshot on.
+        let flush = self.log.start_commit(now)?;
         if flush.is_none() {
             self.commit();
         }
