@@ -9,6 +9,8 @@ use barnabas_protocol::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, Prod
 
 /// The topic of groups and of committed offsets: the one of theirs that transactions write to.
 pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
+/// The topic of share groups' progress.
+pub(crate) const SHARE_GROUP_STATE: &str = "__share_group_state";
 
 /// What coordinators hear.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, ProducerEpo
 
 use crate::append::{producer_error_code, ProduceError};
 use crate::broker::Broker;
+use crate::coordinator::{CONSUMER_OFFSETS, SHARE_GROUP_STATE};
 use crate::error_code;
 use crate::partition::{Partition, PartitionConfig, NO_EPOCH};
 use crate::read::ReadFailure;
@@ -87,7 +88,12 @@ impl Broker {
         now: Millis,
     ) -> Result<CoordinatorAppended, i16> {
         let partition = self.partition_by_name(&self.image.load(), batch.topic, batch.index)?;
-        partition.append_as_coordinator(batch, now).map_err(|error| {
+        let codec = match batch.topic {
+            CONSUMER_OFFSETS => self.settings().offsets_codec,
+            SHARE_GROUP_STATE => self.settings().share_state_codec,
+            _ => Compression::None,
+        };
+        partition.append_as_coordinator(batch, codec, now).map_err(|error| {
             if let Some(failure) = error.storage_failure() {
                 self.storage_failed(&partition, failure);
             }
@@ -145,6 +151,7 @@ impl Partition {
     fn append_as_coordinator(
         &self,
         batch: &CoordinatorBatch<'_>,
+        codec: Compression,
         now: Millis,
     ) -> Result<CoordinatorAppended, ProduceError> {
         let role = self.role.read();
@@ -157,7 +164,7 @@ impl Partition {
         if batch.records.is_empty() {
             return Err(ProduceError::Code(error_code::INVALID_RECORD));
         }
-        let mut bytes = build(batch, &config, now)?;
+        let mut bytes = build(batch, &config, codec, now)?;
         if bytes.len() > config.validation.max_message_bytes {
             return Err(ProduceError::Code(error_code::MESSAGE_TOO_LARGE));
         }
@@ -214,10 +221,11 @@ impl Partition {
 fn build(
     batch: &CoordinatorBatch<'_>,
     config: &PartitionConfig,
+    codec: Compression,
     now: Millis,
 ) -> Result<Vec<u8>, ProduceError> {
     let (compression, level) = match config.validation.compression_type {
-        TopicCompression::Producer => (Compression::None, None),
+        TopicCompression::Producer => (codec, None),
         TopicCompression::Codec(codec, level) => (codec, level),
     };
     let mut builder = BatchBuilder::new(BuilderConfig {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use barnabas_protocol::compression::Compression;
 use barnabas_protocol::{Millis, NodeId};
 
 /// Versions of one API that are served.
@@ -53,6 +54,10 @@ pub struct BrokerSettings {
     pub max_request_partition_size_limit: i32,
     /// `request.timeout.ms`: how long a Produce waits for the word of the transaction coordinator.
     pub request_timeout_ms: Millis,
+    /// `offsets.topic.compression.codec`: of what coordinators write to `__consumer_offsets`.
+    pub offsets_codec: Compression,
+    /// `share.coordinator.state.topic.compression.codec`: of what they write to `__share_group_state`.
+    pub share_state_codec: Compression,
     /// `transaction.partition.verification.enable`, to begin with.
     pub transaction_verification: bool,
     /// `replica.lag.time.max.ms`.
@@ -83,6 +88,8 @@ impl Default for BrokerSettings {
             fetch_max_bytes: 55 << 20,
             max_request_partition_size_limit: 2000,
             request_timeout_ms: 30_000,
+            offsets_codec: Compression::None,
+            share_state_codec: Compression::None,
             transaction_verification: true,
             replica_lag_time_max_ms: 30_000,
             high_watermark_checkpoint_interval_ms: 5_000,

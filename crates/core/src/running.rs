@@ -12,9 +12,11 @@ use barnabas_net::{
     BindError, BoundListener, HttpServer, ListenerSettings, Network, NetworkSettings, SystemClock,
 };
 use barnabas_protocol::api::ApiKey;
+use barnabas_protocol::compression::Compression;
 use barnabas_protocol::{Millis, NodeId, Uuid};
 use barnabas_raft::{RaftError, ReplicaKey, StartOptions, VoterEndpoint};
 use parking_lot::{Condvar, Mutex};
+use pyo3::exceptions::PyValueError;
 
 use crate::cleaners::Cleaners;
 use crate::clock;
@@ -344,6 +346,14 @@ fn start_options(
     })
 }
 
+/// A codec by its number; the configuration has none that is not known.
+fn codec(settings: &NodeSettings, name: &str) -> Result<Compression, StartError> {
+    let number = settings.number(name)?;
+    let codec = i8::try_from(number).ok().and_then(|id| Compression::from_id(id).ok());
+    let unknown = || PyValueError::new_err(format!("{name}: there is no codec {number}"));
+    codec.ok_or_else(|| StartError::Settings(unknown()))
+}
+
 fn broker_settings(
     settings: &NodeSettings,
     cluster_id: &str,
@@ -374,6 +384,8 @@ fn broker_settings(
         fetch_max_bytes: settings.number("fetch.max.bytes")? as i32,
         max_request_partition_size_limit: settings.number("max.request.partition.size.limit")? as i32,
         request_timeout_ms: settings.number("request.timeout.ms")?,
+        offsets_codec: codec(settings, "offsets.topic.compression.codec")?,
+        share_state_codec: codec(settings, "share.coordinator.state.topic.compression.codec")?,
         transaction_verification: settings.number("transaction.partition.verification.enable")? != 0,
         replica_lag_time_max_ms: settings.number("replica.lag.time.max.ms")?,
         high_watermark_checkpoint_interval_ms: settings

@@ -112,6 +112,6 @@ offsets.topic.replication.factor | short | 3 | 1.. | read-only | effective
     Replicas of __consumer_offsets.
 offsets.topic.segment.bytes | int | 104857600 | 1.. | read-only | effective
     Segment size of __consumer_offsets.
-offsets.topic.compression.codec | int | 0 | - | read-only | unread
+offsets.topic.compression.codec | int | 0 | - | read-only | effective
     Compression of __consumer_offsets, by number.
 """

@@ -25,12 +25,6 @@ REFUSING = {
 """Handlers that answer with Kafka's own error, and why."""
 
 ONE_NODE = "asked between nodes of a cluster: waits for several nodes"
-COORDINATORS = "asked between brokers: waits for the coordinators"
-ABSENT = {
-    ApiKey.WRITE_TXN_MARKERS: COORDINATORS,
-}
-"""Why an API is not served at all, where the reason is not ONE_NODE."""
-
 REMARKS = {
     ApiKey.METADATA: "a missing topic that may be created is created before the answer, which has it",
     ApiKey.ALTER_CLIENT_QUOTAS: "stored and described, not enforced yet",
@@ -111,7 +105,7 @@ def verdict(api_key: int) -> tuple[str, str]:
         return "served", "native" + remark
     module = MODULES.get(key)
     if module is None:
-        return "absent", ABSENT.get(key, ONE_NODE)
+        return "absent", ONE_NODE
     if module in REFUSING:
         return "refused", REFUSING[module]
     return "served", f"`handlers/{module}.py`{remark}"

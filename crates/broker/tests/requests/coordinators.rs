@@ -130,6 +130,17 @@ fn batches_of_any_codec_are_read() {
 }
 
 #[test]
+fn what_coordinators_write_is_compressed_as_configured() {
+    let mut node = Node::with(1, |settings| settings.offsets_codec = Compression::Zstd);
+    node.topic(OFFSETS, 1);
+    let value = "x".repeat(10_000);
+    assert_eq!(append(&node, &batch(&[("a", Some(&value))])), Ok(appended(0, 1)));
+    assert!(node.broker.logs().log(OFFSETS, 0).unwrap().read().size() < 1_000);
+    let all = read(&node, 0, 1 << 20);
+    assert_eq!(&all.bytes[all.records[0].value.clone().unwrap()], value.as_bytes());
+}
+
+#[test]
 fn appends_of_another_leadership_are_refused() {
     let mut node = Node::new();
     node.register(2);
