@@ -139,8 +139,10 @@ class NodeServer:
     def _on_events(self) -> None:
         """Takes in what has happened; what follows from it leaves in the same turn."""
         self.coordinators.begin_turn()
-        self._take_in()
-        self.coordinators.end_turn()
+        try:
+            self._take_in()
+        finally:
+            self.coordinators.end_turn()
         if self._responses:
             self._send_responses()
 
@@ -162,6 +164,8 @@ class NodeServer:
                     self._record_directory(event)
                 case _core.DirectoryFailed():
                     self._record_failure(event.directory)
+                case _core.DirectoryReturned():
+                    self._record_return(event.directory)
                 case _core.LogLine():
                     logging.getLogger(event.target).log(event.level, "%s", event.message)
                 case _core.Fatal():
@@ -181,9 +185,16 @@ class NodeServer:
                         event.producer_epoch,
                         committed=event.committed,
                     )
+                case _core.PartitionReadable():
+                    self._partition_readable(event)
                 case _core.TransactionCheck():
                     self._check_transaction(event)
         return len(events)
+
+    def _partition_readable(self, event: _core.PartitionReadable) -> None:
+        from barnabas.server import share_partitions
+
+        share_partitions.of(self).readable(event.topic_id, event.partition)
 
     def _check_transaction(self, event: _core.TransactionCheck) -> None:
         from barnabas.server import transactions
@@ -227,6 +238,13 @@ class NodeServer:
 
         state = self.state()
         self._propose_now(directories_offline(state, state.brokers[self.node_id], [directory]))
+
+    def _record_return(self, directory: _core.Uuid) -> None:
+        """Records that a log directory works again, so that its replicas lead as they did before."""
+        from barnabas.controller.brokers import directories_online
+
+        state = self.state()
+        self._propose_now(directories_online(state, state.brokers[self.node_id], [directory]))
 
     def _propose_now(self, records: Sequence[Record]) -> None:
         if records:

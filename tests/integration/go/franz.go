@@ -19,6 +19,69 @@ func franzGo(bootstrap string) {
 	for name, codec := range codecs {
 		franzGoCodec(ctx, bootstrap, name, codec)
 	}
+	franzGoGroup(ctx, bootstrap)
+}
+
+// Two members share a topic; who comes after them goes on where they have stopped.
+func franzGoGroup(ctx context.Context, bootstrap string) {
+	topic := fmt.Sprintf("franz-group-%d", time.Now().UnixNano())
+	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	check(err)
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	created, err := admin.CreateTopic(ctx, 4, 1, nil, topic)
+	check(err)
+	check(created.Err)
+	send := func(from, to int) {
+		for i := from; i < to; i++ {
+			record := &kgo.Record{Topic: topic, Partition: int32(i % 4), Value: []byte(fmt.Sprint(i))}
+			check(client.ProduceSync(ctx, record).FirstErr())
+		}
+	}
+	member := func() *kgo.Client {
+		one, err := kgo.NewClient(
+			kgo.SeedBrokers(bootstrap), kgo.ConsumerGroup(topic), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.HeartbeatInterval(300*time.Millisecond),
+		)
+		check(err)
+		return one
+	}
+	read := func(values map[string]bool, count int, members ...*kgo.Client) {
+		for len(values) < count {
+			for _, one := range members {
+				poll, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+				one.PollFetches(poll).EachRecord(func(record *kgo.Record) { values[string(record.Value)] = true })
+				cancel()
+				that(ctx.Err() == nil, "only ", len(values))
+			}
+		}
+		for _, one := range members {
+			check(one.CommitUncommittedOffsets(ctx))
+		}
+	}
+	send(0, 100)
+	first, second, values := member(), member(), map[string]bool{}
+	read(values, 100, first, second)
+	first.Close()
+	second.Close()
+	send(100, 104)
+	last, rest := member(), map[string]bool{}
+	read(rest, 4, last)
+	for value := range rest {
+		that(!values[value], "read again: ", value)
+	}
+	described, err := admin.DescribeGroups(ctx, topic)
+	check(err)
+	that(described[topic].State == "Stable" && len(described[topic].Members) == 1, described[topic])
+	last.Close()
+	committed, err := admin.FetchOffsets(ctx, topic)
+	check(err)
+	check(committed.Error())
+	at, _ := committed.Lookup(topic, 3)
+	that(at.At == 26, "committed ", at.At)
+	deleted, err := admin.DeleteGroup(ctx, topic)
+	check(err)
+	check(deleted.Err)
 }
 
 func franzGoCodec(ctx context.Context, bootstrap, name string, codec kgo.CompressionCodec) {

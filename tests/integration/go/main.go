@@ -1,4 +1,4 @@
-// Go clients against a cluster: produce, consume by assignment, admin. Exits 0 when all held.
+// Go clients against a cluster: produce, consume by assignment and in groups, admin. Exits 0 when all held.
 package main
 
 import (
@@ -25,6 +25,10 @@ func main() {
 		franzGo(bootstrap)
 	case "sarama":
 		saramaClient(bootstrap)
+	case "franz-go-transactions":
+		franzGoTransactions(bootstrap)
+	case "sarama-transactions":
+		saramaTransactions(bootstrap)
 	default:
 		panic("unknown client " + os.Args[1])
 	}

@@ -9,7 +9,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.*;
 
-/** The Java client against a cluster: produce with each codec, consume by assignment, admin. Exits 0 when all held. */
+/** The Java client against a cluster: produce with each codec, consume by assignment and in groups, admin. Exits 0 when all held. */
 public class Clients {
     static String bootstrap;
 
@@ -67,6 +67,56 @@ public class Clients {
         that(!admin.listTopics().names().get().contains(topic), "deleted topic is listed");
     }
 
+    /** Two members share a topic; who comes after them goes on where they have stopped. */
+    static void group(Admin admin, Class<?> assignor) throws Exception {
+        String topic = "java-group-" + System.nanoTime();
+        admin.createTopics(List.of(new NewTopic(topic, 4, (short) 1))).all().get();
+        send(topic, 0, 400);
+        Map<String, Object> config = config("group.id", topic, "auto.offset.reset", "earliest", "enable.auto.commit", "false",
+                "heartbeat.interval.ms", "300", "partition.assignment.strategy", assignor.getName());
+        Set<Integer> read = new TreeSet<>();
+        long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+        try (var first = new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer());
+                var second = new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer())) {
+            first.subscribe(List.of(topic));
+            second.subscribe(List.of(topic));
+            while (read.size() < 400 || first.assignment().size() != 2 || second.assignment().size() != 2) {
+                that(System.nanoTime() < end, read.size() + " read, " + first.assignment() + second.assignment());
+                for (var consumer : List.of(first, second))
+                    consumer.poll(Duration.ofMillis(100)).forEach(record -> read.add(Integer.parseInt(record.value())));
+            }
+            that(Collections.disjoint(first.assignment(), second.assignment()), first.assignment());
+            Map<TopicPartition, OffsetAndMetadata> all = new HashMap<>();
+            for (int p = 0; p < 4; p++) all.put(new TopicPartition(topic, p), new OffsetAndMetadata(100, "note"));
+            first.commitSync();
+            second.commitSync();
+            second.unsubscribe();
+            while (first.assignment().size() != 4) first.poll(Duration.ofMillis(100));
+            first.commitSync(all);
+            that(first.committed(all.keySet()).equals(all), first.committed(all.keySet()));
+        }
+        var offsets = admin.listConsumerGroupOffsets(topic).partitionsToOffsetAndMetadata().get();
+        that(offsets.size() == 4 && offsets.values().stream().allMatch(at -> at.offset() == 100), offsets);
+        send(topic, 400, 404);
+        try (var next = new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer())) {
+            next.subscribe(List.of(topic));
+            Set<Integer> rest = new TreeSet<>();
+            while (rest.size() < 4 && System.nanoTime() < end)
+                next.poll(Duration.ofMillis(100)).forEach(record -> rest.add(Integer.parseInt(record.value())));
+            that(rest.equals(Set.of(400, 401, 402, 403)), rest);
+            var described = admin.describeClassicGroups(List.of(topic)).all().get().get(topic);
+            that(described.members().size() == 1 && described.members().iterator().next().host().equals("/127.0.0.1"), described);
+        }
+        admin.deleteConsumerGroups(List.of(topic)).all().get();
+        that(admin.listGroups().all().get().stream().noneMatch(one -> one.groupId().equals(topic)), "deleted group is listed");
+    }
+
+    static void send(String topic, int from, int to) {
+        try (var producer = new KafkaProducer<>(config(), new StringSerializer(), new StringSerializer())) {
+            for (int i = from; i < to; i++) producer.send(new ProducerRecord<>(topic, i % 4, null, "" + i));
+        }
+    }
+
     static void configs(Admin admin) throws Exception {
         String topic = "java-configs-" + System.nanoTime();
         admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1).configs(Map.of("cleanup.policy", "compact")))).all().get();
@@ -88,6 +138,8 @@ public class Clients {
         try (Admin admin = Admin.create(config())) {
             for (String codec : List.of("none", "gzip", "snappy", "lz4", "zstd")) codec(admin, codec);
             configs(admin);
+            group(admin, RangeAssignor.class);
+            group(admin, CooperativeStickyAssignor.class);
         }
         System.out.println("all held");
     }

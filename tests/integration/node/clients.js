@@ -26,8 +26,43 @@ async function codec(admin, compression, name) {
   await admin.deleteTopics({ topics: [topic] });
 }
 
+// A group reads all there is and commits; who comes after it goes on from there.
+async function group(admin) {
+  const topic = `kafkajs-group-${process.hrtime.bigint()}`;
+  await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  await producer.connect();
+  const send = (from, to) => producer.send({
+    topic, messages: Array.from({ length: to - from }, (_, i) => ({ value: `${from + i}`, partition: i % 2 })),
+  });
+  const read = async (count) => {
+    const consumer = kafka.consumer({ groupId: topic });
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    const values = [];
+    await new Promise((resolve, reject) => {
+      consumer.on(consumer.events.CRASH, (event) => reject(event.payload.error));
+      consumer.run({ eachMessage: async ({ message }) => { if (values.push(Number(message.value)) === count) resolve(); } });
+    });
+    await consumer.disconnect();
+    return values.sort((a, b) => a - b);
+  };
+  await send(0, 100);
+  assert.deepEqual(await read(100), Array.from({ length: 100 }, (_, i) => i));
+  await send(100, 104);
+  assert.deepEqual(await read(4), [100, 101, 102, 103]);
+  const [described] = (await admin.describeGroups([topic])).groups;
+  assert.deepEqual([described.state, described.protocolType, described.errorCode], ["Empty", "consumer", 0]);
+  const offsets = await admin.fetchOffsets({ groupId: topic, topics: [topic] });
+  assert.deepEqual(offsets[0].partitions.map((one) => one.offset), ["52", "52"]);
+  await admin.deleteGroups([topic]);
+  assert.ok(!(await admin.listGroups()).groups.some((one) => one.groupId === topic));
+  await producer.disconnect();
+}
+
 const admin = kafka.admin();
 await admin.connect();
+await group(admin);
 await codec(admin, CompressionTypes.None, "none");
 await codec(admin, CompressionTypes.GZIP, "gzip");
 const cluster = await admin.describeCluster();
