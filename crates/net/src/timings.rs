@@ -211,3 +211,105 @@ impl SlowLog {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{ApiTotals, NetworkMetrics};
+
+    const FETCH: i16 = 1;
+    const PRODUCE: i16 = 0;
+
+    struct Rig {
+        metrics: Arc<ReactorMetrics>,
+        slow: SlowLog,
+        timings: Timings,
+        peer: Peer,
+    }
+
+    fn rig(slow_ms: u64) -> Rig {
+        let address = ([127, 0, 0, 1], 9).into();
+        Rig {
+            metrics: Arc::default(),
+            slow: SlowLog::new(Arc::new(SlowLimit::new(Some(Duration::from_millis(slow_ms))))),
+            timings: Timings::default(),
+            peer: Peer { connection: 1, number: 1, listener: "PLAINTEXT".into(), address, local: address },
+        }
+    }
+
+    impl Rig {
+        /// A request that is received at 0 and handled, parked, answered and sent at these milliseconds.
+        fn request(&mut self, api_key: i16, began: u64, handled: u64, answered: u64, sent: u64) {
+            let ms = Duration::from_millis;
+            self.timings.begin((api_key, 9), 100, ms(0), ms(began));
+            self.timings.handled(ms(handled));
+            if answered > handled {
+                self.timings.wait(&self.metrics);
+            }
+            self.timings.answer(ms(answered), &self.metrics);
+            assert!(self.timings.has_unsent());
+            let who = Who { peer: &self.peer, client_id: None };
+            self.timings.sent(ms(sent), &self.metrics, &mut self.slow, who);
+            assert!(!self.timings.has_unsent());
+        }
+
+        fn totals(&self, api_key: i16) -> ApiTotals {
+            let all = NetworkMetrics { reactors: vec![self.metrics.clone()], acceptor: Arc::default() };
+            all.apis().into_iter().find(|(key, _)| *key == api_key).unwrap().1
+        }
+    }
+
+    #[test]
+    fn time_is_told_apart() {
+        let mut rig = rig(1_000);
+        rig.request(PRODUCE, 1, 3, 10, 14);
+        let totals = rig.totals(PRODUCE);
+        let sums =
+            [&totals.total, &totals.queue, &totals.local, &totals.remote, &totals.send].map(|one| one.sum());
+        assert_eq!(sums, [14_000, 1_000, 2_000, 7_000, 4_000]);
+        assert_eq!((totals.bytes.sum(), totals.waiting, totals.slow), (100, 0, 0));
+    }
+
+    #[test]
+    fn zeros_that_nobody_recorded_count_in_the_sums() {
+        let mut rig = rig(1_000);
+        rig.request(PRODUCE, 0, 2, 2, 2);
+        rig.request(PRODUCE, 5, 6, 6, 6);
+        let totals = rig.totals(PRODUCE);
+        assert_eq!((totals.queue.count(), totals.queue.sum()), (2, 5_000));
+        assert_eq!((totals.remote.count(), totals.remote.sum()), (2, 0));
+    }
+
+    #[test]
+    fn what_a_client_wants_to_wait_for_is_not_slow() {
+        let mut rig = rig(100);
+        rig.request(FETCH, 0, 1, 500, 501);
+        assert_eq!(rig.totals(FETCH).slow, 0);
+        rig.request(FETCH, 0, 100, 500, 501);
+        rig.request(PRODUCE, 0, 1, 99, 100);
+        rig.request(PRODUCE, 0, 1, 99, 99);
+        assert_eq!((rig.totals(FETCH).slow, rig.totals(PRODUCE).slow), (1, 1));
+    }
+
+    #[test]
+    fn who_waits_when_the_connection_closes_waits_no_more() {
+        let mut rig = rig(100);
+        rig.timings.begin((FETCH, 9), 1, Duration::ZERO, Duration::ZERO);
+        rig.timings.wait(&rig.metrics);
+        rig.timings.wait(&rig.metrics);
+        assert_eq!(rig.totals(FETCH).waiting, 1);
+        rig.timings.close(&rig.metrics);
+        assert_eq!(rig.totals(FETCH).waiting, 0);
+    }
+
+    #[test]
+    fn lines_are_few_however_many_requests_are_slow() {
+        let mut rig = rig(1);
+        for _ in 0..50 {
+            rig.request(PRODUCE, 0, 5, 5, 5_000);
+        }
+        assert_eq!((rig.slow.lines, rig.slow.left_out), (50, 40));
+        rig.request(PRODUCE, 0, 5, 5, 6_001);
+        assert_eq!((rig.slow.lines, rig.slow.left_out), (1, 0));
+    }
+}
