@@ -20,9 +20,10 @@ def run(command: list[str], cwd: Path | None = None) -> None:
     assert "all held" in done.stdout
 
 
-def test_java(bootstrap: str) -> None:
+@pytest.mark.parametrize("program", ["Clients", "Transactions"])
+def test_java(bootstrap: str, program: str) -> None:
     libs = jars.fetch("kafka-clients-4.4.0", JAVA_CLIENT)
-    run(["java", "-Xmx256M", "-cp", f"{libs}/*", str(HERE / "java" / "Clients.java"), bootstrap])
+    run(["java", "-Xmx256M", "-cp", f"{libs}/*", str(HERE / "java" / f"{program}.java"), bootstrap])
 
 
 @pytest.fixture(scope="session")
@@ -34,17 +35,23 @@ def go_program() -> Path:
     return program
 
 
-@pytest.mark.parametrize("client", ["franz-go", "sarama"])
+@pytest.mark.parametrize("client", ["franz-go", "sarama", "franz-go-transactions", "sarama-transactions"])
 def test_go(bootstrap: str, go_program: Path, client: str) -> None:
     run([str(go_program), client, bootstrap])
 
 
-def test_node(bootstrap: str) -> None:
+@pytest.fixture(scope="session")
+def node_programs() -> Path:
     require("node", "npm")
     home = jars.CACHE / "node"
     home.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", "clients.js"):
+    for name in ("package.json", "package-lock.json", "clients.js", "transactions.js"):
         shutil.copy(HERE / "node" / name, home / name)
     install = ["npm", "ci", "--silent", "--no-audit", "--no-fund"]
     subprocess.run(install, cwd=home, check=True, timeout=SECONDS_MAX)
-    run(["node", "clients.js", bootstrap], cwd=home)
+    return home
+
+
+@pytest.mark.parametrize("program", ["clients", "transactions"])
+def test_node(bootstrap: str, node_programs: Path, program: str) -> None:
+    run(["node", f"{program}.js", bootstrap], cwd=node_programs)

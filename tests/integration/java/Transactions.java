@@ -4,6 +4,7 @@ import org.apache.kafka.clients.admin.*;
 import org.apache.kafka.clients.consumer.*;
 import org.apache.kafka.clients.producer.*;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.serialization.*;
 
@@ -66,8 +67,8 @@ public class Transactions {
                     producer.send(new ProducerRecord<>(topic, "too late"));
                     producer.commitTransaction();
                     that(false, "a fenced producer has committed");
-                } catch (ProducerFencedException fenced) {
-                    // As it should be.
+                } catch (ProducerFencedException | InvalidProducerEpochException fenced) {
+                    // Told by the coordinator or by the partition, whoever is asked first.
                 }
                 successor.beginTransaction();
                 successor.send(new ProducerRecord<>(topic, "successor"));
@@ -118,11 +119,14 @@ public class Transactions {
         that(offsets.get(partition).offset() == 21, offsets);
     }
 
-    public static void main(String[] arguments) throws Exception {
+    public static void main(String[] arguments) {
         bootstrap = arguments[0];
         try (Admin admin = Admin.create(config())) {
             outcomes(admin, "java-transactions-" + System.nanoTime());
             for (String protocol : List.of("classic", "consumer")) offsets(admin, protocol, "java-" + protocol + "-" + System.nanoTime());
+        } catch (Throwable failure) {
+            failure.printStackTrace(); // Java's launcher of source files stumbles over causes.
+            System.exit(1);
         }
         System.out.println("all held");
     }
