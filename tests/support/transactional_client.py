@@ -57,19 +57,22 @@ class TransactionalClient:
         self.chance = chance
         self.producer = (-1, -1)
         self._connection: Connection | None = None
-        self._abandoned: list[Connection] = []
+        self._late: list[tuple[Connection, bytes]] = []
+        """Requests that were given up, on their connections: still somewhere in the network."""
         self._sequences: dict[tuple[str, int], int] = {}
         self._added: set[tuple[str, int]] = set()
 
     def close(self) -> None:
-        for connection in (self._connection, *self._abandoned):
-            if connection is not None:
-                connection.socket.close()
+        for connection, _ in self._late:
+            connection.socket.close()
+        self._drop()
 
     # ---- requests
 
     def _ask(self, message: Message, version: int, code: Callable[[Any], int], lossy: bool = False) -> Any:
         """The response, asked for until there is one that says neither 'later' nor nothing at all."""
+        if self._late and self.chance.random() < 0.3:
+            self._arrive_late()
         deadline = time.monotonic() + SECONDS_MAX
         while True:
             response = None
@@ -90,12 +93,20 @@ class TransactionalClient:
             time.sleep(PAUSE_SECONDS)
 
     def _give_up(self, message: Message, version: int) -> None:
-        """Sends a request whose answer nobody reads."""
+        """Waits in vain for the answer to a request that arrives late, if at all."""
         connection = self._connection
         assert connection is not None
-        connection.send_frame(connection.header(message.API_KEY, version) + _core.encode(message, version))
-        self._abandoned.append(connection)
+        frame = connection.header(message.API_KEY, version) + _core.encode(message, version)
+        self._late.append((connection, frame))
         self._connection = None
+
+    def _arrive_late(self) -> None:
+        """Some request that was given up arrives; nobody reads the answer."""
+        connection, frame = self._late.pop(self.chance.randrange(len(self._late)))
+        with contextlib.suppress(OSError):
+            connection.send_frame(frame)
+            connection.receive_frame()
+        connection.socket.close()
 
     def _drop(self) -> None:
         if self._connection is not None:
