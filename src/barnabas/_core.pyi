@@ -208,6 +208,12 @@ class DirectoryFailed:
     directory: Uuid
 
 @final
+class DirectoryReturned:
+    """A log directory that had failed works again: to be recorded."""
+
+    directory: Uuid
+
+@final
 class LogLine:
     """A line for the log, with Python's number of its level."""
 
@@ -279,6 +285,7 @@ Event = (
     | Committed
     | ReplicaDirectory
     | DirectoryFailed
+    | DirectoryReturned
     | LogLine
     | Fatal
     | CoordinatorLeadership
@@ -422,7 +429,8 @@ class Node:
     def share_offset(
         self, topic_id: Uuid, partition: int, timestamp: int, committed: bool
     ) -> tuple[int, int]:
-        """(error code, offset) that ListOffsets finds for a timestamp: -1 the end, -2 the start; -1 for none."""
+        """(error code, offset) that ListOffsets finds for a timestamp (-1 the end, -2 the start); -1 for
+        none."""
     def watch_for_share(self, topic_id: Uuid, partition: int) -> int:
         """Has PartitionReadable told once there is more to read than now; 0 or an error code. Set anew before
         each read that may find nothing."""

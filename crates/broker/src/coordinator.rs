@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use barnabas_protocol::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId};
+use barnabas_protocol::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId};
 
 /// The topic of groups and of committed offsets: the one of theirs that transactions write to.
 pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
@@ -47,6 +47,13 @@ pub enum CoordinatorEvent {
         producer_epoch: ProducerEpoch,
         /// Whether what was written counts.
         committed: bool,
+    },
+    /// A share partition that is watched has more to read.
+    Readable {
+        /// Its topic.
+        topic_id: TopicId,
+        /// The partition.
+        index: PartitionIndex,
     },
     /// A Produce waits for the word of the transaction coordinator.
     TransactionCheck(TransactionCheck),

@@ -38,7 +38,7 @@ const CONSUMER: NodeId = -1;
 
 /// How far the sender may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bound {
+pub(crate) enum Bound {
     HighWatermark,
     LastStableOffset,
     LogEnd,
@@ -173,7 +173,7 @@ fn response(
 }
 
 impl Partition {
-    fn list_offset(
+    pub(crate) fn list_offset(
         &self,
         timestamp: Millis,
         current_leader_epoch: LeaderEpoch,

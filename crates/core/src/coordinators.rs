@@ -9,7 +9,8 @@ use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyList};
 
 use crate::clock;
-use crate::events::{CoordinatorLeadership, TransactionCheck, TransactionEnded};
+use crate::events::{CoordinatorLeadership, PartitionReadable, TransactionCheck, TransactionEnded};
+use crate::uuid::Uuid;
 
 /// Key and value.
 pub(crate) type KeyValue = (PyBackedBytes, Option<PyBackedBytes>);
@@ -36,6 +37,24 @@ pub(crate) fn append(broker: &Broker, batch: &Batch) -> Appended {
     match broker.append_as_coordinator(&batch, clock::now()) {
         Ok(appended) => (0, appended.base_offset, appended.log_end_offset, appended.high_watermark),
         Err(error) => (error, -1, -1, -1),
+    }
+}
+
+/// (error code, log start offset, end offset, bytes, batches); a batch is (base offset, last offset, where it ends in
+/// the bytes, whether it was aborted)
+pub(crate) type ShareRead<'py> =
+    (i16, Offset, Offset, Bound<'py, PyBytes>, Vec<(Offset, Offset, usize, bool)>);
+
+pub(crate) fn share_read(py: Python<'_>, read: Result<barnabas_broker::ShareRead, i16>) -> ShareRead<'_> {
+    match read {
+        Ok(read) => {
+            let batches = read.batches.iter();
+            let batches =
+                batches.map(|batch| (batch.base_offset, batch.last_offset, batch.end, batch.aborted));
+            let bytes = PyBytes::new(py, &read.bytes);
+            (0, read.log_start_offset, read.end_offset, bytes, batches.collect())
+        }
+        Err(error) => (error, -1, -1, PyBytes::new(py, &[]), Vec::new()),
     }
 }
 
@@ -133,6 +152,9 @@ pub(crate) fn event(py: Python<'_>, event: CoordinatorEvent) -> PyResult<Option<
                 add: check.add,
             };
             Py::new(py, check)?.into_any()
+        }
+        CoordinatorEvent::Readable { topic_id, index } => {
+            Py::new(py, PartitionReadable { topic_id: Uuid(topic_id), partition: index })?.into_any()
         }
         CoordinatorEvent::Committed { .. } => return Ok(None),
     }))

@@ -38,6 +38,12 @@ pub(crate) struct DirectoryFailed {
     pub(crate) directory: Uuid,
 }
 
+/// A log directory that had failed works again.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct DirectoryReturned {
+    pub(crate) directory: Uuid,
+}
+
 /// This node leads a coordinator's partition from now on, or no more (epoch -1).
 #[pyclass(frozen, get_all, module = "barnabas._core")]
 pub(crate) struct CoordinatorLeadership {
@@ -63,6 +69,13 @@ pub(crate) struct TransactionEnded {
     pub(crate) producer_id: i64,
     pub(crate) producer_epoch: i16,
     pub(crate) committed: bool,
+}
+
+/// A share partition that is watched has more to read.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct PartitionReadable {
+    pub(crate) topic_id: Uuid,
+    pub(crate) partition: i32,
 }
 
 /// A transactional Produce waits for its coordinator's word.

@@ -142,17 +142,23 @@ def _offset_reset(name: str, value: Value) -> None:
 
 def _is_duration(text: str) -> bool:
     """Whether Java's Duration.parse takes the text, and finds it not negative."""
+    seconds = duration_seconds(text)
+    return seconds is not None and seconds >= 0
+
+
+def duration_seconds(text: str) -> float | None:
+    """What Java's Duration.parse makes of the text; None when it can't be read."""
     import re  # Imported here: only alterations of groups come this way, and a start should not pay for it.
 
     number = r"([+-]?\d+)"
     form = rf"([+-]?)P(?:{number}D)?(T(?:{number}H)?(?:{number}M)?(?:([+-]?\d+)(?:[.,](\d{{0,9}}))?S)?)?"
     found = re.fullmatch(form, text, re.IGNORECASE | re.ASCII)
     if not found or found[3] in ("T", "t") or not any(found.group(2, 4, 5, 6)):
-        return False
+        return None
     days, hours, minutes, seconds = (int(found[i] or 0) for i in (2, 4, 5, 6))
     fraction = float(f"0.{found[7] or 0}") * (-1 if (found[6] or "").startswith("-") else 1)
     total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds + fraction
-    return total == 0 or (total < 0) == (found[1] == "-")
+    return -total if found[1] == "-" else total
 
 
 SPECIAL = {

@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from barnabas.coordinator.records import GROUPS, TRANSACTIONS
+from barnabas.coordinator.records import GROUPS, SHARES, TRANSACTIONS
 from barnabas.server.coordinators import Kind
 
 if TYPE_CHECKING:
@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 def kinds(node: NodeContext) -> list[Kind]:
     """All kinds, for one node."""
     return [
-        Kind(GROUPS, _groups, _group_settings),
+        Kind(GROUPS, partial(_groups, node), _group_settings),
         Kind(TRANSACTIONS, partial(_transactions, node), partial(_transaction_settings, node)),
+        Kind(SHARES, _shares, _share_settings),
     ]
 
 
-def _groups() -> Machine:
+def _groups(node: NodeContext) -> Machine:
     from barnabas.coordinator.group.machine import GroupMachine
+    from barnabas.server import share_states
 
+    share_states.of(node)  # Carries out what share groups ask of the share coordinator.
     return GroupMachine()
 
 
@@ -46,3 +49,15 @@ def _transaction_settings(node: NodeContext, configs: BrokerConfigs) -> Any:
     from barnabas.server import transactions
 
     return transactions.of(node).settings(configs)
+
+
+def _shares() -> Machine:
+    from barnabas.coordinator.share.machine import ShareMachine
+
+    return ShareMachine()
+
+
+def _share_settings(configs: BrokerConfigs) -> Any:
+    from barnabas.coordinator.share.settings import ShareSettings
+
+    return ShareSettings(configs)

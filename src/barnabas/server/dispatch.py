@@ -78,6 +78,10 @@ MODULES: dict[int, str] = {
     ApiKey.FIND_COORDINATOR: "find_coordinator",
     ApiKey.CONSUMER_GROUP_HEARTBEAT: "consumer_groups",
     ApiKey.CONSUMER_GROUP_DESCRIBE: "consumer_groups",
+    ApiKey.SHARE_GROUP_HEARTBEAT: "share_groups",
+    ApiKey.SHARE_GROUP_DESCRIBE: "share_groups",
+    ApiKey.SHARE_FETCH: "share_fetch",
+    ApiKey.SHARE_ACKNOWLEDGE: "share_fetch",
     ApiKey.ADD_PARTITIONS_TO_TXN: "transaction_partitions",
     ApiKey.ADD_OFFSETS_TO_TXN: "transaction_partitions",
     ApiKey.END_TXN: "end_txn",
@@ -99,10 +103,6 @@ MODULES: dict[int, str] = {
     ),
     **dict.fromkeys(
         (
-            ApiKey.SHARE_GROUP_HEARTBEAT,
-            ApiKey.SHARE_GROUP_DESCRIBE,
-            ApiKey.SHARE_FETCH,
-            ApiKey.SHARE_ACKNOWLEDGE,
             ApiKey.DESCRIBE_SHARE_GROUP_OFFSETS,
             ApiKey.ALTER_SHARE_GROUP_OFFSETS,
             ApiKey.DELETE_SHARE_GROUP_OFFSETS,

@@ -67,6 +67,8 @@ class Group(ABC):
     __slots__ = ("__weakref__", "group_id")
 
     kind: ClassVar[GroupKind]
+    expires: ClassVar[bool] = True
+    """Whether it goes by itself once it is empty and has no offsets."""
 
     def __init__(self, group_id: str) -> None:
         self.group_id = group_id

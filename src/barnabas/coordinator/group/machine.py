@@ -13,6 +13,7 @@ from barnabas.coordinator.group.consumer.part import ConsumerPart
 from barnabas.coordinator.group.kind import Groups, Part
 from barnabas.coordinator.group.offset_part import OffsetPart
 from barnabas.coordinator.group.offsets import Offsets
+from barnabas.coordinator.group.share.part import SharePart
 from barnabas.coordinator.group.steady import SteadyGroups
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from barnabas.coordinator.machine import Call, Context, Outputs, Stored, TimerKey
     from barnabas.protocol.message import Message
 
-PARTS: tuple[type[Part], ...] = (OffsetPart, ClassicPart, ConsumerPart, AdminPart)
+PARTS: tuple[type[Part], ...] = (OffsetPart, ClassicPart, ConsumerPart, SharePart, AdminPart)
 """In the order in which they are loaded."""
 
 

@@ -110,7 +110,7 @@ class OffsetPart(Part):
         for group in self.groups.by_id.values():
             old, left = self._aged(group, context)
             records += old
-            if not left and group.is_empty():
+            if not left and group.expires and group.is_empty():
                 records += group.tombstones()
         out.append_each(records)
         self._plan(context, out)

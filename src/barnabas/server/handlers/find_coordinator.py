@@ -6,6 +6,7 @@ here it is told once the partition is served, so that its next request need not 
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from barnabas._core import ColdRequest
@@ -20,7 +21,7 @@ from barnabas.protocol.generated.create_topics_request import (
 )
 from barnabas.protocol.generated.find_coordinator_request import FindCoordinatorRequest
 from barnabas.protocol.generated.find_coordinator_response import Coordinator, FindCoordinatorResponse
-from barnabas.server.handlers.context import NodeContext, body, handles
+from barnabas.server.handlers.context import NodeContext, PerNode, body, handles
 
 if TYPE_CHECKING:
     from barnabas._core import BrokerImage
@@ -35,6 +36,8 @@ READY_SECONDS_MAX = 1.0
 """How long a partition that is being loaded is waited for before the client is sent to it all the same."""
 SUCCESS_MESSAGE = "NONE"
 """What Kafka's older versions say when nothing is wrong."""
+
+_CREATION = PerNode(lambda _: asyncio.Lock())
 
 
 @handles(ApiKey.FIND_COORDINATOR)
@@ -61,10 +64,16 @@ async def _find(node: NodeContext, request: ColdRequest, key_type: int, key: str
         key_type == SHARE_KEY and request.api_version >= SHARE_VERSION and key.count(":") >= 2
     )
     if not legal:
-        return _nobody(key, ErrorCode.INVALID_REQUEST)
+        refused = _nobody(key, ErrorCode.INVALID_REQUEST)
+        if not 0 <= key_type < len(TOPICS):
+            refused.error_message = KafkaError.for_code(ErrorCode.INVALID_REQUEST).message
+        return refused
     topic = TOPICS[key_type]
     if node.image().topic(topic) is None:
-        await _create(node, topic)
+        async with _CREATION.of(node):
+            # Whoever asked first has created it for all who wait here.
+            if node.image().topic(topic) is None:
+                await create_internal_topic(node, topic)
     partition = node.coordinators.partition_of(topic, key)
     if partition is None:
         return _nobody(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)
@@ -89,7 +98,7 @@ def _leader(node: NodeContext, topic: str, partition: int) -> BrokerImage | None
     return None if broker is None or broker.fenced else broker
 
 
-async def _create(node: NodeContext, topic: str) -> None:
+async def create_internal_topic(node: NodeContext, topic: str) -> None:
     """Creates an internal topic; without enough brokers it stays missing."""
     await node.commit(
         topics.create_topics(node.state(), CreateTopicsRequest(topics=[spec(node.settings, topic)]))

@@ -11,10 +11,8 @@ Always true:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from barnabas.coordinator.group.consumer.group import ConsumerGroup
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 INTERVAL_LEAST_MS = 50
 MS_FOR_EACH_MEMBER = 2
@@ -23,14 +21,24 @@ QUIET_SHARE = 8
 """A group is asked again after this share of the time that it has been quiet."""
 
 
-def heartbeat_interval(group: ConsumerGroup, configured: int, now: int, *, changing: bool) -> int:
+class Paced(Protocol):
+    """A group whose members heartbeat: a consumer group, a share group."""
+
+    changed_at: int
+    assignment_timestamp: int
+
+    @property
+    def members(self) -> Mapping[str, Any]: ...
+
+
+def heartbeat_interval(group: Paced, configured: int, now: int, *, changing: bool) -> int:
     """Milliseconds until the member's next heartbeat; `changing` when something changes at this moment."""
     least = min(configured, max(INTERVAL_LEAST_MS, MS_FOR_EACH_MEMBER * len(group.members)))
     quiet = 0 if changing else now - group.changed_at
     return min(configured, max(least, quiet // QUIET_SHARE))
 
 
-def until_assignment(group: ConsumerGroup, assignment_interval: int, now: int) -> int:
+def until_assignment(group: Paced, assignment_interval: int, now: int) -> int:
     """Milliseconds until there may be another target assignment; 0 when there may be one now."""
     if group.assignment_timestamp == 0:
         return 0
