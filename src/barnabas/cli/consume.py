@@ -141,17 +141,19 @@ def _consume_group(
 
     if partitions:
         raise click.UsageError("--group decides which partitions are read: leave out --partition.")
+    reset = consume_group.reset_of(start)
     consumer = _consumer(
         connection,
         isolation,
         follow=follow,
         group_id=group,
-        auto_offset_reset=consume_group.reset_of(start),
+        auto_offset_reset=reset,
         enable_auto_commit=True,
         enable_auto_offset_store=False,
     )
     try:
-        consume_group.subscribe(consumer, topic)
+        cooperative = "cooperative" in connection.config.get("partition.assignment.strategy", "")
+        consume_group.subscribe(consumer, topic, reset, cooperative=cooperative)
         batches = _records(consumer, partial(consume_group.assigned_count, consumer), follow=follow)
         _print(batches, formatter, count_max, partial(consume_group.note_printed, consumer))
     finally:

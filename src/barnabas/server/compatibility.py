@@ -76,8 +76,6 @@ FOOT = """
 - A member that sends JoinGroup or SyncGroup again while its first one waits has the first answered with
   REBALANCE_IN_PROGRESS; Kafka never answers it. So has a member that is removed while its SyncGroup waits,
   with UNKNOWN_MEMBER_ID.
-- `__consumer_offsets` is written uncompressed, whatever `offsets.topic.compression.codec` says; it is read in
-  any codec.
 - CreatePartitions beyond the limit of records in one change answers POLICY_VIOLATION, an unknown config
   operation INVALID_REQUEST and an empty SCRAM password UNACCEPTABLE_CREDENTIAL, where Kafka answers
   UNKNOWN_SERVER_ERROR.

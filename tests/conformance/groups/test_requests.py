@@ -6,9 +6,15 @@ import pytest
 
 from barnabas.protocol.generated.delete_groups_request import DeleteGroupsRequest
 from barnabas.protocol.generated.describe_groups_request import DescribeGroupsRequest
+from barnabas.protocol.generated.find_coordinator_request import FindCoordinatorRequest
 from barnabas.protocol.generated.heartbeat_request import HeartbeatRequest
 from barnabas.protocol.generated.list_groups_request import ListGroupsRequest
 from barnabas.protocol.generated.offset_fetch_request import OffsetFetchRequest, OffsetFetchRequestTopic
+from barnabas.protocol.generated.txn_offset_commit_request import (
+    TxnOffsetCommitRequest,
+    TxnOffsetCommitRequestPartition,
+    TxnOffsetCommitRequestTopic,
+)
 from tests.conformance.groups.duel import Duel
 from tests.conformance.groups.requests import commit, delete_offsets, fetch, join, leave, sync
 
@@ -26,9 +32,15 @@ def test_join_group_is_refused(duel: Duel, version: int) -> None:
     duel.ask(join(group, "nobody"), version)
     duel.ask(join(group, protocols={}), version)
     duel.ask(join(group, type=""), version)
-    duel.ask(DescribeGroupsRequest([group]), 6)
+    show(duel, group)
     duel.ask(join(f"{group}-first"), version)
-    duel.ask(DescribeGroupsRequest([f"{group}-first"]), 6)
+    show(duel, f"{group}-first")
+
+
+def show(duel: Duel, group: str) -> None:
+    """Describes a group that there is. Kafka may answer JoinGroup before the group is committed."""
+    duel.until(group, lambda described: described.group_state != "Dead")
+    duel.ask(DescribeGroupsRequest([group]), 6)
 
 
 @pytest.mark.parametrize("version", range(6))
@@ -132,3 +144,34 @@ def test_offsets_and_groups_are_deleted(duel: Duel) -> None:
     duel.ask(DeleteGroupsRequest(["deleted"]), 2)
     duel.ask(fetch("deleted", "simple"), 9)
     duel.ask(DescribeGroupsRequest(["deleted"]), 6)
+
+
+@pytest.mark.parametrize("version", range(7))
+def test_coordinators_are_found(duel: Duel, version: int) -> None:
+    keys = ["g", "", "t:AAAAAAAAAAAAAAAAAAAAAQ:0"]
+    for kind in (0, 9):
+        for key in keys:
+            if version >= 4:
+                duel.ask(FindCoordinatorRequest(key_type=kind, coordinator_keys=[key, "other"]), version)
+            elif version >= 1 or kind == 0:
+                duel.ask(FindCoordinatorRequest(key_type=kind, key=key), version)
+    if version >= 4:
+        duel.ask(FindCoordinatorRequest(key_type=2, coordinator_keys=["g"]), version)
+        duel.ask(FindCoordinatorRequest(coordinator_keys=[]), version)
+
+
+@pytest.mark.parametrize("version", range(6))
+def test_offsets_of_nobody_s_transaction(duel: Duel, version: int) -> None:
+    for topics in ([("t", 0)], [("nope", 0)], [("t", 0), ("t", 9), ("nope", 1)], []):
+        request = TxnOffsetCommitRequest(
+            transactional_id="nobody",
+            group_id=f"transactional-{version}",
+            producer_id=77,
+            producer_epoch=0,
+            topics=[
+                TxnOffsetCommitRequestTopic(name, partitions=[TxnOffsetCommitRequestPartition(index, 5)])
+                for name, index in topics
+            ],
+        )
+        duel.ask(request, version)
+    duel.ask(fetch(f"transactional-{version}"), 9)

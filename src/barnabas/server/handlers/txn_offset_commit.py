@@ -12,7 +12,7 @@ from typing import Any
 
 from barnabas._core import ColdRequest
 from barnabas.coordinator.group.requests import TxnCommit
-from barnabas.coordinator.records import GROUPS
+from barnabas.coordinator.records import GROUPS, TRANSACTIONS
 from barnabas.coordinator.shard import told_of_append
 from barnabas.coordinator.transaction.requests import ProducerIdAndEpoch
 from barnabas.errors import KafkaError
@@ -78,6 +78,8 @@ def _verify(node: NodeContext, request: ColdRequest, asked: TxnOffsetCommitReque
         answer(KafkaError.for_code(code))
     elif not guard:
         commit([ErrorCode.NONE])
+    elif node.coordinators.image.topic(TRANSACTIONS) is None:
+        answer(KafkaError.for_code(ErrorCode.COORDINATOR_NOT_AVAILABLE))
     else:
         transactions.of(node).check(
             asked.transactional_id,
