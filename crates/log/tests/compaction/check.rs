@@ -23,10 +23,13 @@ pub(crate) struct Past {
     pub(crate) lost: bool,
 }
 
+/// Offset, timestamp, key and value of a record as it was read.
+pub(crate) type FoundRecord = (i64, i64, Option<u8>, Option<Vec<u8>>);
+
 /// A batch as it was read.
 pub(crate) struct Found {
     pub(crate) header: BatchHeader,
-    pub(crate) records: Vec<(i64, i64, Option<u8>, Option<Vec<u8>>)>,
+    pub(crate) records: Vec<FoundRecord>,
 }
 
 /// All batches from the log's start on.
