@@ -8,7 +8,7 @@ out of what `Player.do` gives back, and topics are named.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from barnabas._core import Uuid
 from barnabas.protocol.generated import consumer_group_heartbeat_request as heartbeat
@@ -56,7 +56,10 @@ class Player:
         self.topic_ids: dict[str, Uuid] = {}
         self.topic_names: dict[Uuid, str] = {}
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.connection.socket.close()
 
     def do(self, step: Seen) -> Seen:

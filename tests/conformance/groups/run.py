@@ -39,16 +39,12 @@ def differences(
 ) -> list[tuple[int, Step, Seen, Seen]]:
     """Steps that showed something else to each player: (index, step, Apache Kafka's, barnabas's). Ends with
     the first, for what comes after it means little."""
-    players = MixedPlayer(apache, prefix), MixedPlayer(barnabas, prefix)
-    try:
+    with MixedPlayer(apache, prefix) as kafka, MixedPlayer(barnabas, prefix) as ours:
         for index, step in enumerate(history):
-            theirs, ours = (player.do(step) for player in players)
-            if theirs != ours:
-                return [(index, step, theirs, ours)]
-        return []
-    finally:
-        for player in players:
-            player.close()
+            expected, found = kafka.do(step), ours.do(step)
+            if expected != found:
+                return [(index, step, expected, found)]
+    return []
 
 
 HISTORIES = {"consumer": steps, "migration": migrations}

@@ -129,10 +129,9 @@ def test_the_same_history_writes_the_same_records(tmp_path: Path) -> None:
         node = kafka if name == "kafka" else barnabas
         node.start()
         try:
-            player = MixedPlayer(kafka.bootstrap, "same")
-            for step in EVERY_RECORD:
-                player.do(step)
-            player.close()
+            with MixedPlayer(kafka.bootstrap, "same") as player:
+                for step in EVERY_RECORD:
+                    player.do(step)
         finally:
             node.stop()
         text = "\n".join(records(kafka.log_directory))
@@ -150,26 +149,23 @@ def test_each_carries_on_with_the_groups_of_the_other(tmp_path: Path, first: str
     kafka, barnabas = nodes(tmp_path)
     order: list[oracle.ApacheKafka | BarnabasUp] = [kafka, barnabas]
     one, other = order if first == "kafka" else reversed(order)
-    player = MixedPlayer
+    commit: Step = ("commit", "m1", "a", 0)
+    looks: list[Step] = [commit, ("beat", "m1"), ("describe", "g"), ("fetch", "m1"), ("list",)]
     one.start()
     try:
-        before = player(kafka.bootstrap, "moved")
-        for step in EVERY_RECORD:
-            before.do(step)
-        commit: Step = ("commit", "m1", "a", 0)
-        looks: list[Step] = [commit, ("beat", "m1"), ("describe", "g"), ("fetch", "m1"), ("list",)]
-        seen = [before.do(step) for step in looks]
-        before.close()
+        with MixedPlayer(kafka.bootstrap, "moved") as before:
+            for step in EVERY_RECORD:
+                before.do(step)
+            seen = [before.do(step) for step in looks]
     finally:
         one.stop()
     other.start()
     try:
-        after = player(kafka.bootstrap, "moved")
-        for known in ("members", "ids", "topic_ids", "topic_names"):
-            setattr(after, known, getattr(before, known))
-        after.do(("coordinator", "g"))
-        # The hash of the topics is the same, so nobody is moved.
-        assert [after.do(step) for step in looks] == seen
-        after.close()
+        with MixedPlayer(kafka.bootstrap, "moved") as after:
+            for known in ("members", "ids", "topic_ids", "topic_names"):
+                setattr(after, known, getattr(before, known))
+            after.do(("coordinator", "g"))
+            # The hash of the topics is the same, so nobody is moved.
+            assert [after.do(step) for step in looks] == seen
     finally:
         other.stop()
