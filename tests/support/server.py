@@ -21,7 +21,8 @@ BARNABAS_UP = (sys.executable, "-m", "barnabas", "up")
 class BarnabasUp:
     """One `barnabas up` on a port of the loopback address.
 
-    Arguments with `--memory` leave the directory alone; with `listeners=…` they say the port themselves.
+    Arguments with `--memory` or `log.dirs=…` leave the directory alone; with `listeners=…` they say the port
+    themselves.
     """
 
     def __init__(self, directory: Path, arguments: Sequence[str] = (), port: int | None = None) -> None:
@@ -38,7 +39,8 @@ class BarnabasUp:
         return self.process.pid
 
     def start(self) -> "BarnabasUp":
-        place = () if "--memory" in self.arguments else ("--dir", str(self.directory))
+        elsewhere = any(argument.startswith(("--memory", "log.dirs=")) for argument in self.arguments)
+        place = () if elsewhere else ("--dir", str(self.directory))
         listeners = any(argument.startswith("listeners=") for argument in self.arguments)
         address = () if listeners else ("--port", str(self.port))
         command = [*BARNABAS_UP, *place, *address, *self.arguments]

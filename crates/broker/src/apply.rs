@@ -56,6 +56,33 @@ impl Broker {
         self.image.store(Arc::new(image));
     }
 
+    /// Takes back the log directories that had failed and work again. Their logs are recovered as at a start; the
+    /// replicas in them wait for the controller to hear of it, which gives them their roles back.
+    pub(crate) fn mend_directories(&self, now: Millis) {
+        if self.failed_directories.lock().is_empty() {
+            return;
+        }
+        let _one_at_a_time = self.applying.lock();
+        let image = self.image.load_full();
+        let mended = self.logs.mend(&|topic| Arc::new(self.topic_config(&image, topic)), now);
+        if mended.is_empty() {
+            return;
+        }
+        let hosted = (**self.hosted.load()).clone();
+        let mut apply = Apply { broker: self, image: &image, hosted, configs: HashMap::new(), now };
+        for topic in image.topics.iter() {
+            for (index, partition) in topic.partitions() {
+                apply.bring_back(topic, index, partition);
+            }
+        }
+        self.hosted.store(Arc::new(apply.hosted));
+        for directory in mended {
+            log::info!("log directory {directory} works again: its replicas are back");
+            self.failed_directories.lock().remove(&directory);
+            self.effects.lock().push(Effect::DirectoryReturned { directory });
+        }
+    }
+
     /// Changes the defaults of all topics' configs, for topics that override them not.
     pub fn set_log_defaults(&self, defaults: LogConfig, now: Millis) {
         let _one_at_a_time = self.applying.lock();
@@ -97,6 +124,21 @@ impl Apply<'_> {
             log::error!("{partition:?} can't take its role: {error}");
             self.broker.storage_failed(&partition, &error);
             partition.take_offline(error_code::KAFKA_STORAGE_ERROR);
+        }
+    }
+
+    /// Hosts a replica anew whose log was lost with its directory and is there again.
+    fn bring_back(&mut self, topic: &Arc<TopicImage>, index: PartitionIndex, image: &PartitionImage) {
+        let slots = self.hosted.get(&topic.id).cloned().unwrap_or_default();
+        let lost = match slots.get(index as usize).and_then(Option::as_ref) {
+            Some(Hosted::Online(partition)) => matches!(*partition.role.read(), Role::Offline { .. }),
+            Some(Hosted::Failed(_)) => true,
+            None => false,
+        };
+        if lost && self.broker.logs.log(&topic.name, index).is_some() {
+            let slots = Arc::make_mut(self.hosted.entry(topic.id).or_default());
+            slots[index as usize] = None;
+            self.partition(topic, index, image);
         }
     }
 

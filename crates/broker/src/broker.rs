@@ -68,6 +68,11 @@ pub enum Effect {
         /// The directory.
         directory: Uuid,
     },
+    /// A log directory that had failed is back, with its replicas.
+    DirectoryReturned {
+        /// The directory.
+        directory: Uuid,
+    },
 }
 
 /// The partitions of this node and everything that is answered without Python. Shared by all threads.
@@ -279,7 +284,6 @@ impl Broker {
         if !self.failed_directories.lock().insert(directory) {
             return;
         }
-        log::error!("log directory {directory} is taken offline: {error}");
         let hosted = self.hosted.load();
         for (topic, index) in self.logs.take_offline(directory, &error.to_string()) {
             let id = self.image.load().topics.by_name(&topic).map(|topic| topic.id);

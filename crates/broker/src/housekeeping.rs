@@ -10,6 +10,9 @@ use crate::settings::BrokerSettings;
 /// How often syncs that are due, removals of deleted logs and moves between directories are looked after.
 const TICK_MS: Millis = 1_000;
 
+/// How often directories that have failed are tried again.
+const MEND_MS: Millis = 5_000;
+
 /// When each duty is due next.
 #[derive(Debug)]
 pub(crate) struct Timers {
@@ -19,6 +22,7 @@ pub(crate) struct Timers {
     retention: Millis,
     producers: Millis,
     isr: Millis,
+    mend: Millis,
 }
 
 impl Timers {
@@ -30,11 +34,20 @@ impl Timers {
             retention: now.saturating_add(settings.retention_check_interval_ms),
             producers: now.saturating_add(settings.producer_expiration_check_interval_ms),
             isr: now.saturating_add(settings.replica_lag_time_max_ms / 2),
+            mend: now.saturating_add(MEND_MS),
         }
     }
 
     fn next(&self) -> Millis {
-        let all = [self.tick, self.high_watermarks, self.offsets, self.retention, self.producers, self.isr];
+        let all = [
+            self.tick,
+            self.high_watermarks,
+            self.offsets,
+            self.retention,
+            self.producers,
+            self.isr,
+            self.mend,
+        ];
         all.into_iter().min().unwrap_or(self.tick)
     }
 }
@@ -77,6 +90,9 @@ impl Broker {
             self.shrink_isrs(now);
         }
         self.note_failures(failures);
+        if due(&mut timers.mend, MEND_MS, now) {
+            self.mend_directories(now);
+        }
         timers.next()
     }
 

@@ -34,6 +34,8 @@ pub(crate) enum Event {
     ReplicaDirectory { topic_id: Uuid, index: i32, directory: Uuid },
     /// A log directory has failed: to be recorded.
     DirectoryFailed { directory: Uuid },
+    /// A log directory works again: to be recorded.
+    DirectoryReturned { directory: Uuid },
     /// The high watermark of a coordinator's partition has moved, to where it is when Python looks.
     HighWatermark { topic: Arc<str>, index: PartitionIndex, at: Arc<AtomicI64> },
     /// Whatever else coordinators hear of their partitions.

@@ -43,6 +43,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<events::Committed>()?;
     module.add_class::<events::ReplicaDirectory>()?;
     module.add_class::<events::DirectoryFailed>()?;
+    module.add_class::<events::DirectoryReturned>()?;
     module.add_class::<events::CoordinatorLeadership>()?;
     module.add_class::<events::CoordinatorCommitted>()?;
     module.add_class::<events::PartitionReadable>()?;

@@ -21,8 +21,8 @@ use crate::codec;
 use crate::coordinators;
 use crate::directories::DirectoriesError;
 use crate::events::{
-    python_level, ColdRequest, Committed, CoordinatorCommitted, DirectoryFailed, Fatal, LogLine,
-    ReplicaDirectory,
+    python_level, ColdRequest, Committed, CoordinatorCommitted, DirectoryFailed, DirectoryReturned, Fatal,
+    LogLine, ReplicaDirectory,
 };
 use crate::image::MetadataImage;
 use crate::inbox::{Event, Inbox};
@@ -86,6 +86,9 @@ impl Node {
             }
             Event::DirectoryFailed { directory } => {
                 Py::new(py, DirectoryFailed { directory: Uuid(directory) })?.into_any()
+            }
+            Event::DirectoryReturned { directory } => {
+                Py::new(py, DirectoryReturned { directory: Uuid(directory) })?.into_any()
             }
             Event::HighWatermark { topic, index, at } => {
                 let (topic, high_watermark) = (topic.to_string(), at.load(Ordering::Relaxed));

@@ -291,6 +291,7 @@ fn tell(effect: Effect, inbox: &Inbox) {
             inbox.tell(Event::ReplicaDirectory { topic_id, index, directory });
         }
         Effect::DirectoryFailed { directory } => inbox.tell(Event::DirectoryFailed { directory }),
+        Effect::DirectoryReturned { directory } => inbox.tell(Event::DirectoryReturned { directory }),
         // A node alone is the only replica of everything: nobody can fall behind or catch up.
         Effect::AlterIsr { .. } => (),
     }

@@ -1,10 +1,11 @@
 //! One directory of `log.dirs`: whose it is, whether it works, how it was left.
 //!
-//! Always true: a directory that has failed stays offline until the node is started again.
+//! Always true: a directory that has failed stays offline until it takes writes again (`probe`), and whatever was
+//! in it counts as left by a crash.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use barnabas_disk::{Disk, Lock};
@@ -15,10 +16,14 @@ use crate::checkpoints::{
     self, Offsets, CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_START_OFFSETS, RECOVERY_POINTS,
 };
 use crate::error::{At, LogError};
-use crate::meta_properties::{DirectoryError, MetaProperties};
+use crate::meta_properties::{DirectoryError, MetaProperties, META_PROPERTIES};
 
 /// Kept locked while a node uses the directory.
 pub const LOCK: &str = ".lock";
+/// Written to see whether a directory that has failed works again.
+const PROBE: &str = ".probe";
+/// Enough for the file system to need new blocks.
+const PROBE_BYTES: usize = 64 * 1024;
 /// Written when a node has stopped as it should, removed when it starts.
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 
@@ -33,6 +38,8 @@ pub(crate) struct LogDirectory {
     pub(crate) logs: AtomicUsize,
     /// Set when the node that used the directory last has stopped as it should.
     pub(crate) clean_shutdown: Option<CleanShutdown>,
+    /// Whether it has failed and come back since.
+    came_back: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -92,6 +99,7 @@ impl LogDirectory {
                     state: Mutex::new(state),
                     logs: AtomicUsize::new(0),
                     clean_shutdown: None,
+                    came_back: AtomicBool::new(false),
                 })
             }
             opened => opened,
@@ -127,6 +135,7 @@ impl LogDirectory {
             state: Mutex::new(state),
             logs: AtomicUsize::new(0),
             clean_shutdown: read_clean_shutdown(disk, &path.join(CLEAN_SHUTDOWN))?,
+            came_back: AtomicBool::new(false),
         })
     }
 
@@ -147,6 +156,31 @@ impl LogDirectory {
             state.offline = Some(reason.to_string());
         }
         first
+    }
+
+    /// Whether the logs were closed as they should when the directory was last in use.
+    pub(crate) fn was_left_clean(&self) -> bool {
+        self.clean_shutdown.is_some() && !self.has_come_back()
+    }
+
+    /// Whether the directory has failed and come back: what was not synced may be in the page cache alone.
+    pub(crate) fn has_come_back(&self) -> bool {
+        self.came_back.load(Ordering::Relaxed)
+    }
+
+    /// Whether the directory takes writes, as far as some bytes tell.
+    pub(crate) fn probe(&self, disk: &dyn Disk) -> bool {
+        let path = self.path.join(PROBE);
+        let written = disk.write_atomic(&path, &[0; PROBE_BYTES]);
+        let removed = disk.remove_file(&path);
+        written.is_ok() && removed.is_ok() && disk.exists(&self.path.join(META_PROPERTIES))
+    }
+
+    /// The directory works again.
+    pub(crate) fn bring_back(&self) {
+        let mut state = self.state.lock();
+        self.came_back.store(true, Ordering::Relaxed);
+        (state.offline, state.written) = (None, Default::default());
     }
 
     /// Offsets as they were written last; a damaged file counts as empty, which costs time and no data.

@@ -316,6 +316,7 @@ impl LogManager {
             high_watermark: start,
             clean_shutdown: false,
             producer_id_expiration_ms: self.producer_id_expiration_ms.load(Ordering::Relaxed),
+            rewrite: false,
         };
         let files = self.files.clone();
         let opened = Log::open(files, path, topic, partition, topic_id, config, options, now, &mut |_| {});

@@ -81,6 +81,24 @@ impl LogManager {
         }
     }
 
+    /// Looks after the directories that have failed since the start: those that take writes again are recovered
+    /// as at a start, and come back with their logs. Returns their ids.
+    pub fn mend(&self, config_of: ConfigOf<'_>, now: Millis) -> Vec<Uuid> {
+        let failed = |index: &usize| {
+            let directory = &self.directories[*index];
+            !directory.is_online() && !directory.id.is_zero() && directory.probe(self.disk())
+        };
+        let mended = (0..self.directories.len()).filter(failed).filter(|index| {
+            let directory = &self.directories[*index];
+            directory.bring_back();
+            if let Err(error) = self.load_directory(*index, config_of, now, &|_| {}) {
+                self.take_offline(directory.id, &error.to_string());
+            }
+            directory.is_online()
+        });
+        mended.map(|index| self.directories[index].id).collect()
+    }
+
     fn load_directory(
         &self,
         index: usize,
@@ -129,7 +147,7 @@ impl LogManager {
                     directory: &directory.path,
                     logs_done: done.fetch_add(1, Ordering::Relaxed) + 1,
                     logs_total: waiting.len(),
-                    unclean: directory.clean_shutdown.is_none(),
+                    unclean: !directory.was_left_clean(),
                 });
             }
         };
@@ -184,7 +202,8 @@ impl LogManager {
             recovery_point: of(&checkpoints.recovery_points),
             log_start_offset: of(&checkpoints.log_start_offsets),
             high_watermark: of(&checkpoints.high_watermarks),
-            clean_shutdown: self.directories[index].clean_shutdown.is_some(),
+            clean_shutdown: self.directories[index].was_left_clean(),
+            rewrite: self.directories[index].has_come_back(),
             producer_id_expiration_ms: self.producer_id_expiration_ms.load(Ordering::Relaxed),
         };
         let (mut log, recovery) = Log::open(

@@ -45,6 +45,9 @@ pub struct OpenOptions {
     pub clean_shutdown: bool,
     /// `producer.id.expiration.ms`.
     pub producer_id_expiration_ms: Millis,
+    /// Whether what is checked is written anew: a sync that failed may have left it in the page cache alone, as
+    /// if it were on disk.
+    pub rewrite: bool,
 }
 
 impl Default for OpenOptions {
@@ -55,6 +58,7 @@ impl Default for OpenOptions {
             high_watermark: 0,
             clean_shutdown: false,
             producer_id_expiration_ms: 24 * 60 * 60 * 1000,
+            rewrite: false,
         }
     }
 }
@@ -183,7 +187,7 @@ impl Log {
             return Ok(());
         }
         let from = checked_from.min(self.segments.len() - 1);
-        self.recover_from(from, now, progress, recovery)
+        self.recover_from(from, options.rewrite, now, progress, recovery)
     }
 
     /// After a clean stop: finds the end of the log. A stop says it twice, in the checkpoint and in the name of
@@ -281,6 +285,7 @@ impl Log {
     fn recover_from(
         &mut self,
         from: usize,
+        rewrite: bool,
         now: Millis,
         progress: &mut dyn FnMut(RecoveryProgress),
         recovery: &mut Recovery,
@@ -292,7 +297,7 @@ impl Log {
         for index in from..self.segments.len() {
             self.take_snapshot(self.segments[index].base_offset)?;
             let length = self.segments[index].size;
-            let truncated = self.recover_segment(index, &mut epoch)?;
+            let truncated = self.recover_segment(index, rewrite, &mut epoch)?;
             recovery.segments += 1;
             recovery.bytes += length;
             progress(RecoveryProgress { segments_done: index - from + 1, segments_total });
@@ -323,7 +328,12 @@ impl Log {
     }
 
     /// Reads one segment through and notes its batches anew. Returns how many bytes at its end are not right.
-    fn recover_segment(&mut self, index: usize, epoch: &mut LeaderEpoch) -> Result<u64, LogError> {
+    fn recover_segment(
+        &mut self,
+        index: usize,
+        rewrite: bool,
+        epoch: &mut LeaderEpoch,
+    ) -> Result<u64, LogError> {
         let interval = self.config.index_interval_bytes;
         let next_base = self.segments.get(index + 1).map(|next| next.base_offset);
         let place = &self.place;
@@ -370,6 +380,10 @@ impl Log {
                 break Some(format!("leader epoch {found} follows {known}"));
             }
             *epoch = header.partition_leader_epoch;
+            if rewrite {
+                let file = segment.file(place)?;
+                file.write_all_at(batch.bytes, position).at("write", &segment.path(place))?;
+            }
             segment.note(place, &Written::from(&header), interval)?;
             if self.epochs.latest().is_none_or(|latest| header.partition_leader_epoch > latest.epoch) {
                 self.epochs.assign(header.partition_leader_epoch, header.base_offset);

@@ -161,6 +161,7 @@ fn open(
             high_watermark: snapshot_end,
             clean_shutdown: false,
             producer_id_expiration_ms: Millis::MAX,
+            rewrite: false,
         },
         now,
         &mut |_| {},

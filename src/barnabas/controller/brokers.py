@@ -244,17 +244,7 @@ def unfence(state: ControllerState, broker_id: int) -> list[Record]:
     change = BrokerRegistrationChangeRecord(
         broker_id=broker_id, broker_epoch=state.brokers[broker_id].epoch, fenced=UNFENCE
     )
-
-    def live(replica: int) -> bool:
-        return replica == broker_id or state.active(replica)
-
-    records: list[Record] = [(change, FENCING_CHANGE)]
-    for change_of_partition in _changes(state, lambda partition: partition.leader < 0):
-        change_of_partition.live = live
-        record = change_of_partition.record()
-        if record is not None:
-            records.append(record)
-    return records
+    return [(change, FENCING_CHANGE), *_elect_leaderless(state, broker_id)]
 
 
 def begin_controlled_shutdown(state: ControllerState, broker_id: int) -> list[Record]:
@@ -293,6 +283,44 @@ def directories_offline(state: ControllerState, broker: BrokerImage, offline: It
         state, broker.id, lambda partition: replica_directory(partition, broker.id) in newly_offline
     )
     return [*moved, (change, LOG_DIRS_CHANGE)]
+
+
+def directories_online(broker: BrokerImage, online: Iterable[Uuid]) -> list[Record]:
+    """Notes that directories which had failed work again. `lead_in` is to follow, once the head has it."""
+    returned = [directory for directory in online if directory not in broker.log_dirs]
+    if not returned:
+        return []
+    change = BrokerRegistrationChangeRecord(
+        broker_id=broker.id, broker_epoch=broker.epoch, log_dirs=[*broker.log_dirs, *returned]
+    )
+    return [(change, LOG_DIRS_CHANGE)]
+
+
+def lead_in(state: ControllerState, broker_id: int, directories: Iterable[Uuid]) -> list[Record]:
+    """Lets a broker lead what has no leader and lies in these directories of it."""
+    there = frozenset(directories)
+    return _elect_leaderless(
+        state, broker_id, lambda partition: replica_directory(partition, broker_id) in there
+    )
+
+
+def _elect_leaderless(
+    state: ControllerState,
+    broker_id: int,
+    concerned: Callable[[PartitionImage], bool] = lambda _: True,
+) -> list[Record]:
+    """Gives leaders to the partitions that have none, where `broker_id` may lead from now on."""
+
+    def live(replica: int) -> bool:
+        return replica == broker_id or state.active(replica)
+
+    records: list[Record] = []
+    for change in _changes(state, lambda partition: partition.leader < 0 and concerned(partition)):
+        change.live = live
+        record = change.record()
+        if record is not None:
+            records.append(record)
+    return records
 
 
 def _leads(state: ControllerState, broker_id: int) -> bool:

@@ -241,10 +241,10 @@ class NodeServer:
 
     def _record_return(self, directory: _core.Uuid) -> None:
         """Records that a log directory works again, so that its replicas lead as they did before."""
-        from barnabas.controller.brokers import directories_online
+        from barnabas.controller.brokers import directories_online, lead_in
 
-        state = self.state()
-        self._propose_now(directories_online(state, state.brokers[self.node_id], [directory]))
+        self._propose_now(directories_online(self.state().brokers[self.node_id], [directory]))
+        self._propose_now(lead_in(self.state(), self.node_id, [directory]))
 
     def _propose_now(self, records: Sequence[Record]) -> None:
         if records:

@@ -176,6 +176,27 @@ def test_failed_directories_cost_the_leadership_of_what_is_in_them() -> None:
     assert brokers.directories_offline(cluster.state, registered, [good]) == []
 
 
+def test_a_directory_that_works_again_gets_back_what_has_no_leader() -> None:
+    cluster = Cluster(0)
+    directory = numbered(803)
+    cluster.register(1, log_dirs=[directory])
+    cluster.write(brokers.unfence(cluster.state, 1))
+    cluster.create("t", replicas=[[1]])
+
+    def leader_and_isr() -> tuple[int, list[int]]:
+        topic = cluster.state.image.topic("t")
+        assert topic is not None
+        [(_, partition)] = topic.partitions()
+        return partition.leader, list(partition.isr)
+
+    cluster.write(brokers.directories_offline(cluster.state, cluster.state.brokers[1], [directory]))
+    assert leader_and_isr()[0] == -1
+    cluster.write(brokers.directories_online(cluster.state.brokers[1], [directory]))
+    cluster.write(brokers.lead_in(cluster.state, 1, [directory]))
+    assert leader_and_isr() == (1, [1])
+    assert brokers.directories_online(cluster.state.brokers[1], [directory]) == []
+
+
 # ---- heartbeats -------------------------------------------------------------------------------------------
 
 

@@ -118,7 +118,7 @@ pub(crate) fn three_batches() -> (Node, Uuid) {
     (node, id)
 }
 
-fn one(node: &Node, request: &FetchRequest<'_>) -> Answer {
+pub(crate) fn one(node: &Node, request: &FetchRequest<'_>) -> Answer {
     answers(send(node, 13, request), 13).partitions.remove(0)
 }
 

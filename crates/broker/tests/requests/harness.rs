@@ -1,4 +1,4 @@
-//! A node in memory: an image built by replay, a broker over a memory disk, requests encoded and decoded.
+//! A node in memory: an image built by replay, a broker over a simulated disk, requests encoded and decoded.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +9,8 @@ use barnabas_broker::{
     Broker, BrokerRequest, BrokerSettings, Chunk, CoordinatorEvent, CoordinatorEvents, Endpoint, Handled,
     Parked, Ticket, Wake,
 };
-use barnabas_disk::{Disk, MemoryDisk};
+use barnabas_disk::sim::SimDisk;
+use barnabas_disk::Disk;
 use barnabas_image::MetadataImage;
 use barnabas_log::{LogConfig, LogManager, LogManagerSettings, MetaProperties};
 use barnabas_protocol::batch_builder::{BatchBuilder, BuilderConfig};
@@ -75,7 +76,7 @@ pub(crate) fn directory(n: u8) -> Uuid {
 }
 
 pub(crate) struct Node {
-    pub(crate) disk: Arc<MemoryDisk>,
+    pub(crate) disk: Arc<SimDisk>,
     pub(crate) directories: usize,
     pub(crate) broker: Broker,
     pub(crate) image: MetadataImage,
@@ -98,7 +99,7 @@ impl Node {
 
     /// A node with `directories` log directories.
     pub(crate) fn with(directories: usize, change: impl FnOnce(&mut BrokerSettings)) -> Node {
-        let disk = Arc::new(MemoryDisk::new());
+        let disk = Arc::new(SimDisk::new(0));
         for n in 0..directories {
             let properties = MetaProperties {
                 cluster_id: CLUSTER.to_string(),
@@ -296,12 +297,7 @@ pub(crate) fn path(n: usize) -> PathBuf {
     PathBuf::from(format!("/data{n}"))
 }
 
-fn start(
-    disk: &Arc<MemoryDisk>,
-    directories: usize,
-    settings: &BrokerSettings,
-    heard: &Arc<Heard>,
-) -> Broker {
+fn start(disk: &Arc<SimDisk>, directories: usize, settings: &BrokerSettings, heard: &Arc<Heard>) -> Broker {
     let paths: Vec<PathBuf> = (0..directories).map(path).collect();
     let disk: Arc<dyn Disk> = disk.clone();
     let logs = LogManager::open(disk, &paths, LogManagerSettings::new(CLUSTER, 1), BTreeMap::new()).unwrap();

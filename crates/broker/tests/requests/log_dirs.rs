@@ -3,8 +3,10 @@
 use barnabas_broker::{error_code, Effect};
 use barnabas_disk::Disk;
 
-use crate::harness::{batch, batch_with, directory, path, Node};
-use crate::produce::produce;
+use crate::fetch::{self, one, partition};
+use crate::harness::{batch, batch_with, directory, parked, path, Node};
+use crate::produce::{produce, request, send};
+use barnabas_protocol::batch::HEADER_SIZE;
 use barnabas_protocol::batch_builder::BuilderConfig;
 
 #[test]
@@ -91,4 +93,39 @@ fn retention_moves_the_log_start() {
     let asked = crate::fetch::request(id, vec![crate::fetch::partition(0, 0)]);
     let fetched = crate::fetch::answers(crate::fetch::send(&node, 13, &asked), 13).partitions.remove(0);
     assert_eq!(fetched.error, error_code::OFFSET_OUT_OF_RANGE);
+}
+
+#[test]
+fn a_directory_that_works_again_comes_back_with_its_records() {
+    let mut node = Node::with(1, |_| {});
+    let id = node.topic_on("orders", &[vec![1]], &[("barnabas.durability", "fsync")]);
+    node.broker.take_effects();
+    let sent = batch(&["kept"]);
+    parked(send(&node, 12, &request("orders", &[(0, &sent)], 1)));
+    node.broker.sync_waiting(node.now);
+
+    node.disk.fail_after(0);
+    assert_eq!(produce(&node, "orders", 0, &batch(&["refused"])).0, error_code::KAFKA_STORAGE_ERROR);
+    assert_eq!(one(&node, &fetch::request(id, vec![partition(0, 0)])).error, error_code::KAFKA_STORAGE_ERROR);
+    assert_eq!(node.broker.take_effects(), [Effect::DirectoryFailed { directory: directory(0) }]);
+    assert_eq!(node.broker.log_dirs()[0].error_code, error_code::KAFKA_STORAGE_ERROR);
+    node.change(id, 0, |change| change.leader = -1);
+    for _ in 0..3 {
+        node.now += 5_000;
+        node.broker.tick(node.now);
+    }
+    assert_eq!(node.broker.take_effects(), [], "it does not come back before it works");
+
+    node.disk.fail_after(u64::MAX);
+    node.now += 5_000;
+    node.broker.tick(node.now);
+    let returned = Effect::DirectoryReturned { directory: directory(0) };
+    assert_eq!(node.broker.take_effects().last(), Some(&returned));
+    assert_eq!(node.broker.log_dirs()[0].error_code, error_code::NONE);
+    node.change(id, 0, |change| change.leader = 1);
+    parked(send(&node, 12, &request("orders", &[(0, &batch(&["after"]))], 1)));
+    node.broker.sync_waiting(node.now);
+    let answer = one(&node, &fetch::request(id, vec![partition(0, 0)]));
+    assert_eq!((answer.error, answer.offsets()), (error_code::NONE, Some((0, 1))));
+    assert!(answer.records.ends_with(&batch(&["after"])[HEADER_SIZE..]));
 }
