@@ -116,8 +116,8 @@ def test_passwords_are_never_shown() -> None:
 
 
 def test_broker_shows_all_but_internal_and_dynamic_only_configs() -> None:
-    assert len(describe_broker(configs())) == 351
-    assert len(describe_broker(configs({"unstable.api.versions.enable": "true"}))) == 352
+    assert len(describe_broker(configs())) == 354
+    assert len(describe_broker(configs({"unstable.api.versions.enable": "true"}))) == 355
     assert describe_broker(configs(), ["leader.replication.throttled.rate", "nope"]) == []
 
 
