@@ -15,6 +15,7 @@ from tests.conformance.groups.player import REBALANCE_TIMEOUT_MS, Member, Player
 
 PROTOCOL = "range"
 SUBSCRIPTION_VERSION = 1
+SESSION_TIMEOUT_MS = 600_000
 
 
 class MixedPlayer(Player):
@@ -42,7 +43,7 @@ class MixedPlayer(Player):
         metadata = SUBSCRIPTION_VERSION.to_bytes(2, "big") + encode(says, SUBSCRIPTION_VERSION)
         request = JoinGroupRequest(
             group_id=self._group(member),
-            session_timeout_ms=60_000,
+            session_timeout_ms=SESSION_TIMEOUT_MS,
             rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
             member_id=member.member_id,
             group_instance_id=self._instance(member),

@@ -15,11 +15,13 @@ from tests.support.server import BarnabasUp
 
 SETTINGS = {
     "group.consumer.assignment.interval.ms": "0",
+    "group.consumer.max.session.timeout.ms": "600000",
+    "group.consumer.session.timeout.ms": "600000",
     "group.initial.rebalance.delay.ms": "0",
     "offsets.topic.num.partitions": "1",
 }
-"""Both assign at once: when they do otherwise depends on the moment. One coordinator for all groups: what one
-group sees of the metadata the others see."""
+"""Both assign at once and nobody's session ends: when they do otherwise depends on the moment. One coordinator
+for all groups: what one group sees of the metadata the others see."""
 
 
 @contextmanager
