@@ -20,8 +20,8 @@ SETTINGS = {
     "group.initial.rebalance.delay.ms": "0",
     "offsets.topic.num.partitions": "1",
 }
-"""Both assign at once and nobody's session ends: when they do otherwise depends on the moment. One coordinator
-for all groups: what one group sees of the metadata the others see."""
+"""Both assign at once and nobody's session ends: when they do otherwise depends on the moment. There is one
+coordinator for all groups: what one group sees of the metadata the others see."""
 
 
 @contextmanager
