@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from barnabas.coordinator.group.consumer import records, timers
 from barnabas.coordinator.group.consumer.assignor import NOTHING
-from barnabas.coordinator.group.consumer.leaving import known_static, named_static
+from barnabas.coordinator.group.consumer.leaving import named_static
 from barnabas.coordinator.group.consumer.member import LEAVE_STATIC_EPOCH, Member
 from barnabas.errors import FencedMemberEpoch, GroupMaxSizeReached, UnreleasedInstanceId
 
@@ -87,6 +87,3 @@ def static_member(
     written.append(records.target(group_id, member_id, group.target.get(existing.member_id, NOTHING)))
     written.append(records.current(group_id, returned))
     return returned
-
-
-__all__ = ["dynamic_member", "known_static", "static_member", "validate_epoch", "validate_size"]
