@@ -23,7 +23,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from barnabas import _core
 from barnabas.coordinator.machine import Call, Context, Stored
 from barnabas.coordinator.shard import Appended, EncodedBatch, Phase, Shard, StoredBytes, decoded
-from barnabas.errors import KafkaError, NotCoordinator, NotLeaderOrFollower, UnknownServerError
+from barnabas.errors import (
+    KafkaError,
+    NotCoordinator,
+    NotLeaderOrFollower,
+    UnknownServerError,
+    UnknownTopicOrPartition,
+)
 
 if TYPE_CHECKING:
     from barnabas._core import MetadataImage
@@ -44,6 +50,8 @@ LOAD_BYTES_MAX = 256 * 1024
 """Bytes of one partition that are replayed without a pause: some milliseconds."""
 RETRY_SECONDS = 1.0
 """Pause before a partition that could not be read or written is loaded again."""
+UNREADABLE_SECONDS = 0.01
+"""Pause before a partition is read again that this node has just begun to lead."""
 METADATA_SECONDS = 0.02
 """How long changes of the metadata are collected before the machines hear of them."""
 TOPIC_RESOURCE = 2
@@ -503,6 +511,10 @@ class Coordinators:
     def _load_failed(self, shard: Shard, error: Exception) -> None:
         if isinstance(error, NotLeaderOrFollower):
             return  # The end of the leadership is on its way.
+        if isinstance(error, UnknownTopicOrPartition):
+            # A leadership is told a moment before the partition can be read.
+            self._loop.call_later(UNREADABLE_SECONDS, self._queue_load, shard)
+            return
         logger.error("%s-%s can't be loaded: %s", shard.topic, shard.partition, error)
         shard.close()
         self._wait_no_longer(shard)
