@@ -19,7 +19,7 @@ UNSTABLE = {ApiKey.INIT_PRODUCER_ID: 6}
 """The first version that Kafka 4.4.0 calls unstable: not served there either without a special setting."""
 
 REFUSING = {
-    "unavailable": "waits for the coordinators: answered as a Kafka does whose coordinator is not available",
+    "unavailable": "waits for streams groups: answered as a Kafka does whose coordinator is not available",
     "security_disabled": "waits for security: answered as a Kafka does without log-in, authorizer and tokens",
 }
 """Handlers that answer with Kafka's own error, and why."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from barnabas.coordinator.group.share.requests import InitializeStates, StatesInitialized
@@ -84,7 +84,11 @@ class ShareStates:
     # ---- share groups begin with partitions
 
     def _note(self, _: Shard, effect: InitializeStates) -> None:
-        task = asyncio.get_running_loop().create_task(self._initialize(effect))
+        self.spawn(self._initialize(effect))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does something by the side."""
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -9,6 +9,8 @@ from barnabas.coordinator.group.classic.group import ClassicGroup, Member, State
 from barnabas.coordinator.group.kind import Handle, Part
 from barnabas.coordinator.group.offset_commit import tombstone
 from barnabas.coordinator.group.requests import DeleteGroup, DescribeGroup, ListGroups
+from barnabas.coordinator.group.share.group import ShareGroup
+from barnabas.coordinator.group.share.requests import DeleteStatesFirst
 from barnabas.errors import GroupIdNotFound, KafkaError
 from barnabas.protocol.generated.delete_groups_response import DeletableGroupResult
 from barnabas.protocol.generated.describe_groups_response import DescribedGroup, DescribedGroupMember
@@ -58,6 +60,10 @@ class AdminPart(Part):
     def _delete(self, call: Call, _: Context, out: Outputs) -> None:
         group_id = call.request.group_id
         result = DeletableGroupResult(group_id)
+        share = self.groups.find_kind(ShareGroup, group_id)
+        if share is not None and share.is_empty() and (topics := share.state.names()):
+            out.respond(call.ticket, DeleteStatesFirst(group_id, topics))
+            return
         try:
             self._delete_group(group_id, out)
         except KafkaError as error:

@@ -39,7 +39,7 @@ class DescribeGroup(NamedTuple):
 
 
 class DeleteGroup(NamedTuple):
-    """One group of a DeleteGroups; the answer is a DeletableGroupResult."""
+    """One group of a DeleteGroups; the answer is a DeletableGroupResult, or DeleteStatesFirst."""
 
     group_id: str
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from barnabas._core import ColdRequest
 from barnabas.coordinator.group.requests import DeleteGroup, DescribeGroup, ListGroups
+from barnabas.coordinator.group.share.requests import DeleteStatesFirst
 from barnabas.coordinator.records import GROUPS
 from barnabas.errors import CoordinatorLoadInProgress, KafkaError
 from barnabas.protocol import ApiKey
@@ -16,6 +17,7 @@ from barnabas.protocol.generated.describe_groups_request import DescribeGroupsRe
 from barnabas.protocol.generated.describe_groups_response import DescribedGroup, DescribeGroupsResponse
 from barnabas.protocol.generated.list_groups_request import ListGroupsRequest
 from barnabas.protocol.generated.list_groups_response import ListGroupsResponse
+from barnabas.server.coordinators import Then
 from barnabas.server.handlers.context import NodeContext, Respond, body, handles_directly
 from barnabas.server.handlers.coordinated import GROUP_OPERATIONS, Gathered, client_of
 
@@ -60,9 +62,30 @@ def delete_groups(node: NodeContext, request: ColdRequest, respond: Respond) -> 
 
     gathered = Gathered(len(ids), done)
     for index, group_id in enumerate(ids):
-        node.coordinators.submit(
-            GROUPS, group_id, DeleteGroup(group_id), gathered.place(index), client_of(request)
-        )
+        then = partial(_deleted, node, gathered.place(index))
+        node.coordinators.submit(GROUPS, group_id, DeleteGroup(group_id), then, client_of(request))
+
+
+def _deleted(node: NodeContext, then: Then, answer: Any) -> None:
+    """A share group is deleted once the share coordinator has forgotten it."""
+    if not isinstance(answer, DeleteStatesFirst):
+        then(answer)
+        return
+    from barnabas.server import share_states
+
+    share_states.of(node).spawn(_delete_share_group(node, answer, then))
+
+
+async def _delete_share_group(node: NodeContext, first: DeleteStatesFirst, then: Then) -> None:
+    from barnabas.server.handlers.share_group_offsets import delete_states
+
+    try:
+        errors = await delete_states(node, first.group_id, dict(first.topics))
+        for error in errors.values():
+            raise error
+        then(await node.coordinators.call(GROUPS, first.group_id, DeleteGroup(first.group_id)))
+    except KafkaError as error:
+        then(error)
 
 
 @handles_directly(ApiKey.LIST_GROUPS)

@@ -52,58 +52,9 @@ def _described(ids: str, part: str, parts: str, key: str) -> Callable[[NodeConte
     return build
 
 
-def _share_group_offsets(_node: NodeContext, request: ColdRequest) -> Message:
-    from barnabas.protocol.generated import describe_share_group_offsets_response as classes
-
-    body: Any = request.body
-    error = KafkaError.for_code(ErrorCode.NOT_COORDINATOR)
-    return classes.DescribeShareGroupOffsetsResponse(
-        groups=[
-            classes.DescribeShareGroupOffsetsResponseGroup(
-                group_id=group.group_id, error_code=error.error_code, error_message=error.message
-            )
-            for group in body.groups
-        ]
-    )
-
-
-def _share_state(part: str) -> Callable[[NodeContext, ColdRequest], Message]:
-    def build(_node: NodeContext, request: ColdRequest) -> Message:
-        classes = _classes(request.api_key)
-        error = KafkaError.for_code(ErrorCode.COORDINATOR_NOT_AVAILABLE)
-        body: Any = request.body
-        response: Any = message_class(request.api_key, response=True)()
-        for topic in body.topics:
-            result = getattr(classes, part)(topic_id=topic.topic_id)
-            result.partitions = [
-                classes.PartitionResult(
-                    partition=partition.partition, error_code=error.error_code, error_message=error.message
-                )
-                for partition in topic.partitions
-            ]
-            response.results.append(result)
-        found: Message = response
-        return found
-
-    return build
-
-
 _NOT_COORDINATOR = _whole(ErrorCode.NOT_COORDINATOR)
-_NOT_AVAILABLE = _whole(ErrorCode.COORDINATOR_NOT_AVAILABLE)
 
 BUILDERS: dict[ApiKey, Callable[[NodeContext, ColdRequest], Message]] = {
-    ApiKey.SHARE_GROUP_HEARTBEAT: _NOT_COORDINATOR,
-    ApiKey.SHARE_GROUP_DESCRIBE: _described("group_ids", "DescribedGroup", "groups", "group_id"),
-    ApiKey.SHARE_FETCH: _NOT_AVAILABLE,
-    ApiKey.SHARE_ACKNOWLEDGE: _NOT_AVAILABLE,
-    ApiKey.DESCRIBE_SHARE_GROUP_OFFSETS: _share_group_offsets,
-    ApiKey.ALTER_SHARE_GROUP_OFFSETS: _NOT_COORDINATOR,
-    ApiKey.DELETE_SHARE_GROUP_OFFSETS: _NOT_COORDINATOR,
-    ApiKey.INITIALIZE_SHARE_GROUP_STATE: _share_state("InitializeStateResult"),
-    ApiKey.READ_SHARE_GROUP_STATE: _share_state("ReadStateResult"),
-    ApiKey.WRITE_SHARE_GROUP_STATE: _share_state("WriteStateResult"),
-    ApiKey.DELETE_SHARE_GROUP_STATE: _share_state("DeleteStateResult"),
-    ApiKey.READ_SHARE_GROUP_STATE_SUMMARY: _share_state("ReadStateSummaryResult"),
     ApiKey.STREAMS_GROUP_HEARTBEAT: _NOT_COORDINATOR,
     ApiKey.STREAMS_GROUP_DESCRIBE: _described("group_ids", "DescribedGroup", "groups", "group_id"),
     ApiKey.STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE: _NOT_COORDINATOR,

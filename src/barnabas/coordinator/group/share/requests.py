@@ -60,3 +60,11 @@ class StatesDeleted(NamedTuple):
 
     group_id: str
     topics: Mapping[Uuid, str]
+
+
+class DeleteStatesFirst(NamedTuple):
+    """The answer to DeleteGroup while the share coordinator knows an empty share group in these topics (names
+    by id)."""
+
+    group_id: str
+    topics: Mapping[Uuid, str]
