@@ -1,5 +1,6 @@
 //! A node put together: directories, metadata log, broker, threads. No Python in here.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -32,8 +33,8 @@ use crate::settings::{DynamicConfigs, NodeSettings};
 const SYNC_THREADS_PER_DIRECTORY: usize = 2;
 /// Files that the metadata log keeps open.
 const METADATA_FILES_MAX: usize = 16;
-/// Logs between two lines that tell how far loading has come.
-const LOAD_PROGRESS_LOGS: usize = 10_000;
+/// Time between two lines that tell how far loading has come.
+const LOAD_PROGRESS_MS: Millis = 1_000;
 
 /// Why a node can't start.
 #[derive(Debug, thiserror::Error)]
@@ -298,10 +299,17 @@ fn tell(effect: Effect, inbox: &Inbox) {
 }
 
 fn load_logs(broker: &Broker, image: &MetadataImage, node_id: NodeId, now: Millis) -> Result<(), StartError> {
+    let told = AtomicI64::new(now);
     let progress = |progress: LoadProgress<'_>| {
-        let (done, total) = (progress.logs_done, progress.logs_total);
-        if progress.unclean && (done == total || done % LOAD_PROGRESS_LOGS == 0) && total > 0 {
-            log::info!("recovering {}: {done} of {total} logs", progress.directory.display());
+        let (now, last) = (clock::now(), told.load(Ordering::Relaxed));
+        let due = progress.unclean && now - last >= LOAD_PROGRESS_MS;
+        if due && told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            let (done, total) = (progress.logs_done, progress.logs_total);
+            let checking = progress.checking.map_or_else(String::new, |(topic, partition, checked)| {
+                let (segments, of) = (checked.segments_done, checked.segments_total);
+                format!("; {topic}-{partition}: {segments} of {of} segments")
+            });
+            log::info!("recovering {}: {done} of {total} logs{checking}", progress.directory.display());
         }
     };
     broker.logs().load(&|topic| Arc::new(broker.topic_config(image, topic)), now, &progress)?;

@@ -75,6 +75,11 @@ impl SimDisk {
         self.state.lock().left = changes;
     }
 
+    /// Whether the power has failed and has not come back.
+    pub fn has_failed(&self) -> bool {
+        self.state.lock().left == 0
+    }
+
     /// The power fails and comes back: what was not synced is lost, in part or as a whole.
     pub fn lose_power(&self) {
         let mut state = self.state.lock();

@@ -16,7 +16,7 @@ use crate::log::Log;
 use crate::log_directory::{Checkpoint, LogDirectory};
 use crate::log_manager::{DirectoryFailure, Hosted, LogManager, LogRef};
 use crate::meta_properties::DirectoryError;
-use crate::recovery::OpenOptions;
+use crate::recovery::{OpenOptions, RecoveryProgress};
 
 /// The metadata log has its own owner.
 const METADATA_TOPIC: &str = "__cluster_metadata";
@@ -32,6 +32,8 @@ pub struct LoadProgress<'a> {
     pub logs_total: usize,
     /// Whether they have to be checked, because the node did not stop as it should.
     pub unclean: bool,
+    /// The log that is being checked, and how far that has come.
+    pub checking: Option<(&'a str, PartitionIndex, RecoveryProgress)>,
 }
 
 /// Called from several threads as logs are opened.
@@ -137,18 +139,25 @@ impl LogManager {
         directory.mark_in_use(disk)?;
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let failed: Mutex<Option<DirectoryError>> = Mutex::default();
+        let tell = |logs_done, checking| {
+            progress(LoadProgress {
+                directory: &directory.path,
+                logs_done,
+                logs_total: waiting.len(),
+                unclean: !directory.was_left_clean(),
+                checking,
+            });
+        };
         let work = || {
             while let Some(log) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Err(error) = self.load_log(index, log, &checkpoints, config_of, now) {
+                let mut checked = |checking| {
+                    tell(done.load(Ordering::Relaxed), Some((&*log.topic, log.partition, checking)));
+                };
+                if let Err(error) = self.load_log(index, log, &checkpoints, config_of, now, &mut checked) {
                     failed.lock().get_or_insert(error);
                     return;
                 }
-                progress(LoadProgress {
-                    directory: &directory.path,
-                    logs_done: done.fetch_add(1, Ordering::Relaxed) + 1,
-                    logs_total: waiting.len(),
-                    unclean: !directory.was_left_clean(),
-                });
+                tell(done.fetch_add(1, Ordering::Relaxed) + 1, None);
             }
         };
         std::thread::scope(|scope| {
@@ -194,6 +203,7 @@ impl LogManager {
         checkpoints: &Checkpoints,
         config_of: ConfigOf<'_>,
         now: Millis,
+        progress: &mut dyn FnMut(RecoveryProgress),
     ) -> Result<(), DirectoryError> {
         let (topic, partition) = (&waiting.topic, waiting.partition);
         let key = (topic.clone(), partition);
@@ -215,7 +225,7 @@ impl LogManager {
             config_of(topic),
             options,
             now,
-            &mut |_| {},
+            progress,
         )?;
         if recovery.truncated_bytes > 0 {
             log::warn!("{topic}-{partition}: cut {} bytes that a crash had torn", recovery.truncated_bytes);
