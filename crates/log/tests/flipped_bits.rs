@@ -162,7 +162,7 @@ fn a_flipped_bit_in_a_segment_is_never_served() {
         right_or_refused(&told.batches, &expected.batches, what);
         right_or_refused(&told.times, &expected.times, what);
         right_or_refused(&told.aborted, &expected.aborted, what);
-        right_or_refused(&[told.largest.clone()], &[expected.largest.clone()], what);
+        right_or_refused(&[told.largest], &[expected.largest], what);
         assert_eq!(told.epochs, expected.epochs, "{what}");
         assert_eq!(told.producers, expected.producers, "{what}");
         // Batches apart from the damaged one are served as before.
