@@ -124,7 +124,7 @@ class MetadataImage:
 def load_metadata(log_dir: str) -> MetadataImage:
     """Reads the metadata in a log directory that no node uses. OSError says what is wrong with it."""
 
-# ---- subscriptions ------------------------------------------------------------------------------------------
+# ---- subscriptions -----------------------------------------------------------------------------------------
 
 def check_topic_pattern(pattern: str) -> None:
     """ValueError, which says why, when a pattern of topic names is not in RE2's syntax."""
@@ -338,7 +338,7 @@ class Node:
     def serve(self) -> None:
         """Lets clients in."""
     def serve_metrics(self, host: str, port: int) -> int:
-        """Serves `/metrics` there until the node stops; the port, which is a free one for 0. Raises StartError."""
+        """Serves `/metrics` there until the node stops; the port, a free one for 0. Raises StartError."""
     def stop_serving(self, grace_ms: int) -> None:
         """Lets nobody in any more; requests in hand may finish for at most `grace_ms`."""
     def stop(self) -> None:

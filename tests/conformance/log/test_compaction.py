@@ -1,4 +1,4 @@
-"""Logs that Apache Kafka 4.3.1 has compacted and logs that are compacted here from the same bytes are equal."""
+"""Logs that Apache Kafka 4.3.1 has compacted and logs compacted here from the same bytes are equal."""
 
 import os
 import re
