@@ -48,6 +48,7 @@ class UpdateMode(Enum):
 
 
 REASONS = {
+    "dead letters": "waits for dead letter queues of share groups (share.version 2)",
     "internals": "tunes an internal of Apache Kafka that barnabas does not have",
     "java": "names a Java class or tunes the Java runtime",
     "kerberos": "waits for Kerberos",
@@ -56,7 +57,6 @@ REASONS = {
     "quotas": "waits for quotas",
     "sasl": "waits for SASL",
     "security": "waits for authorization",
-    "share": "waits for share groups",
     "streams": "waits for streams groups",
     "threads": "barnabas chooses its threads itself",
     "tiered": "waits for tiered storage",

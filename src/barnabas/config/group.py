@@ -12,29 +12,29 @@ consumer.heartbeat.interval.ms | int | 5000 | 1.. | effective
     How often this consumer group's members report.
 consumer.session.timeout.ms | int | 45000 | 1.. | effective
     How long a member of this consumer group may stay silent before it is removed.
-errors.deadletterqueue.copy.record.enable | boolean | false | - | share
+errors.deadletterqueue.copy.record.enable | boolean | false | - | dead letters
     Whether key and value of a failed record go to the dead letter topic with it.
-errors.deadletterqueue.topic.name | string | '' | - | share
+errors.deadletterqueue.topic.name | string | '' | - | dead letters
     Topic that receives the records which this share group gives up; empty for none.
-share.assignment.interval.ms | int | 1000 | 0.. | share
+share.assignment.interval.ms | int | 1000 | 0.. | effective
     Shortest time between two assignments of this share group.
-share.assignor.offload.enable | boolean | true | - | share | internal
+share.assignor.offload.enable | boolean | true | - | internals | internal
     Whether this share group's assignment is computed off the coordinator's thread.
-share.auto.offset.reset | string | latest | offset reset | share
+share.auto.offset.reset | string | latest | offset reset | effective
     Where this share group begins: earliest, latest, or by_duration: and an ISO 8601 duration.
-share.delivery.count.limit | int | 5 | 2.. | share
+share.delivery.count.limit | int | 5 | 2.. | effective
     How often a record is delivered in this share group before it counts as failed.
-share.heartbeat.interval.ms | int | 5000 | 1.. | share
+share.heartbeat.interval.ms | int | 5000 | 1.. | effective
     How often this share group's members report.
-share.isolation.level | string | read_uncommitted | one of read_committed read_uncommitted | share
+share.isolation.level | string | read_uncommitted | one of read_committed read_uncommitted | effective
     Whether this share group sees records of transactions that have not been committed.
-share.partition.max.record.locks | int | 2000 | 100.. | share
+share.partition.max.record.locks | int | 2000 | 100.. | effective
     Most records of one partition in delivery at once in this share group.
-share.record.lock.duration.ms | int | 30000 | 1000.. | share
+share.record.lock.duration.ms | int | 30000 | 1000.. | effective
     How long a delivered record belongs to its consumer before others may have it.
-share.renew.acknowledge.enable | boolean | true | - | share
+share.renew.acknowledge.enable | boolean | true | - | effective
     Whether a consumer may renew its hold on a record.
-share.session.timeout.ms | int | 45000 | 1.. | share
+share.session.timeout.ms | int | 45000 | 1.. | effective
     How long a member of this share group may stay silent before it is removed.
 streams.acceptable.recovery.lag | long | 10000 | 0.. | streams | internal
     Lag below which a copy of a task counts as caught up.

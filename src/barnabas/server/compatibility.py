@@ -29,6 +29,7 @@ REMARKS = {
     ApiKey.METADATA: "a missing topic that may be created is created before the answer, which has it",
     ApiKey.ALTER_CLIENT_QUOTAS: "stored and described, not enforced yet",
     ApiKey.ALTER_USER_SCRAM_CREDENTIALS: "stored and described; logging in waits for SASL",
+    ApiKey.SHARE_FETCH: "a share session outlives its connection, until its locks end",
     ApiKey.UPDATE_FEATURES: "metadata.version 7 (3.3-IV3) to 30 (4.3-IV0)",
     ApiKey.ALTER_PARTITION_REASSIGNMENTS: "to what one node can do",
     ApiKey.ELECT_LEADERS: "to what one node can do",

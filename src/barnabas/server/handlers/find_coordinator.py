@@ -131,17 +131,16 @@ def spec(settings: BrokerSettings, topic: str) -> CreatableTopic:
                 "unclean.leader.election.enable": "false",
             },
         )
-    prefix = "share.coordinator.state.topic"
     return _topic(
         topic,
-        settings.get_int(f"{prefix}.num.partitions"),
-        settings.get_int(f"{prefix}.replication.factor"),
+        settings.get_int("share.coordinator.state.topic.num.partitions"),
+        settings.get_int("share.coordinator.state.topic.replication.factor"),
         {
             "cleanup.policy": "delete",
             "compression.type": "producer",
-            "min.insync.replicas": str(settings.get_int(f"{prefix}.min.isr")),
+            "min.insync.replicas": str(settings.get_int("share.coordinator.state.topic.min.isr")),
             "retention.ms": "-1",
-            "segment.bytes": str(settings.get_int(f"{prefix}.segment.bytes")),
+            "segment.bytes": str(settings.get_int("share.coordinator.state.topic.segment.bytes")),
         },
     )
 
