@@ -1,5 +1,5 @@
 """ShareFetch and ShareAcknowledge (KIP-932): members take records of share partitions, and say what became of
-them."""
+them. Errors have no messages, as in Kafka 4.3.1."""
 
 from __future__ import annotations
 
@@ -35,14 +35,22 @@ RECORD_LIMIT_MODE = 1
 @handles(ApiKey.SHARE_FETCH)
 async def share_fetch(node: NodeContext, request: ColdRequest) -> fetch_response.ShareFetchResponse:
     """Acknowledges what comes along, then fetches, and waits for records if there are none."""
+    try:
+        return await _share_fetch(node, request)
+    except KafkaError as error:
+        return fetch_response.ShareFetchResponse(error_code=error.error_code)
+
+
+async def _share_fetch(node: NodeContext, request: ColdRequest) -> fetch_response.ShareFetchResponse:
     validate_served(node)
     asked = body(request, ShareFetchRequest)
     partitions = share_partitions.of(node)
     group_id, member_id = _named(asked)
     told = _acknowledgements(asked.topics)
-    _validate_renewal(asked, told)
+    if asked.is_renew_ack and (asked.max_bytes or asked.min_bytes or asked.max_records or asked.max_wait_ms):
+        raise InvalidRequest("A ShareFetch with renewals must not fetch.")
     session = _fetch_session(partitions, asked, group_id, member_id, has_told=bool(told))
-    acknowledged = await _acknowledge(partitions, group_id, member_id, told)
+    acknowledged = await _acknowledge(partitions, group_id, member_id, told, renews=asked.is_renew_ack)
     limits = partitions.limits(group_id)
     response = fetch_response.ShareFetchResponse(acquisition_lock_timeout_ms=limits.lock_ms)
     fetched: dict[Place, Fetched] = {}
@@ -65,17 +73,25 @@ async def share_acknowledge(
     node: NodeContext, request: ColdRequest
 ) -> acknowledge_response.ShareAcknowledgeResponse:
     """Acknowledges; with the final epoch all that the member still has is available again."""
+    try:
+        return await _share_acknowledge(node, request)
+    except KafkaError as error:
+        return acknowledge_response.ShareAcknowledgeResponse(error_code=error.error_code)
+
+
+async def _share_acknowledge(
+    node: NodeContext, request: ColdRequest
+) -> acknowledge_response.ShareAcknowledgeResponse:
     validate_served(node)
     asked = body(request, ShareAcknowledgeRequest)
     partitions = share_partitions.of(node)
     group_id, member_id = _named(asked)
     told = _acknowledgements(asked.topics)
-    _validate_types(told, renews=asked.is_renew_ack)
     epoch = asked.share_session_epoch
     if epoch == INITIAL_EPOCH:
         raise InvalidShareSessionEpoch()
     session = partitions.sessions.go_on(group_id, member_id, epoch, partitions.now())
-    acknowledged = await _acknowledge(partitions, group_id, member_id, told)
+    acknowledged = await _acknowledge(partitions, group_id, member_id, told, renews=asked.is_renew_ack)
     if epoch == FINAL_EPOCH:
         await _close(partitions, session)
     response = acknowledge_response.ShareAcknowledgeResponse(
@@ -87,7 +103,7 @@ async def share_acknowledge(
             partition_index=index, current_leader=acknowledge_response.LeaderIdAndEpoch()
         )
         if error is not None:
-            data.error_code, data.error_message = error.error_code, error.message
+            data.error_code = error.error_code
         if topic_id not in topics:
             topics[topic_id] = acknowledge_response.ShareAcknowledgeTopicResponse(topic_id)
             response.responses.append(topics[topic_id])
@@ -118,16 +134,10 @@ def _acknowledgements(topics: Iterable[Any]) -> dict[Place, TypedBatches]:
     return told
 
 
-def _validate_types(told: dict[Place, TypedBatches], *, renews: bool) -> None:
-    """Renewals are announced, so that nobody waits behind them."""
-    if not renews and any(RENEW in types for batches in told.values() for _, _, types in batches):
+def _validate_types(batches: TypedBatches, *, renews: bool) -> None:
+    """Raises InvalidRequest for renewals that the request has not announced: nobody may wait behind them."""
+    if not renews and any(RENEW in types for _, _, types in batches):
         raise InvalidRequest("A request with renewals must say so.")
-
-
-def _validate_renewal(asked: ShareFetchRequest, told: dict[Place, TypedBatches]) -> None:
-    _validate_types(told, renews=asked.is_renew_ack)
-    if asked.is_renew_ack and (asked.max_bytes or asked.min_bytes or asked.max_records or asked.max_wait_ms):
-        raise InvalidRequest("A ShareFetch with renewals must not fetch.")
 
 
 def _fetch_session(
@@ -164,7 +174,12 @@ def _forgotten(asked: ShareFetchRequest) -> list[Place]:
 
 
 async def _acknowledge(
-    partitions: SharePartitions, group_id: str, member_id: str, told: dict[Place, TypedBatches]
+    partitions: SharePartitions,
+    group_id: str,
+    member_id: str,
+    told: dict[Place, TypedBatches],
+    *,
+    renews: bool,
 ) -> dict[Place, KafkaError | None]:
     """What became of what a member says, for each partition, once it is written down."""
     results: dict[Place, KafkaError | None] = {}
@@ -176,6 +191,7 @@ async def _acknowledge(
             results[place] = UnknownTopicOrPartition()
             continue
         try:
+            _validate_types(batches, renews=renews)
             led.partition.acknowledge(member_id, batches, partitions.limits(group_id), partitions.now())
         except KafkaError as error:
             results[place] = error
@@ -217,13 +233,13 @@ def _fetch_topics(
     for place, found in fetched.items():
         data = topics.at(place)
         if found.error is not None:
-            data.error_code, data.error_message = found.error.error_code, found.error.message
+            data.error_code = found.error.error_code
         data.records = found.records
         data.acquired_records = [fetch_response.AcquiredRecords(*acquired) for acquired in found.acquired]
     for place, error in acknowledged.items():
         data = topics.at(place)
         if error is not None:
-            data.acknowledge_error_code, data.acknowledge_error_message = error.error_code, error.message
+            data.acknowledge_error_code = error.error_code
     return [
         fetch_response.ShareFetchableTopicResponse(topic_id, partitions.values())
         for topic_id, partitions in topics.topics.items()
