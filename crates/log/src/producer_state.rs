@@ -375,6 +375,21 @@ impl ProducerState {
         self.unreplicated.retain(|_, last_offset| *last_offset >= offset);
     }
 
+    /// First and last offset of the ended transactions whose marker is not safe yet, but for those whose marker
+    /// is at `end` or behind it.
+    pub(crate) fn unreplicated_below(&self, end: Offset) -> BTreeMap<Offset, Offset> {
+        self.unreplicated
+            .iter()
+            .map(|(first, last)| (*first, *last))
+            .filter(|(_, last)| *last < end)
+            .collect()
+    }
+
+    /// Notes such transactions again: a snapshot does not tell of them.
+    pub(crate) fn note_unreplicated(&mut self, transactions: BTreeMap<Offset, Offset>) {
+        self.unreplicated.extend(transactions);
+    }
+
     /// Forgets producers that have not written for `expiration_ms`. Returns how many.
     pub fn remove_expired(&mut self, now: Millis, expiration_ms: Millis) -> usize {
         let before = self.producers.len();

@@ -38,7 +38,10 @@ impl Log {
         if self.epochs.truncate_from_end(offset) {
             self.write_leader_epochs()?;
         }
+        // Their markers may still be lost, and the cleaner must not take what they commit for committed.
+        let unreplicated = self.producers.unreplicated_below(offset);
         self.rebuild_producers(now)?;
+        self.producers.note_unreplicated(unreplicated);
         self.update_high_watermark(self.high_watermark);
         self.sync_truncation()?;
         Ok(true)
