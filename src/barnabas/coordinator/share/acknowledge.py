@@ -24,6 +24,14 @@ class Run(NamedTuple):
     type: int
 
 
+def validate(batches: Sequence[tuple[int, int, Sequence[int]]], *, renews: bool) -> None:
+    """Raises InvalidRequest for what is wrong by itself, and for renewals that the request has not announced:
+    nobody may wait behind them."""
+    runs(batches)
+    if not renews and any(RENEW in types for _, _, types in batches):
+        raise InvalidRequest("A request with renewals must say so.")
+
+
 def runs(batches: Sequence[tuple[int, int, Sequence[int]]]) -> list[Run]:
     """(first offset, last offset, types) as runs; raises InvalidRequest where offsets are out of order, or
     types are unknown or not as many as records."""

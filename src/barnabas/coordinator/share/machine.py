@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from barnabas.coordinator.share.requests import (
     NO_COUNT,
+    NO_OFFSET,
     DeleteState,
     InitializeState,
     ReadState,
@@ -94,6 +95,7 @@ class ShareMachine:
             snapshot_epoch=state.snapshot_epoch + 1 if state is not None else 0,
             state_epoch=asked.state_epoch,
             start_offset=asked.start_offset,
+            delivery_complete_count=NO_COUNT if asked.start_offset == NO_OFFSET else 0,
         )
         out.append(snapshot(asked.key, begun, context.now))
         out.respond(call.ticket, None)

@@ -1,15 +1,15 @@
 """ShareFetch and ShareAcknowledge (KIP-932): members take records of share partitions, and say what became of
-them. Errors have no messages, as in Kafka 4.3.1."""
+them. Errors of the whole request have no messages, as in Kafka 4.3.1."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from barnabas._core import ColdRequest, Uuid
-from barnabas.coordinator.share.acknowledge import RENEW
+from barnabas.coordinator.share.acknowledge import validate
 from barnabas.coordinator.share.requests import ShareKey
 from barnabas.errors import InvalidRequest, InvalidShareSessionEpoch, KafkaError, UnknownTopicOrPartition
 from barnabas.protocol import ApiKey
@@ -28,8 +28,15 @@ if TYPE_CHECKING:
 
 TypedBatches = list[tuple[int, int, Sequence[int]]]
 """(first offset, last offset, types)"""
-NONE = 0
 RECORD_LIMIT_MODE = 1
+
+
+class Told(NamedTuple):
+    """What became of what a member says about one partition."""
+
+    error_code: int = 0
+    message: str | None = None
+    """None also where the request itself was wrong, as in Kafka 4.3.1."""
 
 
 @handles(ApiKey.SHARE_FETCH)
@@ -98,12 +105,10 @@ async def _share_acknowledge(
         acquisition_lock_timeout_ms=partitions.limits(group_id).lock_ms
     )
     topics: dict[Uuid, acknowledge_response.ShareAcknowledgeTopicResponse] = {}
-    for (topic_id, index), error in acknowledged.items():
+    for (topic_id, index), became in acknowledged.items():
         data = acknowledge_response.PartitionData(
-            partition_index=index, current_leader=acknowledge_response.LeaderIdAndEpoch()
+            index, *became, current_leader=acknowledge_response.LeaderIdAndEpoch()
         )
-        if error is not None:
-            data.error_code = error.error_code
         if topic_id not in topics:
             topics[topic_id] = acknowledge_response.ShareAcknowledgeTopicResponse(topic_id)
             response.responses.append(topics[topic_id])
@@ -132,12 +137,6 @@ def _acknowledgements(topics: Iterable[Any]) -> dict[Place, TypedBatches]:
             if batches:
                 told.setdefault((topic.topic_id, partition.partition_index), []).extend(batches)
     return told
-
-
-def _validate_types(batches: TypedBatches, *, renews: bool) -> None:
-    """Raises InvalidRequest for renewals that the request has not announced: nobody may wait behind them."""
-    if not renews and any(RENEW in types for _, _, types in batches):
-        raise InvalidRequest("A request with renewals must say so.")
 
 
 def _fetch_session(
@@ -180,25 +179,30 @@ async def _acknowledge(
     told: dict[Place, TypedBatches],
     *,
     renews: bool,
-) -> dict[Place, KafkaError | None]:
+) -> dict[Place, Told]:
     """What became of what a member says, for each partition, once it is written down."""
-    results: dict[Place, KafkaError | None] = {}
+    results: dict[Place, Told] = {}
     writes: dict[Place, asyncio.Future[KafkaError | None]] = {}
     for place, batches in told.items():
         led = partitions.find(ShareKey(group_id, *place))
         if led is None:
             # Nothing of it can be acquired, unless this node has forgotten it in the meantime.
-            results[place] = UnknownTopicOrPartition()
+            results[place] = Told(UnknownTopicOrPartition.error_code)
             continue
         try:
-            _validate_types(batches, renews=renews)
+            validate(batches, renews=renews)
+        except KafkaError as error:
+            results[place] = Told(error.error_code)
+            continue
+        try:
             led.partition.acknowledge(member_id, batches, partitions.limits(group_id), partitions.now())
         except KafkaError as error:
-            results[place] = error
+            results[place] = Told(error.error_code, error.message)
         else:
             writes[place] = partitions.changed(led)
     for place, write in writes.items():
-        results[place] = await write
+        failed = await write
+        results[place] = Told() if failed is None else Told(failed.error_code, failed.message)
     return results
 
 
@@ -227,7 +231,7 @@ class _Topics:
 
 
 def _fetch_topics(
-    fetched: dict[Place, Fetched], acknowledged: dict[Place, KafkaError | None]
+    fetched: dict[Place, Fetched], acknowledged: dict[Place, Told]
 ) -> list[fetch_response.ShareFetchableTopicResponse]:
     topics = _Topics()
     for place, found in fetched.items():
@@ -236,10 +240,9 @@ def _fetch_topics(
             data.error_code = found.error.error_code
         data.records = found.records
         data.acquired_records = [fetch_response.AcquiredRecords(*acquired) for acquired in found.acquired]
-    for place, error in acknowledged.items():
+    for place, (code, message) in acknowledged.items():
         data = topics.at(place)
-        if error is not None:
-            data.acknowledge_error_code = error.error_code
+        data.acknowledge_error_code, data.acknowledge_error_message = code, message
     return [
         fetch_response.ShareFetchableTopicResponse(topic_id, partitions.values())
         for topic_id, partitions in topics.topics.items()

@@ -22,7 +22,7 @@ from barnabas.coordinator.share.requests import (
     ReadSummary,
     ShareKey,
 )
-from barnabas.errors import InvalidGroupId, KafkaError, UnknownTopicOrPartition
+from barnabas.errors import GroupIdNotFound, InvalidGroupId, KafkaError, UnknownTopicOrPartition
 from barnabas.protocol import ApiKey
 from barnabas.protocol.generated import alter_share_group_offsets_response as alter_response
 from barnabas.protocol.generated import delete_share_group_offsets_response as delete_response
@@ -63,11 +63,10 @@ async def _describe_group(
         validate_served(node)
         if not group.group_id:
             raise InvalidGroupId()
-        state = await _state(node, StatePartitionsOf(group.group_id))
+        wanted = await _wanted(node, group)
     except KafkaError as error:
         described.error_code, described.error_message = error.error_code, error.message
         return described
-    wanted = _known(state) if group.topics is None else _asked(node.image(), group.topics)
     for name, topic_id, partitions in wanted:
         keys = [ShareKey(group.group_id, topic_id, index) for index in partitions]
         if topic_id:
@@ -82,6 +81,16 @@ async def _describe_group(
             )
         )
     return described
+
+
+async def _wanted(node: NodeContext, group: Any) -> Wanted:
+    """As in Kafka 4.3.1 it is no error to ask about a group that is not there: it stands nowhere."""
+    if group.topics is not None:
+        return _asked(node.image(), group.topics)
+    try:
+        return _known(await _state(node, StatePartitionsOf(group.group_id)))
+    except GroupIdNotFound:
+        return []
 
 
 def _known(state: StatePartitions) -> Wanted:
@@ -128,7 +137,7 @@ async def alter_share_group_offsets(
     validate_served(node)
     asked = body(request, AlterShareGroupOffsetsRequest)
     group_id, image = asked.group_id, node.image()
-    before = await _state(node, StatePartitionsOf(group_id, empty_only=True))
+    before = await _state_before(node, group_id)
     offsets: dict[ShareKey, int] = {}
     results: dict[tuple[str, int], KafkaError | None] = {}
     topics: dict[Uuid, TopicState] = {}
@@ -160,6 +169,16 @@ async def alter_share_group_offsets(
     )
 
 
+async def _state_before(node: NodeContext, group_id: str) -> StatePartitions:
+    """Of a group that is there and empty, or not there yet: it may be told beforehand where to begin."""
+    if not group_id:
+        raise InvalidGroupId()
+    try:
+        return await _state(node, StatePartitionsOf(group_id, empty_only=True))
+    except GroupIdNotFound:
+        return StatePartitions()
+
+
 def _altered(
     image: MetadataImage, topic: Any, results: dict[tuple[str, int], KafkaError | None]
 ) -> alter_response.AlterShareGroupOffsetsResponseTopic:
@@ -183,7 +202,6 @@ async def delete_share_group_offsets(
     """An empty group forgets where it stands in whole topics."""
     validate_served(node)
     asked = body(request, DeleteShareGroupOffsetsRequest)
-    image = node.image()
     state = await _state(node, StatePartitionsOf(asked.group_id, empty_only=True))
     names = {name: topic_id for topic_id, name in state.names().items()}
     topics = {
@@ -192,13 +210,11 @@ async def delete_share_group_offsets(
     errors = await delete_states(node, asked.group_id, topics) if topics else {}
     response = delete_response.DeleteShareGroupOffsetsResponse()
     for topic in asked.topics:
-        found = image.topic(topic.topic_name)
+        topic_id = names.get(topic.topic_name, Uuid.ZERO)
         deleted = delete_response.DeleteShareGroupOffsetsResponseTopic(
-            topic_name=topic.topic_name, topic_id=found.id if found else Uuid.ZERO
+            topic_name=topic.topic_name, topic_id=topic_id
         )
-        error = (
-            errors.get(names[topic.topic_name]) if topic.topic_name in names else UnknownTopicOrPartition()
-        )
+        error = errors.get(topic_id) if topic_id else UnknownTopicOrPartition()
         if error is not None:
             deleted.error_code, deleted.error_message = error.error_code, error.message
         response.responses.append(deleted)

@@ -20,6 +20,7 @@ from barnabas.coordinator.group.share.requests import (
     StatesDeleted,
     StatesInitialized,
 )
+from barnabas.coordinator.group.share.state_partitions import TopicState
 from barnabas.coordinator.records import GROUPS
 from barnabas.errors import FencedMemberEpoch, GroupIdNotFound, InvalidRequest, NonEmptyGroup, UnknownMemberId
 from barnabas.protocol import ErrorCode
@@ -183,6 +184,14 @@ def test_offsets_are_altered_of_an_empty_group_only(sim: CoordinatorSim) -> None
     assert not sim.machine.groups.by_id["g"].state.initialized
     sim.call(StatesInitialized("g", topics))
     assert sim.machine.groups.by_id["g"].state.initialized == topics
+
+
+def test_offsets_may_be_set_before_there_is_a_group(sim: CoordinatorSim) -> None:
+    topics = {sim.cluster.topic("orders").id: TopicState("orders", frozenset({1}))}
+    sim.call(BeginAlterOffsets("g", topics))
+    sim.call(StatesInitialized("g", topics))
+    assert states(sim) == {"g": "Empty"}
+    assert len(Client(sim, "a").join("orders").assigned) == 2
 
 
 def test_a_topic_that_is_deleted_is_forgotten(sim: CoordinatorSim) -> None:

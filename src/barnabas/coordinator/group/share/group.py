@@ -130,8 +130,9 @@ class ShareGroup(Group):
         raise self._no_offsets()
 
     def validate_fetch(self, member_id: str | None, member_epoch: int) -> None:  # noqa: ARG002
-        """They have no committed offsets."""
-        raise self._no_offsets()
+        """They have no committed offsets; a tool that asks hears just that, as from Kafka 4.3.1."""
+        if member_id is not None:
+            raise self._no_offsets()
 
     def validate_offset_delete(self) -> None:
         """They have no committed offsets."""

@@ -74,6 +74,7 @@ class SharePart(Part):
         self._start_session(group, request.member_id, context, out)
 
     def _group(self, group_id: str, *, joins: bool) -> ShareGroup:
+        """The group, which may be a new one if somebody joins it, or its offsets are set beforehand."""
         group = self.groups.find(group_id)
         if group is None:
             if not joins:
@@ -125,7 +126,7 @@ class SharePart(Part):
 
     def _begin_alter(self, call: Call, _: Context, out: Outputs) -> None:
         asked: requests.BeginAlterOffsets = call.request
-        group = self.groups.get(ShareGroup, asked.group_id)
+        group = self._group(asked.group_id, joins=True)
         group.validate_delete()
         epoch = group.group_epoch + 1
         out.append(records.group_epoch(group.group_id, epoch, group.metadata_hash))
