@@ -183,7 +183,9 @@ impl Log {
         let last = self.active();
         let indexes = last.index_changes > last.index_changes_synced;
         let small = &self.unsynced;
-        let others = small.leader_epochs || small.partition_metadata || !small.snapshots.is_empty();
+        // A log without records loses nothing with them, and there may be very many such logs.
+        let others = self.size() > 0
+            && (small.leader_epochs || small.partition_metadata || !small.snapshots.is_empty());
         if indexes || others || self.log_end_offset > self.durable_end {
             self.last_flush = now;
             let flush = self.gather(self.log_end_offset, true)?;

@@ -225,8 +225,9 @@ impl Log {
             return self.truncate_fully_and_start_at(options.log_start_offset, now);
         }
         self.log_start_offset = options.log_start_offset.max(self.segments[0].base_offset);
-        // After a clean stop the last epoch may have begun at the end without any record yet.
-        let end = self.log_end_offset + Offset::from(options.clean_shutdown);
+        // After a clean stop the last epoch may have begun at the end without any record yet. So it has in logs that
+        // are empty: there may be very many of them, and none of their files is to be written anew.
+        let end = self.log_end_offset + Offset::from(options.clean_shutdown || self.size() == 0);
         let ended = self.epochs.truncate_from_end(end);
         if self.epochs.truncate_from_start(self.log_start_offset) || ended {
             self.write_leader_epochs()?;
