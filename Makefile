@@ -82,7 +82,7 @@ bench: $(BIN)/.native $(BIN)/.dev
 	$(BIN)/python -m bench $(ARGS)
 
 # Each target for SECONDS; what is found is in fuzz/artifacts. Stable Rust, with the sanitizer's flags allowed.
-FUZZ_TARGETS ?= request message record_batches produce gzip snappy lz4 zstd
+FUZZ_TARGETS ?= request message record_batches produce gzip snappy lz4 zstd log_files
 fuzz: | tools
 	@command -v cargo-fuzz >/dev/null || { echo "installing cargo-fuzz"; cargo install --quiet --locked cargo-fuzz; }
 	@for target in $(FUZZ_TARGETS); do \

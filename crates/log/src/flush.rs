@@ -180,13 +180,12 @@ impl Log {
 
     /// As `flush`, where records may be durable already and indexes or small files not.
     fn flush_everything(&mut self, now: Millis) -> Result<(), LogError> {
-        let last = self.active();
+        let (last, small) = (self.active(), &self.unsynced);
         let indexes = last.index_changes > last.index_changes_synced;
-        let small = &self.unsynced;
-        // A log without records loses nothing with them, and there may be very many such logs.
-        let others = self.size() > 0
-            && (small.leader_epochs || small.partition_metadata || !small.snapshots.is_empty());
-        if indexes || others || self.log_end_offset > self.durable_end {
+        let others = small.leader_epochs || small.partition_metadata || !small.snapshots.is_empty();
+        // A log that has never held a record loses nothing with its files, and there may be very many such logs.
+        let used = self.log_end_offset > 0;
+        if self.log_end_offset > self.durable_end || (used && (indexes || others || small.directory)) {
             self.last_flush = now;
             let flush = self.gather(self.log_end_offset, true)?;
             flush.run()?;

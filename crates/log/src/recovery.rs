@@ -140,6 +140,12 @@ impl Log {
         log.load_segments(&found, &options, now, progress, &mut recovery)?;
         log.settle_leader_epochs(epochs.as_ref(), options.clean_shutdown)?;
         log.settle(&options, now)?;
+        if log.log_end_offset == 0 {
+            // Not even a clean stop syncs a log that has never held a record.
+            let unsynced = log.unsynced.changed();
+            (unsynced.leader_epochs, unsynced.partition_metadata) = (true, true);
+            (unsynced.directory, unsynced.parent) = (true, true);
+        }
         let gone = found.snapshots.iter().any(|snapshot| log.snapshots.binary_search(snapshot).is_err());
         if gone || recovery.truncated_bytes > 0 {
             // A power failure must not bring them back beside newer records.

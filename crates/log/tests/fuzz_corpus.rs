@@ -4,6 +4,7 @@
 //! today.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "the corpus is on the real disk")]
 
 #[path = "../../../fuzz/log_targets.rs"]
 mod log_targets;
