@@ -15,6 +15,7 @@ mod markers;
 mod metadata;
 mod produce;
 mod replication;
+mod share_reads;
 mod steady;
 mod topic_partitions;
 mod transaction_model;
