@@ -127,6 +127,7 @@ class SharePartitions:
         return await asyncio.shield(task)
 
     async def _load(self, key: ShareKey) -> LedPartition:
+        self._drop_deleted()
         topic = self._node.image().topic_by_id(key.topic_id)
         placed = topic.partition(key.partition) if topic is not None else None
         if placed is None:
@@ -154,6 +155,14 @@ class SharePartitions:
             # Where a group has begun is written down, so that it loses nothing when it begins again.
             self._submit(led, WriteState(key, led.state_epoch, led.leader_epoch, start, 0, ()))
         return led
+
+    def _drop_deleted(self) -> None:
+        """Forgets share partitions of topics that are gone, which nobody may ever ask for again."""
+        image = self._node.image()
+        for topic_id in {key.topic_id for key in self._led}:
+            if image.topic_by_id(topic_id) is None:
+                for key in [key for key in self._led if key.topic_id == topic_id]:
+                    self.drop(key)
 
     def drop(self, key: ShareKey) -> None:
         """Forgets a share partition, which is loaded again when it is asked for."""

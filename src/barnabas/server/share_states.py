@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("barnabas.shares")
 
-READY_SECONDS_MAX = 5.0
+READY_SECONDS_MAX = 1.0
 """How long a partition of the share coordinator is waited for."""
 ATTEMPTS_MAX = 5
 PAUSE_SECONDS = 0.2

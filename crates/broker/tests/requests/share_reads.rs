@@ -48,7 +48,7 @@ fn a_watch_tells_once_until_it_is_set_anew() {
     assert_eq!(node.heard.take(), []);
     produce(&node, "taken", 0, &batch(&["a"]));
     produce(&node, "taken", 0, &batch(&["b"]));
-    assert_eq!(node.heard.take(), [readable.clone()]);
+    assert_eq!(node.heard.take(), std::slice::from_ref(&readable));
     node.broker.watch_for_share(id, 0).unwrap();
     produce(&node, "taken", 0, &batch(&["c"]));
     assert_eq!(node.heard.take(), [readable]);
