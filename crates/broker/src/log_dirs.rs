@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use barnabas_log::{LogError, LogRef};
+use barnabas_log::{Durability, LogError, LogRef};
 use barnabas_protocol::{Millis, Offset, PartitionIndex, Uuid};
 
 use crate::broker::{Broker, Effect};
@@ -171,6 +171,10 @@ impl Broker {
         if bytes > 0 {
             return Ok(bytes);
         }
+        let durable = partition.config.load().log.durability == Durability::Fsync;
+        if durable {
+            flush(future, now)?; // Most of it before anybody has to wait.
+        }
         // No append can come in between while the role is held.
         let role = partition.role.write();
         while copy(&partition.log.load(), future, now)? > 0 {}
@@ -185,6 +189,9 @@ impl Broker {
                 future.assign_epoch(entry.epoch, entry.start_offset)?;
             }
             future.update_high_watermark(high_watermark);
+        }
+        if durable {
+            flush(future, now)?; // What was acknowledged must be on this disk before it goes from the other.
         }
         let log = self.logs.swap_in_future(&partition.topic, partition.index, now)?;
         partition.log.store(log);
@@ -214,6 +221,12 @@ impl Broker {
             }
         }
     }
+}
+
+fn flush(log: &LogRef, now: Millis) -> Result<(), LogError> {
+    let mut log = log.write();
+    let end = log.log_end_offset();
+    log.flush(end, now)
 }
 
 /// Copies whole batches from one log to the end of the other. Returns how many bytes.
