@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from barnabas.coordinator.group.share.requests import InitializeStates, StatesInitialized
 from barnabas.coordinator.group.share.state_partitions import TopicState
 from barnabas.coordinator.records import GROUPS, SHARES
-from barnabas.coordinator.share.requests import InitializeState, ShareKey
+from barnabas.coordinator.share.requests import NO_OFFSET, InitializeState, ReadSummary, ShareKey
 from barnabas.errors import (
     CoordinatorLoadInProgress,
     CoordinatorNotAvailable,
@@ -26,6 +26,7 @@ from barnabas.server.handlers.context import PerNode
 if TYPE_CHECKING:
     from barnabas._core import Uuid
     from barnabas.coordinator.shard import Shard
+    from barnabas.coordinator.share.state import ShareState
     from barnabas.server.handlers.context import NodeContext
 
 logger = logging.getLogger("barnabas.shares")
@@ -93,10 +94,14 @@ class ShareStates:
         task.add_done_callback(self._tasks.discard)
 
     async def _initialize(self, effect: InitializeStates) -> None:
-        """Begins with what can be begun; the group asks again for the rest."""
+        """Begins with what can be begun; the group asks again for the rest. What has begun already, but the
+        group has never heard of, stays where it is."""
         keys = list(share_keys(effect.group_id, effect.topics))
+        summaries = await self.all(ReadSummary(key, -1) for key in keys)
+        done = [key for key, known in zip(keys, summaries, strict=True) if _has_begun(known)]
+        keys = [key for key in keys if key not in done]
         answers = await self.all(InitializeState(key, effect.state_epoch) for key in keys)
-        done = [key for key, answer in zip(keys, answers, strict=True) if answer is None]
+        done += [key for key, answer in zip(keys, answers, strict=True) if answer is None]
         for key, answer in zip(keys, answers, strict=True):
             if isinstance(answer, KafkaError):
                 logger.warning("share partition %s could not be initialized: %s", key, answer)
@@ -109,6 +114,10 @@ class ShareStates:
             await self._node.coordinators.call(GROUPS, group_id, StatesInitialized(group_id, topics))
         except KafkaError as error:
             logger.warning("share group %s does not know that states are initialized: %s", group_id, error)
+
+
+def _has_begun(known: ShareState | KafkaError) -> bool:
+    return not isinstance(known, KafkaError) and known.start_offset != NO_OFFSET
 
 
 def share_keys(group_id: str, topics: Mapping[Uuid, TopicState]) -> Iterable[ShareKey]:
