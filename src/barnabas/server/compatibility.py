@@ -64,7 +64,7 @@ FOOT = """
 - Requests that Python answers become objects of at most 32 times their bytes on the wire and 4 MiB, from
   9 MiB on 4 times and 256 MiB. Less waits for their moving to Rust: Python's smallest object takes 28 bytes.
 - Message formats 0 and 1 are refused, as in Kafka 4.
-- Compaction waits: topics with `cleanup.policy=compact` keep all records until then.
+- Linux is what it is tested on; the portable stand-ins for macOS compile in no test yet.
 - Listeners are PLAINTEXT; TLS, SASL and authorization wait.
 - Which configs have an effect stands in [reference/configs.md](reference/configs.md).
 
