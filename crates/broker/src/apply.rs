@@ -189,8 +189,9 @@ impl Apply<'_> {
             || broker.logs.get_or_create(&topic.name, index, topic.id, config.log.clone(), wanted, self.now);
         let log = match open() {
             Err(LogError::TopicId { .. }) => {
-                // The log of an earlier topic of this name, deleted while this node was away.
-                broker.logs.delete(&topic.name, index, self.now)?;
+                // The log of an earlier topic of this name, deleted while this node was away; or so it seems,
+                // for a damaged disk. It is kept.
+                broker.logs.set_aside(&topic.name, index, self.now)?;
                 open()?
             }
             opened => opened?,

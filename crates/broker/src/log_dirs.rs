@@ -193,9 +193,10 @@ impl Broker {
         if durable {
             flush(future, now)?; // What was acknowledged must be on this disk before it goes from the other.
         }
-        let log = self.logs.swap_in_future(&partition.topic, partition.index, now)?;
+        let (log, failure) = self.logs.swap_in_future(&partition.topic, partition.index, now)?;
         partition.log.store(log);
         drop(role);
+        self.note_failures(failure.into_iter().collect());
         partition.waiters.moved(Move::EVERYTHING);
         if let Some(directory) = self.logs.directory_of(&partition.topic, partition.index) {
             let (topic_id, index) = (partition.topic_id, partition.index);

@@ -65,7 +65,7 @@ pub(crate) fn open(
     let mut new = Vec::new();
     for path in &paths {
         let io = |action| move |source| DirectoriesError::Io { action, path: path.clone(), source };
-        disk.create_dir_all(path).map_err(io("created"))?;
+        disk.create_dir_all_synced(path).map_err(io("created"))?;
         match MetaProperties::read(&**disk, path)? {
             None => new.push(path.clone()),
             Some(found) => match &known {

@@ -64,6 +64,15 @@ pub trait Disk: Send + Sync + Debug + 'static {
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
     /// Creates a directory and its parents.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// The same, and what was created is there after a power failure too.
+    fn create_dir_all_synced(&self, path: &Path) -> io::Result<()> {
+        let created: Vec<&Path> = path.ancestors().take_while(|path| !self.exists(path)).collect();
+        self.create_dir_all(path)?;
+        let parents = created.iter().rev().filter_map(|path| path.parent());
+        parents
+            .map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path })
+            .try_for_each(|path| self.sync_dir(path))
+    }
     /// Renames a file or directory, replacing a file at the target.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.

@@ -323,26 +323,33 @@ impl LogManager {
         opened.map(|(log, _)| Arc::new(RwLock::new(log)))
     }
 
-    /// The future log has caught up: it takes the current one's place, whose files are removed later.
+    /// The future log has caught up: it takes the current one's place, whose files are removed later. A failure
+    /// that comes with the log is one of the directory that it leaves.
+    ///
+    /// The new place is durable before the old one goes, so that a crash in between leaves the log twice, never
+    /// not at all; the next start finds the two alike (`load`).
     pub fn swap_in_future(
         &self,
         topic: &str,
         partition: PartitionIndex,
         now: Millis,
-    ) -> Result<LogRef, LogError> {
+    ) -> Result<(LogRef, Option<DirectoryFailure>), LogError> {
         let future = take(&mut self.logs.write().future, topic, partition);
         let Some(future) = future else {
             return Err(LogError::UnknownLog { topic: topic.to_string(), partition });
         };
-        let current = take(&mut self.logs.write().current, topic, partition);
-        if let Some(current) = current {
-            self.retire(topic, partition, &current, now)?;
-        }
-        let path = self.directories[future.directory].path.join(directory_names::log(topic, partition));
-        future.log.write().move_to(&path)?;
-        let mut logs = self.logs.write();
-        logs.current.entry(topic.into()).or_default().insert(partition, future.clone());
-        Ok(future.log)
+        let directory = &self.directories[future.directory];
+        future.log.write().move_to(&directory.path.join(directory_names::log(topic, partition)))?;
+        self.disk().sync_dir(&directory.path).at("sync", &directory.path)?;
+        let current = {
+            let mut logs = self.logs.write();
+            logs.current.entry(topic.into()).or_default().insert(partition, future.clone())
+        };
+        let failure = current.and_then(|current| {
+            let error = self.retire(topic, partition, &current, now).err()?;
+            Some(DirectoryFailure { directory: self.directories[current.directory].id, error })
+        });
+        Ok((future.log, failure))
     }
 
     /// Removes a partition's log, and its future one. The directory is renamed now and removed after
@@ -381,14 +388,12 @@ impl LogManager {
                 if !is_stray(&topic, partition, topic_id) {
                     continue;
                 }
-                let mut logs = self.logs.write();
-                let logs = if future { &mut logs.future } else { &mut logs.current };
-                let Some(hosted) = take(logs, &topic, partition) else { continue };
-                let name = |unique| directory_names::stray(&topic, partition, unique);
-                let path = self.free_path(hosted.directory, topic_id, name);
-                log::warn!("no topic has the log {topic}-{partition} here; it is kept as {}", path.display());
-                self.directories[hosted.directory].logs.fetch_sub(1, Ordering::Relaxed);
-                if let Err(error) = log.write().move_to(&path) {
+                let hosted = {
+                    let mut logs = self.logs.write();
+                    take(if future { &mut logs.future } else { &mut logs.current }, &topic, partition)
+                };
+                let Some(hosted) = hosted else { continue };
+                if let Err(error) = self.keep_as_stray(&topic, partition, &hosted) {
                     failures.push(DirectoryFailure { directory: id, error });
                 }
             }
@@ -396,7 +401,24 @@ impl LogManager {
         failures
     }
 
-    fn retire(
+    /// Sets the log of a partition aside, which is not that of the topic that has the name now. Its future log
+    /// goes.
+    pub fn set_aside(&self, topic: &str, partition: PartitionIndex, now: Millis) -> Result<(), LogError> {
+        self.delete_future(topic, partition, now)?;
+        let current = take(&mut self.logs.write().current, topic, partition);
+        current.map_or(Ok(()), |current| self.keep_as_stray(topic, partition, &current))
+    }
+
+    fn keep_as_stray(&self, topic: &str, partition: PartitionIndex, hosted: &Hosted) -> Result<(), LogError> {
+        let mut log = hosted.log.write();
+        let name = |unique| directory_names::stray(topic, partition, unique);
+        let path = self.free_path(hosted.directory, log.topic_id(), name);
+        log::warn!("no topic has the log {topic}-{partition} here; it is kept as {}", path.display());
+        self.directories[hosted.directory].logs.fetch_sub(1, Ordering::Relaxed);
+        log.move_to(&path)
+    }
+
+    pub(crate) fn retire(
         &self,
         topic: &str,
         partition: PartitionIndex,

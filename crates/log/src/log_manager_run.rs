@@ -1,6 +1,7 @@
 //! What the manager does with all logs: opening them at the start, what comes back from time to time, closing
 //! them at the end.
 
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -55,6 +56,13 @@ struct Checkpoints {
     log_start_offsets: Offsets,
     high_watermarks: Offsets,
     cleaner_offsets: Offsets,
+}
+
+/// Whether two logs of a partition are what a crash leaves of a move from one directory to another.
+fn alike(one: &Hosted, other: &Hosted) -> bool {
+    let facts = |log: &Log| (log.topic_id(), log.log_end_offset(), log.leader_epochs().latest());
+    let one = facts(&one.log.read());
+    one == facts(&other.log.read())
 }
 
 impl LogManager {
@@ -233,15 +241,25 @@ impl LogManager {
         log.set_cleaned_to(checkpoints.cleaner_offsets.get(&key).copied());
         let hosted = Hosted { log: Arc::new(RwLock::new(log)), directory: index };
         self.directories[index].logs.fetch_add(1, Ordering::Relaxed);
-        let mut logs = self.logs.write();
-        let map = if waiting.future { &mut logs.future } else { &mut logs.current };
-        match map.entry(topic.clone()).or_default().insert(partition, hosted) {
-            None => Ok(()),
-            Some(other) => Err(DirectoryError::DuplicateLog {
+        let other = {
+            let mut logs = self.logs.write();
+            let map = if waiting.future { &mut logs.future } else { &mut logs.current };
+            match map.entry(topic.clone()).or_default().entry(partition) {
+                Entry::Vacant(entry) => {
+                    entry.insert(hosted);
+                    return Ok(());
+                }
+                Entry::Occupied(entry) => entry.get().clone(),
+            }
+        };
+        if waiting.future || !alike(&other, &hosted) {
+            return Err(DirectoryError::DuplicateLog {
                 first: self.directories[other.directory].path.join(directory_names::log(topic, partition)),
                 second: waiting.path.clone(),
-            }),
+            });
         }
+        log::warn!("{} goes: a crash has left the log twice", waiting.path.display());
+        Ok(self.retire(topic, partition, &hosted, now)?)
     }
 
     /// Removes segments by retention in all logs but those that are compacted, which the cleaner looks after,

@@ -152,7 +152,7 @@ impl MetaProperties {
 
     /// Makes `directory` one of this node, creating it when absent; refuses one that is formatted already.
     pub fn format(&self, disk: &dyn Disk, directory: &Path) -> Result<(), DirectoryError> {
-        disk.create_dir_all(directory).at("create", directory)?;
+        disk.create_dir_all_synced(directory).at("create", directory)?;
         if disk.exists(&directory.join(META_PROPERTIES)) {
             return Err(DirectoryError::Formatted { path: directory.to_path_buf() });
         }

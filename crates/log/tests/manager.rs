@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use barnabas_disk::sim::SimDisk;
 use barnabas_disk::{Disk, MemoryDisk};
 use barnabas_log::{
     AppendBatch, DirectoryError, LogConfig, LogError, LogManager, LogManagerSettings, MetaProperties,
@@ -21,20 +22,25 @@ fn id(number: u8) -> Uuid {
 
 fn formatted(count: u8) -> (Arc<MemoryDisk>, Vec<PathBuf>) {
     let disk = Arc::new(MemoryDisk::new());
+    let paths = format(&*disk, count);
+    (disk, paths)
+}
+
+fn format(disk: &dyn Disk, count: u8) -> Vec<PathBuf> {
     let paths: Vec<_> = (0..count).map(|number| PathBuf::from(format!("/data-{number}"))).collect();
     for (number, path) in paths.iter().enumerate() {
         let directory_id = id(number as u8 + 1);
         let meta = MetaProperties { cluster_id: "cluster".into(), node_id: 1, directory_id };
-        meta.format(&*disk, path).unwrap();
+        meta.format(disk, path).unwrap();
     }
-    (disk, paths)
+    paths
 }
 
-fn open(disk: &Arc<MemoryDisk>, paths: &[PathBuf]) -> Result<LogManager, DirectoryError> {
+fn open<D: Disk>(disk: &Arc<D>, paths: &[PathBuf]) -> Result<LogManager, DirectoryError> {
     LogManager::open(disk.clone(), paths, LogManagerSettings::new("cluster", 1), BTreeMap::new())
 }
 
-fn loaded(disk: &Arc<MemoryDisk>, paths: &[PathBuf]) -> LogManager {
+fn loaded<D: Disk>(disk: &Arc<D>, paths: &[PathBuf]) -> LogManager {
     let manager = open(disk, paths).unwrap();
     manager.load(&|_| config(), 0, &|_| ()).unwrap();
     manager
@@ -175,20 +181,14 @@ fn deleted(disk: &MemoryDisk) -> usize {
 fn a_log_moves_to_another_directory() {
     let (disk, paths) = formatted(2);
     let manager = loaded(&disk, &paths);
-    create(&manager, "a", 0, Some(id(1)));
-    append(&manager, "a", 0, 4);
-    let current = manager.log("a", 0).unwrap();
-    let future = manager.create_future("a", 0, id(2), 0).unwrap();
-    let bytes = current.read().read(0, 10_000, 4, true).unwrap().slice.unwrap().read().unwrap();
-    future.write().append_as_follower(&bytes, 0).unwrap();
-    drop((current, future));
+    begin_move(&manager);
 
     // A move that a stop interrupts goes on afterwards.
     manager.shut_down(1, 0);
     drop(manager);
     let manager = loaded(&disk, &paths);
     assert_eq!(manager.future_log("a", 0).unwrap().read().log_end_offset(), 4);
-    manager.swap_in_future("a", 0, 0).unwrap();
+    assert!(manager.swap_in_future("a", 0, 0).unwrap().1.is_none());
     assert_eq!(manager.directory_of("a", 0), Some(id(2)));
     assert_eq!(end(&manager, "a", 0), 4);
     append(&manager, "a", 0, 1);
@@ -196,6 +196,94 @@ fn a_log_moves_to_another_directory() {
     manager.shut_down(1, 0);
     drop(manager);
     assert_eq!(end(&loaded(&disk, &paths), "a", 0), 5);
+}
+
+/// A log of four records in the first directory, and its future log in the second.
+fn begin_move(manager: &LogManager) {
+    create(manager, "a", 0, Some(id(1)));
+    append(manager, "a", 0, 4);
+    let current = manager.log("a", 0).unwrap();
+    let future = manager.create_future("a", 0, id(2), 0).unwrap();
+    let bytes = current.read().read(0, 10_000, 4, true).unwrap().slice.unwrap().read().unwrap();
+    future.write().append_as_follower(&bytes, 0).unwrap();
+}
+
+#[test]
+fn no_crash_at_the_end_of_a_move_loses_the_log() {
+    for left in 1.. {
+        let disk = Arc::new(SimDisk::new(left));
+        let paths = format(&*disk, 2);
+        let manager = loaded(&disk, &paths);
+        begin_move(&manager);
+        manager.shut_down(1, 0);
+        drop(manager);
+        let manager = loaded(&disk, &paths);
+        disk.fail_after(left);
+        let swapped = manager.swap_in_future("a", 0, 0).is_ok_and(|(_, failure)| failure.is_none());
+        let finished = swapped && !disk.has_failed();
+        drop(manager);
+        disk.lose_power();
+        let manager = loaded(&disk, &paths);
+        assert_eq!(end(&manager, "a", 0), 4, "power lost after {left} changes");
+        if finished {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_log_that_a_crash_has_left_twice_is_one_again() {
+    let (disk, paths) = formatted(2);
+    let manager = loaded(&disk, &paths);
+    begin_move(&manager);
+    manager.shut_down(1, 0);
+    drop(manager);
+    let future = disk.list(&paths[1]).unwrap().into_iter().find(|entry| entry.is_directory).unwrap();
+    disk.rename(&paths[1].join(future.name), &paths[1].join("a-0")).unwrap();
+    let manager = loaded(&disk, &paths);
+    assert_eq!(end(&manager, "a", 0), 4);
+    let logs: usize = manager.directories().iter().map(|directory| directory.logs).sum();
+    assert_eq!(logs, 1);
+    assert_eq!(loaded_names(&disk, &paths), ["a-0"]);
+}
+
+#[test]
+fn two_logs_of_a_partition_that_differ_are_not_chosen_between() {
+    let (disk, paths) = formatted(2);
+    let manager = loaded(&disk, &paths);
+    begin_move(&manager);
+    append(&manager, "a", 0, 1);
+    manager.shut_down(1, 0);
+    drop(manager);
+    let future = disk.list(&paths[1]).unwrap().into_iter().find(|entry| entry.is_directory).unwrap();
+    disk.rename(&paths[1].join(future.name), &paths[1].join("a-0")).unwrap();
+    let manager = open(&disk, &paths).unwrap();
+    let refused = manager.load(&|_| config(), 0, &|_| ());
+    assert!(matches!(refused, Err(DirectoryError::DuplicateLog { .. })), "{refused:?}");
+    assert_eq!(loaded_names(&disk, &paths), ["a-0", "a-0"], "and neither is touched");
+}
+
+fn loaded_names(disk: &MemoryDisk, paths: &[PathBuf]) -> Vec<String> {
+    let entries = paths.iter().flat_map(|path| disk.list(path).unwrap());
+    let names = entries.filter(|entry| entry.is_directory).map(|entry| entry.name);
+    names.filter(|name| !name.ends_with("-delete")).collect()
+}
+
+#[test]
+fn a_log_of_an_earlier_topic_is_set_aside_and_kept() {
+    let (disk, paths) = formatted(1);
+    let manager = loaded(&disk, &paths);
+    create(&manager, "a", 0, None);
+    append(&manager, "a", 0, 2);
+    let other = manager.get_or_create("a", 0, id(9), config(), None, 0);
+    assert!(matches!(other, Err(LogError::TopicId { .. })));
+    manager.set_aside("a", 0, 0).unwrap();
+    manager.get_or_create("a", 0, id(9), config(), None, 0).unwrap();
+    assert_eq!(end(&manager, "a", 0), 0);
+    assert!(manager.remove_due(i64::MAX).is_empty());
+    let kept =
+        disk.list(&paths[0]).unwrap().into_iter().find(|entry| entry.name.ends_with("-stray")).unwrap();
+    assert!(!disk.read(&paths[0].join(kept.name).join("00000000000000000000.log")).unwrap().is_empty());
 }
 
 #[test]
