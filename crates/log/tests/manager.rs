@@ -210,25 +210,28 @@ fn begin_move(manager: &LogManager) {
 
 #[test]
 fn no_crash_at_the_end_of_a_move_loses_the_log() {
-    for left in 1.. {
-        let disk = Arc::new(SimDisk::new(left));
-        let paths = format(&*disk, 2);
-        let manager = loaded(&disk, &paths);
-        begin_move(&manager);
-        manager.shut_down(1, 0);
-        drop(manager);
-        let manager = loaded(&disk, &paths);
-        disk.fail_after(left);
-        let swapped = manager.swap_in_future("a", 0, 0).is_ok_and(|(_, failure)| failure.is_none());
-        let finished = swapped && !disk.has_failed();
-        drop(manager);
-        disk.lose_power();
-        let manager = loaded(&disk, &paths);
-        assert_eq!(end(&manager, "a", 0), 4, "power lost after {left} changes");
-        if finished {
-            break;
-        }
+    for seed in 0..100 {
+        let ended = (1..).find(|&left| power_failure_in_a_move(seed, left));
+        assert!(ended.is_some());
     }
+}
+
+/// The power fails after so many changes of the move's end; true when the move had ended before.
+fn power_failure_in_a_move(seed: u64, left: u64) -> bool {
+    let disk = Arc::new(SimDisk::new(seed));
+    let paths = format(&*disk, 2);
+    let manager = loaded(&disk, &paths);
+    begin_move(&manager);
+    manager.shut_down(1, 0);
+    drop(manager);
+    let manager = loaded(&disk, &paths);
+    disk.fail_after(left);
+    let swapped = manager.swap_in_future("a", 0, 0).is_ok_and(|(_, failure)| failure.is_none());
+    let ended = swapped && !disk.has_failed();
+    drop(manager);
+    disk.lose_power();
+    assert_eq!(end(&loaded(&disk, &paths), "a", 0), 4, "seed {seed}, power lost after {left} changes");
+    ended
 }
 
 #[test]
