@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from barnabas.coordinator.machine import Call, Context, Outputs
     from barnabas.protocol.generated.offset_commit_request import OffsetCommitRequest
     from barnabas.protocol.generated.offset_delete_request import OffsetDeleteRequest
+    from barnabas.protocol.generated.txn_offset_commit_request import TxnOffsetCommitRequest
 
 RECORD_VERSION = 4
 """Of OffsetCommitValue, as Kafka 4.3.1 writes it."""
@@ -55,61 +56,52 @@ NO_RETENTION = -1
 def commit(groups: Groups, call: Call, context: Context, out: Outputs) -> None:
     """Decides an OffsetCommit."""
     request: OffsetCommitRequest = call.request
-    author = CommitAuthor(
-        request.member_id,
-        request.group_instance_id,
-        request.generation_id_or_member_epoch,
-        transactional=False,
-        api_version=call.api_version,
-    )
+    author = _author(request, call, transactional=False)
     group = _author_group(groups, request.group_id, author)
     _validate_partitions(group.validate_commit(author), request.topics, context)
     group.committed(author, context, out)
     expiry = (
         NO_EXPIRY if request.retention_time_ms == NO_RETENTION else context.now + request.retention_time_ms
     )
-    response = OffsetCommitResponse()
-    records: list[Record] = []
-    for topic in request.topics:
-        answered = OffsetCommitResponseTopic(topic.name, topic.topic_id)
-        for partition in topic.partitions:
-            code = _record_commit(records, request.group_id, topic, partition, expiry, context)
-            answered.partitions.append(OffsetCommitResponsePartition(partition.partition_index, code))
-        response.topics.append(answered)
+    records, topics = _commit_all(
+        request, expiry, context, OffsetCommitResponseTopic, OffsetCommitResponsePartition
+    )
     out.append(*records)
-    out.respond(call.ticket, response)
+    out.respond(call.ticket, OffsetCommitResponse(topics=topics))
 
 
 def commit_transactional(groups: Groups, call: Call, context: Context, out: Outputs) -> None:
     """Decides a TxnOffsetCommit: the offsets count when the transaction commits."""
     asked: TxnCommit = call.request
     request = asked.request
-    author = CommitAuthor(
-        request.member_id,
-        request.group_instance_id,
-        request.generation_id_or_member_epoch,
-        transactional=True,
-        api_version=call.api_version,
-    )
+    author = _author(request, call, transactional=True)
     group = _author_group(groups, request.group_id, author)
     try:
         _validate_partitions(group.validate_commit(author), request.topics, context)
     except (StaleMemberEpoch, FencedMemberEpoch) as error:
         # TxnOffsetCommit has no place for the errors of the newer protocol.
         raise IllegalGeneration() from error
-    response = TxnOffsetCommitResponse()
-    records: list[Record] = []
-    for topic in request.topics:
-        answered = TxnOffsetCommitResponseTopic(topic.name, topic.topic_id)
-        for partition in topic.partitions:
-            code = _record_commit(records, request.group_id, topic, partition, NO_EXPIRY, context)
-            answered.partitions.append(TxnOffsetCommitResponsePartition(partition.partition_index, code))
-        response.topics.append(answered)
+    records, topics = _commit_all(
+        request, NO_EXPIRY, context, TxnOffsetCommitResponseTopic, TxnOffsetCommitResponsePartition
+    )
     if records:
         out.append_transactional(
             request.producer_id, request.producer_epoch, records, asked.verification_guard
         )
-    out.respond(call.ticket, response)
+    out.respond(call.ticket, TxnOffsetCommitResponse(topics=topics))
+
+
+def _author(
+    request: OffsetCommitRequest | TxnOffsetCommitRequest, call: Call, *, transactional: bool
+) -> CommitAuthor:
+    """Who commits, as the request says."""
+    return CommitAuthor(
+        request.member_id,
+        request.group_instance_id,
+        request.generation_id_or_member_epoch,
+        transactional,
+        call.api_version,
+    )
 
 
 def _author_group(groups: Groups, group_id: str, author: CommitAuthor) -> Group:
@@ -136,6 +128,25 @@ def _validate_partitions(validate: ValidatePartition | None, topics: Sequence[An
 
 def _is_metadata_too_long(partition: Any, context: Context) -> bool:
     return len(partition.committed_metadata or "") > int(context.configs.offset_metadata_max_bytes)
+
+
+def _commit_all(
+    request: OffsetCommitRequest | TxnOffsetCommitRequest,
+    expiry: int,
+    context: Context,
+    topic_class: type[Any],
+    partition_class: type[Any],
+) -> tuple[list[Record], list[Any]]:
+    """Records of the commits, and what each partition is answered with, by topic."""
+    records: list[Record] = []
+    topics = []
+    for topic in request.topics:
+        answered = topic_class(topic.name, topic.topic_id)
+        for partition in topic.partitions:
+            code = _record_commit(records, request.group_id, topic, partition, expiry, context)
+            answered.partitions.append(partition_class(partition.partition_index, code))
+        topics.append(answered)
+    return records, topics
 
 
 def _record_commit(

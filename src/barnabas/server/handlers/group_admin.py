@@ -19,33 +19,14 @@ from barnabas.protocol.generated.list_groups_request import ListGroupsRequest
 from barnabas.protocol.generated.list_groups_response import ListGroupsResponse
 from barnabas.server.coordinators import Then
 from barnabas.server.handlers.context import NodeContext, Respond, body, handles_directly
-from barnabas.server.handlers.coordinated import GROUP_OPERATIONS, Gathered, client_of
+from barnabas.server.handlers.coordinated import Gathered, client_of, describe_each
 
 
 @handles_directly(ApiKey.DESCRIBE_GROUPS)
 def describe_groups(node: NodeContext, request: ColdRequest, respond: Respond) -> None:
     """Classic groups with their members."""
     asked = body(request, DescribeGroupsRequest)
-    ids = asked.groups
-
-    def done(answers: list[Any]) -> None:
-        groups = [
-            DescribedGroup(group_id=group_id, error_code=answer.error_code)
-            if isinstance(answer, KafkaError)
-            else answer
-            for group_id, answer in zip(ids, answers, strict=True)
-        ]
-        if asked.include_authorized_operations:
-            for group in groups:
-                if not group.error_code:
-                    group.authorized_operations = GROUP_OPERATIONS
-        respond(DescribeGroupsResponse(groups=groups))
-
-    gathered = Gathered(len(ids), done)
-    for index, group_id in enumerate(ids):
-        node.coordinators.submit(
-            GROUPS, group_id, DescribeGroup(group_id), gathered.place(index), client_of(request)
-        )
+    describe_each(node, request, asked.groups, DescribeGroup, DescribedGroup, DescribeGroupsResponse, respond)
 
 
 @handles_directly(ApiKey.DELETE_GROUPS)

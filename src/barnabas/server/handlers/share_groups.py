@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from barnabas._core import ColdRequest
 from barnabas.coordinator.group.share.requests import DescribeShareGroup
-from barnabas.coordinator.records import GROUPS
-from barnabas.errors import KafkaError, UnsupportedVersion
+from barnabas.errors import UnsupportedVersion
 from barnabas.protocol import ApiKey
 from barnabas.protocol.generated.share_group_describe_request import ShareGroupDescribeRequest
 from barnabas.protocol.generated.share_group_describe_response import (
@@ -17,7 +14,7 @@ from barnabas.protocol.generated.share_group_describe_response import (
 from barnabas.protocol.generated.share_group_heartbeat_request import ShareGroupHeartbeatRequest
 from barnabas.protocol.generated.share_group_heartbeat_response import ShareGroupHeartbeatResponse
 from barnabas.server.handlers.context import NodeContext, Respond, body, handles_directly
-from barnabas.server.handlers.coordinated import GROUP_OPERATIONS, Gathered, client_of
+from barnabas.server.handlers.coordinated import describe_each, heartbeat
 
 FEATURE = "share.version"
 
@@ -38,42 +35,20 @@ def share_group_heartbeat(node: NodeContext, request: ColdRequest, respond: Resp
     """Answered in the same turn, unless it changes something: then when that is committed."""
     asked = body(request, ShareGroupHeartbeatRequest)
     validate_served(node)
-
-    def then(response: Any) -> None:
-        if isinstance(response, KafkaError):
-            response = ShareGroupHeartbeatResponse(
-                error_code=response.error_code, error_message=response.message
-            )
-        respond(response)
-
-    node.coordinators.submit(GROUPS, asked.group_id, asked, then, client_of(request))
+    heartbeat(node, request, asked, ShareGroupHeartbeatResponse, respond)
 
 
 @handles_directly(ApiKey.SHARE_GROUP_DESCRIBE)
 def share_group_describe(node: NodeContext, request: ColdRequest, respond: Respond) -> None:
     """Each group is asked for at its own shard."""
     asked = body(request, ShareGroupDescribeRequest)
-    ids = list(dict.fromkeys(asked.group_ids))
-    served = are_served(node)
-
-    def done(answers: list[Any]) -> None:
-        groups = [
-            DescribedGroup(group_id=group_id, error_code=answer.error_code)
-            if isinstance(answer, KafkaError)
-            else answer
-            for group_id, answer in zip(ids, answers, strict=True)
-        ]
-        if asked.include_authorized_operations:
-            for group in groups:
-                if not group.error_code:
-                    group.authorized_operations = GROUP_OPERATIONS
-        respond(ShareGroupDescribeResponse(groups=groups))
-
-    gathered = Gathered(len(ids), done)
-    for index, group_id in enumerate(ids):
-        if served:
-            node.coordinators.submit(
-                GROUPS, group_id, DescribeShareGroup(group_id), gathered.place(index), client_of(request)
-            )
-        else:
-            gathered.place(index)(UnsupportedVersion())
+    describe_each(
+        node,
+        request,
+        list(dict.fromkeys(asked.group_ids)),
+        DescribeShareGroup,
+        DescribedGroup,
+        ShareGroupDescribeResponse,
+        respond,
+        refused=None if are_served(node) else UnsupportedVersion(),
+    )

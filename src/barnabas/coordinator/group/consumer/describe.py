@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from barnabas.coordinator.group.consumer.assignor import NOTHING, Assignment
 from barnabas.coordinator.group.consumer.member import Member, partitions_of
+from barnabas.coordinator.group.epochs.part import named_topics
 from barnabas.protocol.generated import consumer_group_describe_response as response
 
 if TYPE_CHECKING:
@@ -51,9 +52,4 @@ def _member(group: ConsumerGroup, member: Member, image: MetadataImage) -> respo
 
 
 def _assignment(assignment: Assignment, image: MetadataImage) -> response.Assignment:
-    topics = []
-    for topic_id in sorted(assignment):
-        topic = image.topic_by_id(topic_id)
-        if topic is not None:
-            topics.append(response.TopicPartitions(topic_id, topic.name, sorted(assignment[topic_id])))
-    return response.Assignment(topics)
+    return response.Assignment(named_topics(assignment, image, response.TopicPartitions))

@@ -10,49 +10,41 @@ Always true:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from barnabas._core import Uuid
-from barnabas.coordinator.group.consumer import commits, records
+from barnabas.coordinator.group.consumer import records
 from barnabas.coordinator.group.consumer.assignor import NOTHING, Assignment
 from barnabas.coordinator.group.consumer.counts import Counts
 from barnabas.coordinator.group.consumer.member import Member, Owned
 from barnabas.coordinator.group.consumer.patterns import ResolvedPattern
-from barnabas.coordinator.group.kind import CommitAuthor, Group, GroupKind, ValidatePartition
-from barnabas.errors import NonEmptyGroup, UnknownMemberId
+from barnabas.coordinator.group.epochs import commits
+from barnabas.coordinator.group.epochs.group import EpochGroup
+from barnabas.coordinator.group.kind import CommitAuthor, GroupKind, ValidatePartition
 
 if TYPE_CHECKING:
     from barnabas.coordinator.group.offsets import CommittedOffset
     from barnabas.coordinator.machine import Call, Context, Outputs, Record
 
-FIRST_GROUP_EPOCH = 1
-"""Of a group that nothing has been written about: its first member makes it 2, as in Kafka."""
 NO_OWNER = -1
 PROTOCOL_TYPE = "consumer"
+"""As members of the classic protocol say it."""
 
 HandleClassic = Callable[["ConsumerGroup", "Call", "Context", "Outputs"], None]
 
 
-class ConsumerGroup(Group):
+class ConsumerGroup(EpochGroup[Member, Assignment]):
     """The state of one group."""
 
     __slots__ = (
         "_classic",
         "_owner_epochs",
         "_reconciled",
-        "assignment_epoch",
-        "assignment_timestamp",
-        "changed_at",
         "counts",
-        "group_epoch",
         "has_partition_metadata",
-        "members",
-        "metadata_checked_at_epoch",
-        "metadata_hash",
         "patterns",
         "static_members",
-        "target",
         "target_owners",
         "told_to_join",
     )
@@ -62,43 +54,21 @@ class ConsumerGroup(Group):
     def __init__(self, group_id: str, handle_classic: HandleClassic) -> None:
         super().__init__(group_id)
         self._classic = handle_classic
-        self.group_epoch = FIRST_GROUP_EPOCH
-        """Goes up whenever there is a reason for another target assignment."""
-        self.assignment_epoch = 0
-        """The group epoch that the target assignment was made for."""
-        self.assignment_timestamp = 0
-        """When it was made, in milliseconds since the Unix epoch; 0 when unknown."""
-        self.metadata_hash = 0
-        """Of the subscribed topics as the group epoch was reckoned with them."""
-        self.members: dict[str, Member] = {}
         self.static_members: dict[str, str] = {}
         """Ids of the members that have an instance id, by it."""
-        self.target: dict[str, Assignment] = {}
-        """What each member is to have."""
         self.target_owners: dict[Uuid, dict[int, str]] = {}
-        """The same, by partition."""
+        """Who is to have each partition: the target assignment, by partition."""
         self.patterns: dict[str, ResolvedPattern] = {}
         """The topics that regular expressions stand for."""
         self.has_partition_metadata = False
         """Whether a broker before 4.1 has left a record that is of no use any more."""
         self.counts = Counts()
-        self.metadata_checked_at_epoch: int | None = None
-        """The group epoch when the subscribed topics were last looked at; None when they are to be."""
-        self.changed_at = 0
-        """When something was last written about the group, in milliseconds since the Unix epoch."""
         self.told_to_join: set[str] = set()
         """Members of the classic protocol whose time to join again is running."""
         self._owner_epochs: dict[Uuid, dict[int, int]] = {}
         self._reconciled = 0
 
     # ---- members
-
-    def member(self, member_id: str) -> Member:
-        """The member; raises UnknownMemberId."""
-        member = self.members.get(member_id)
-        if member is None:
-            raise UnknownMemberId(f"Member {member_id} is not a member of group {self.group_id}.")
-        return member
 
     def static_member(self, instance_id: str | None) -> Member | None:
         """The member that has the instance id."""
@@ -167,19 +137,13 @@ class ConsumerGroup(Group):
     # ---- epochs and the target assignment
 
     @property
-    def is_assigned(self) -> bool:
-        """Whether the target assignment is that of the group epoch."""
-        return self.assignment_epoch >= self.group_epoch
-
-    @property
     def is_settled(self) -> bool:
         """Whether all members have what they are to have, and that is up to date."""
         return self.is_assigned and self._reconciled == len(self.members)
 
     def set_assignment_epoch(self, epoch: int, timestamp: int) -> None:
         """There is a target assignment for another epoch."""
-        self.assignment_epoch = epoch
-        self.assignment_timestamp = timestamp
+        super().set_assignment_epoch(epoch, timestamp)
         self._reconciled = sum(member.is_reconciled_to(epoch) for member in self.members.values())
 
     def target_of(self, member: Member) -> Assignment:
@@ -189,12 +153,11 @@ class ConsumerGroup(Group):
         previous = self.static_members.get(member.instance_id)
         return NOTHING if previous is None else self.target.get(previous, NOTHING)
 
-    def set_target(self, member_id: str, assignment: Assignment | None) -> None:
+    def set_target(self, member_id: str, target: Assignment | None) -> None:
         """A member is to have something else; None removes it."""
-        before = self.target.pop(member_id, NOTHING)
-        if assignment is not None:
-            self.target[member_id] = assignment
-        after = assignment if assignment is not None else NOTHING
+        before = self.target.get(member_id, NOTHING)
+        super().set_target(member_id, target)
+        after = target if target is not None else NOTHING
         for topic, partitions in before.items():
             owners = self.target_owners.get(topic, {})
             for partition in partitions - after.get(topic, frozenset()):
@@ -221,11 +184,6 @@ class ConsumerGroup(Group):
 
     # ---- what any group answers
 
-    @property
-    def protocol_type(self) -> str:
-        """As ListGroups has it."""
-        return PROTOCOL_TYPE
-
     def state_name(self, now: int) -> str:  # noqa: ARG002
         """As ListGroups has it."""
         if not self.members:
@@ -234,33 +192,24 @@ class ConsumerGroup(Group):
             return "Assigning"
         return "Stable" if self.is_settled else "Reconciling"
 
-    def is_empty(self) -> bool:
-        """Whether it has no members."""
-        return not self.members
-
     def validate_commit(self, author: CommitAuthor) -> ValidatePartition | None:
         """By the author's member epoch."""
-        return commits.validate_commit(self, author)
+        return commits.validate_commit(self, author, _owned_since, _uses_classic_protocol)
 
     def validate_fetch(self, member_id: str | None, member_epoch: int) -> None:
         """By the member's epoch."""
-        commits.validate_fetch(self, member_id, member_epoch)
+        commits.validate_fetch(self, member_id, member_epoch, _uses_classic_protocol)
 
     def validate_offset_delete(self) -> None:
         """Offsets may be deleted of topics that nobody subscribes to."""
 
-    def is_subscribed_to(self, topic: str) -> bool:
-        """Whether a member reads the topic."""
-        return topic in self.counts.topics
+    def subscribed_topics(self) -> Mapping[str, tuple[int, int]]:
+        """Topics that members subscribe to, by name and by pattern."""
+        return self.counts.topics
 
     def offsets_age_from(self) -> Callable[[CommittedOffset], int] | None:
         """From their commit, for topics that nobody subscribes to."""
         return _commit_timestamp
-
-    def validate_delete(self) -> None:
-        """Only an empty group may be deleted."""
-        if self.members:
-            raise NonEmptyGroup()
 
     def tombstones(self) -> list[Record]:
         """The records that remove the group."""
@@ -286,3 +235,11 @@ class ConsumerGroup(Group):
 
 def _commit_timestamp(committed: CommittedOffset) -> int:
     return committed.commit_timestamp
+
+
+def _owned_since(member: Member, _: str, topic_id: Uuid, partition: int) -> int | None:
+    return member.assignment_epoch(topic_id, partition)
+
+
+def _uses_classic_protocol(member: Member) -> bool:
+    return member.uses_classic_protocol

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from barnabas._core import subscription_hash
-from barnabas.coordinator.group.consumer import pace, records, timers
+from barnabas.coordinator.group.consumer import records, timers
 from barnabas.coordinator.group.consumer.group import ConsumerGroup
 from barnabas.coordinator.group.consumer.member import NO_TIMEOUT, Member, MemberState, Owned
 from barnabas.coordinator.group.consumer.patterns import Freshness, needs_refresh, validate_pattern
@@ -22,6 +22,7 @@ from barnabas.coordinator.group.consumer.target import (
     new_target,
     present_target,
 )
+from barnabas.coordinator.group.epochs import pace
 from barnabas.coordinator.machine import Steady
 from barnabas.protocol.generated.consumer_group_heartbeat_response import (
     Assignment,

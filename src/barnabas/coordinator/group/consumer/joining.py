@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from barnabas.coordinator.group.consumer import records, timers
 from barnabas.coordinator.group.consumer.assignor import NOTHING
 from barnabas.coordinator.group.consumer.leaving import named_static
 from barnabas.coordinator.group.consumer.member import LEAVE_STATIC_EPOCH, Member
-from barnabas.errors import FencedMemberEpoch, GroupMaxSizeReached, UnreleasedInstanceId
+from barnabas.coordinator.group.epochs.part import validate_epoch as validate_epoch_of
+from barnabas.errors import GroupMaxSizeReached, UnreleasedInstanceId
 
 if TYPE_CHECKING:
     from barnabas.coordinator.group.consumer.group import ConsumerGroup
@@ -26,18 +28,8 @@ def validate_size(group: ConsumerGroup, member_id: str, context: Context) -> Non
 
 
 def validate_epoch(member: Member, epoch: int, owned: Sequence[OwnedTopic] | None) -> None:
-    """Raises FencedMemberEpoch when the member is not where it believes to be.
-
-    One that has not heard of its last step may repeat its heartbeat, if it owns nothing that it lost then."""
-    if epoch == 0 or epoch == member.member_epoch:
-        return
-    if epoch < member.member_epoch and epoch == member.previous_member_epoch and _owns_only(member, owned):
-        return
-    than = "greater" if epoch > member.member_epoch else "smaller"
-    raise FencedMemberEpoch(
-        f"The consumer group member has a {than} member epoch ({epoch}) than the one known by the group"
-        f" coordinator ({member.member_epoch}). The member must abandon all its partitions and rejoin."
-    )
+    """Raises FencedMemberEpoch when the member is not where it believes to be."""
+    validate_epoch_of("consumer", member, epoch, partial(_owns_only, member, owned))
 
 
 def _owns_only(member: Member, owned: Sequence[OwnedTopic] | None) -> bool:

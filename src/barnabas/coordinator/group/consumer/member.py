@@ -22,8 +22,6 @@ if TYPE_CHECKING:
         ClassicProtocol,
     )
 
-LEAVE_EPOCH = -1
-"""The epoch with which a member leaves for good."""
 LEAVE_STATIC_EPOCH = -2
 """The epoch with which a static member goes away for a while; it stays its epoch until it returns."""
 NO_TIMEOUT = -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from barnabas._core import changed_topics, subscription_hash
+from barnabas._core import subscription_hash
 from barnabas.coordinator.group.classic.group import ClassicGroup
 from barnabas.coordinator.group.consumer import joining, leaving, patterns, records, timers
 from barnabas.coordinator.group.consumer.classic_members import ClassicMembers
@@ -16,28 +16,28 @@ from barnabas.coordinator.group.consumer.member import LEAVE_STATIC_EPOCH, Membe
 from barnabas.coordinator.group.consumer.replay import Replays
 from barnabas.coordinator.group.consumer.upgrade import upgrade
 from barnabas.coordinator.group.consumer.validation import validate
-from barnabas.coordinator.group.kind import Groups, Handle, Part, Replay
+from barnabas.coordinator.group.epochs.part import EpochPart
+from barnabas.coordinator.group.kind import Groups, Handle, Replay
 from barnabas.coordinator.group.requests import DescribeConsumerGroup
-from barnabas.errors import GroupIdNotFound, InvalidGroupId, KafkaError
+from barnabas.errors import GroupIdNotFound
 from barnabas.protocol.generated.consumer_group_describe_response import DescribedGroup
 from barnabas.protocol.generated.consumer_group_heartbeat_request import ConsumerGroupHeartbeatRequest
 
 if TYPE_CHECKING:
-    from barnabas._core import MetadataImage
     from barnabas.coordinator.machine import Call, Context, Outputs, Record
     from barnabas.protocol.message import Message
 
 
-class ConsumerPart(Part):
+class ConsumerPart(EpochPart[ConsumerGroup]):
     """ConsumerGroupHeartbeat, ConsumerGroupDescribe, and the records of consumer groups."""
 
     name = timers.PART
+    group_class = ConsumerGroup
 
     def __init__(self, groups: Groups) -> None:
         super().__init__(groups)
         self._classic_members = ClassicMembers(groups)
         self._replays = Replays(groups, self._classic_members.handle)
-        self._image: MetadataImage | None = None
         self._topics_created_at = -1
 
     def calls(self) -> Mapping[type[Any], Handle]:
@@ -51,7 +51,7 @@ class ConsumerPart(Part):
     def _heartbeat(self, call: Call, context: Context, out: Outputs) -> None:
         request: ConsumerGroupHeartbeatRequest = call.request
         validate(request, call.api_version, context.configs.consumer_assignors)
-        if context.image is not self._image:
+        if context.image is not self.image:
             self.metadata_changed(context, out)  # The news itself may come a little later.
         if request.member_epoch < 0:
             group = self.groups.get(ConsumerGroup, request.group_id)
@@ -90,24 +90,15 @@ class ConsumerPart(Part):
         return upgrade(group, handle_classic, context, out)
 
     def _describe(self, call: Call, context: Context, out: Outputs) -> None:
-        group_id = call.request.group_id
-        try:
-            if not group_id:
-                raise InvalidGroupId()
-            answer = described(self.groups.get(ConsumerGroup, group_id), context)
-        except KafkaError as error:
-            answer = DescribedGroup(group_id=group_id, error_code=error.error_code)
-            if isinstance(error, GroupIdNotFound):
-                answer.error_message = error.message
-        out.respond(call.ticket, answer)
+        self.describe(call, out, lambda group: described(group, context), DescribedGroup)
 
     # ---- events
 
     def loaded(self, context: Context, out: Outputs) -> None:
         self._set_topics_created_at(context.image.offset)
-        self._image = context.image
+        self.image = context.image
         interval = "consumer.session.timeout.ms"
-        for group in self._consumer_groups():
+        for group in self.groups_of_kind():
             timeout = context.configs.group_integer(context.image, group.group_id, interval)
             for member in group.members.values():
                 # Members have had no chance to be heard while the partition was away.
@@ -132,22 +123,9 @@ class ConsumerPart(Part):
         leaving.remove(self.groups, group, [member], context, out)
 
     def metadata_changed(self, context: Context, out: Outputs) -> None:  # noqa: ARG002
-        before, self._image = self._image, context.image
-        groups = self._consumer_groups()
-        if before is None or not groups:
-            # Whoever comes later looks at all topics anyway.
-            self._set_topics_created_at(context.image.offset)
-            return
-        changed, created = changed_topics(before, context.image)
+        _, created = self.look(context.image)
         if created:
             self._set_topics_created_at(context.image.offset)
-        if changed:
-            for group in groups:
-                if not changed.isdisjoint(group.counts.topics):
-                    group.metadata_checked_at_epoch = None
-
-    def _consumer_groups(self) -> list[ConsumerGroup]:
-        return [group for group in self.groups.by_id.values() if isinstance(group, ConsumerGroup)]
 
     def _set_topics_created_at(self, offset: int) -> None:
         self._topics_created_at = self._classic_members.topics_created_at = offset

@@ -10,6 +10,7 @@ from operator import itemgetter
 from barnabas.coordinator.group.consumer.assignor import Assignment
 from barnabas.coordinator.group.consumer.member import Member, Owned
 from barnabas.coordinator.group.consumer.patterns import ResolvedPattern
+from barnabas.coordinator.group.epochs.records import EpochRecords
 from barnabas.coordinator.machine import Record
 from barnabas.protocol.generated import (
     consumer_group_current_member_assignment_value as current_assignment,
@@ -17,13 +18,7 @@ from barnabas.protocol.generated import (
 from barnabas.protocol.generated import (
     consumer_group_target_assignment_member_value as target_assignment,
 )
-from barnabas.protocol.generated.consumer_group_current_member_assignment_key import (
-    ConsumerGroupCurrentMemberAssignmentKey,
-)
-from barnabas.protocol.generated.consumer_group_member_metadata_key import ConsumerGroupMemberMetadataKey
 from barnabas.protocol.generated.consumer_group_member_metadata_value import ConsumerGroupMemberMetadataValue
-from barnabas.protocol.generated.consumer_group_metadata_key import ConsumerGroupMetadataKey
-from barnabas.protocol.generated.consumer_group_metadata_value import ConsumerGroupMetadataValue
 from barnabas.protocol.generated.consumer_group_partition_metadata_key import (
     ConsumerGroupPartitionMetadataKey,
 )
@@ -33,26 +28,17 @@ from barnabas.protocol.generated.consumer_group_regular_expression_key import (
 from barnabas.protocol.generated.consumer_group_regular_expression_value import (
     ConsumerGroupRegularExpressionValue,
 )
-from barnabas.protocol.generated.consumer_group_target_assignment_member_key import (
-    ConsumerGroupTargetAssignmentMemberKey,
-)
-from barnabas.protocol.generated.consumer_group_target_assignment_metadata_key import (
-    ConsumerGroupTargetAssignmentMetadataKey,
-)
-from barnabas.protocol.generated.consumer_group_target_assignment_metadata_value import (
-    ConsumerGroupTargetAssignmentMetadataValue,
-)
 
+RECORDS = EpochRecords("ConsumerGroup")
 
-def group_epoch(group_id: str, epoch: int, metadata_hash: int) -> Record:
-    """The group's epoch, and the hash of the topics that it was reckoned with."""
-    value = ConsumerGroupMetadataValue(epoch=epoch, metadata_hash=metadata_hash)
-    return Record(ConsumerGroupMetadataKey(group_id=group_id), value)
-
-
-def group_epoch_tombstone(group_id: str) -> Record:
-    """The group is no more."""
-    return Record(ConsumerGroupMetadataKey(group_id=group_id), None)
+group_epoch = RECORDS.group_epoch
+group_epoch_tombstone = RECORDS.group_epoch_tombstone
+member_metadata_tombstone = RECORDS.member_metadata_tombstone
+target_epoch = RECORDS.target_epoch
+target_epoch_tombstone = RECORDS.target_epoch_tombstone
+target_tombstone = RECORDS.target_tombstone
+current_tombstone = RECORDS.current_tombstone
+removed_member = RECORDS.removed_member
 
 
 def partition_metadata_tombstone(group_id: str) -> Record:
@@ -73,23 +59,7 @@ def member_metadata(group_id: str, member: Member) -> Record:
         server_assignor=member.server_assignor,
         classic_member_metadata=member.classic,
     )
-    return Record(ConsumerGroupMemberMetadataKey(group_id=group_id, member_id=member.member_id), value)
-
-
-def member_metadata_tombstone(group_id: str, member_id: str) -> Record:
-    """The member is no more."""
-    return Record(ConsumerGroupMemberMetadataKey(group_id=group_id, member_id=member_id), None)
-
-
-def target_epoch(group_id: str, epoch: int, timestamp: int) -> Record:
-    """The epoch of the target assignment, and when it was made, in milliseconds since the Unix epoch."""
-    value = ConsumerGroupTargetAssignmentMetadataValue(assignment_epoch=epoch, assignment_timestamp=timestamp)
-    return Record(ConsumerGroupTargetAssignmentMetadataKey(group_id=group_id), value)
-
-
-def target_epoch_tombstone(group_id: str) -> Record:
-    """There is no target assignment any more."""
-    return Record(ConsumerGroupTargetAssignmentMetadataKey(group_id=group_id), None)
+    return RECORDS.member_metadata(group_id, member.member_id, value)
 
 
 def target(group_id: str, member_id: str, assignment: Assignment) -> Record:
@@ -98,13 +68,8 @@ def target(group_id: str, member_id: str, assignment: Assignment) -> Record:
         target_assignment.TopicPartition(topic, sorted(partitions))
         for topic, partitions in sorted(assignment.items(), key=itemgetter(0))
     ]
-    key = ConsumerGroupTargetAssignmentMemberKey(group_id=group_id, member_id=member_id)
-    return Record(key, target_assignment.ConsumerGroupTargetAssignmentMemberValue(topics))
-
-
-def target_tombstone(group_id: str, member_id: str) -> Record:
-    """The member is to have nothing."""
-    return Record(ConsumerGroupTargetAssignmentMemberKey(group_id=group_id, member_id=member_id), None)
+    value = target_assignment.ConsumerGroupTargetAssignmentMemberValue(topics)
+    return RECORDS.target(group_id, member_id, value)
 
 
 def current(group_id: str, member: Member) -> Record:
@@ -116,8 +81,7 @@ def current(group_id: str, member: Member) -> Record:
         assigned_partitions=_topics(member.assigned),
         partitions_pending_revocation=_topics(member.pending_revocation),
     )
-    key = ConsumerGroupCurrentMemberAssignmentKey(group_id=group_id, member_id=member.member_id)
-    return Record(key, value)
+    return RECORDS.current(group_id, member.member_id, value)
 
 
 def _topics(owned: Owned) -> list[current_assignment.TopicPartitions]:
@@ -127,11 +91,6 @@ def _topics(owned: Owned) -> list[current_assignment.TopicPartitions]:
         indexes, epochs = [index for index, _ in partitions], [epoch for _, epoch in partitions]
         topics.append(current_assignment.TopicPartitions(topic, indexes, epochs))
     return topics
-
-
-def current_tombstone(group_id: str, member_id: str) -> Record:
-    """The member has nothing."""
-    return Record(ConsumerGroupCurrentMemberAssignmentKey(group_id=group_id, member_id=member_id), None)
 
 
 def pattern(group_id: str, regex: str, resolved: ResolvedPattern) -> Record:
@@ -145,12 +104,3 @@ def pattern(group_id: str, regex: str, resolved: ResolvedPattern) -> Record:
 def pattern_tombstone(group_id: str, regex: str) -> Record:
     """Nobody subscribes to the pattern any more."""
     return Record(ConsumerGroupRegularExpressionKey(group_id=group_id, regular_expression=regex), None)
-
-
-def removed_member(group_id: str, member_id: str) -> list[Record]:
-    """All tombstones of a member, in the order in which a replay wants them."""
-    return [
-        current_tombstone(group_id, member_id),
-        target_tombstone(group_id, member_id),
-        member_metadata_tombstone(group_id, member_id),
-    ]

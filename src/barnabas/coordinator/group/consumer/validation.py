@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barnabas.coordinator.group.consumer.member import LEAVE_EPOCH, LEAVE_STATIC_EPOCH, NO_TIMEOUT
+from barnabas.coordinator.group.consumer.member import LEAVE_STATIC_EPOCH, NO_TIMEOUT
+from barnabas.coordinator.group.epochs.group import LEAVE_EPOCH
 from barnabas.errors import InvalidRequest, UnsupportedAssignor
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from barnabas.coordinator.group.epochs.part import named_topics
 from barnabas.protocol.generated import share_group_describe_response as response
 
 if TYPE_CHECKING:
@@ -28,11 +29,6 @@ def described(group: ShareGroup, context: Context) -> response.DescribedGroup:
 
 
 def _member(member: ShareMember, image: MetadataImage) -> response.Member:
-    topics = []
-    for topic_id in sorted(member.assigned):
-        topic = image.topic_by_id(topic_id)
-        if topic is not None:
-            topics.append(response.TopicPartitions(topic_id, topic.name, sorted(member.assigned[topic_id])))
     return response.Member(
         member_id=member.member_id,
         rack_id=member.rack_id,
@@ -40,5 +36,5 @@ def _member(member: ShareMember, image: MetadataImage) -> response.Member:
         client_id=member.client_id,
         client_host=member.client_host,
         subscribed_topic_names=sorted(member.topic_names),
-        assignment=response.Assignment(topics),
+        assignment=response.Assignment(named_topics(member.assigned, image, response.TopicPartitions)),
     )

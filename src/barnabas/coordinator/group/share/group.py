@@ -3,89 +3,52 @@ last looked at, which nobody writes down."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from barnabas.coordinator.group.consumer.assignor import NOTHING, Assignment
-from barnabas.coordinator.group.kind import CommitAuthor, Group, GroupKind, ValidatePartition
+from barnabas.coordinator.group.epochs.group import EpochGroup
+from barnabas.coordinator.group.kind import CommitAuthor, GroupKind, ValidatePartition
 from barnabas.coordinator.group.share import records
 from barnabas.coordinator.group.share.member import ShareMember
 from barnabas.coordinator.group.share.state_partitions import StatePartitions
-from barnabas.errors import GroupIdNotFound, NonEmptyGroup, UnknownMemberId
+from barnabas.errors import GroupIdNotFound
 
 if TYPE_CHECKING:
     from barnabas._core import Uuid
     from barnabas.coordinator.group.offsets import CommittedOffset
     from barnabas.coordinator.machine import Record
 
-FIRST_GROUP_EPOCH = 1
-"""Of a group that nothing has been written about."""
-PROTOCOL_TYPE = "share"
 
-
-class ShareGroup(Group):
+class ShareGroup(EpochGroup[ShareMember, Assignment]):
     """The state of one group."""
 
-    __slots__ = (
-        "assignment_epoch",
-        "assignment_timestamp",
-        "changed_at",
-        "group_epoch",
-        "members",
-        "metadata_checked_at_epoch",
-        "metadata_hash",
-        "state",
-        "state_changed_at",
-        "state_is_news",
-        "target",
-        "topics",
-    )
+    __slots__ = ("state", "state_changed_at", "state_is_news", "topics")
 
     kind = GroupKind.SHARE
     expires = False
 
     def __init__(self, group_id: str) -> None:
         super().__init__(group_id)
-        self.group_epoch = FIRST_GROUP_EPOCH
-        """Goes up whenever there is a reason for another target assignment."""
-        self.assignment_epoch = 0
-        """The group epoch that the target assignment was made for."""
-        self.assignment_timestamp = 0
-        """When it was made, in milliseconds since the Unix epoch; 0 when unknown."""
-        self.metadata_hash = 0
-        """Of the subscribed topics as the group epoch was reckoned with them."""
-        self.members: dict[str, ShareMember] = {}
         self.topics: dict[str, int] = {}
         """Members that subscribe to each topic."""
-        self.target: dict[str, Assignment] = {}
-        """What each member is to have."""
         self.state = StatePartitions()
         """Partitions that the share coordinator knows the group in."""
         self.state_changed_at = 0
         """When that was last written, in milliseconds since the Unix epoch; 0 before this node leads."""
         self.state_is_news = False
         """Whether more partitions can be assigned than when the group's epoch went up last."""
-        self.metadata_checked_at_epoch: int | None = None
-        """The group epoch when the subscribed topics were last looked at; None when they are to be."""
-        self.changed_at = 0
-        """When something was last written about the group, in milliseconds since the Unix epoch."""
-
-    def member(self, member_id: str) -> ShareMember:
-        """The member; raises UnknownMemberId."""
-        member = self.members.get(member_id)
-        if member is None:
-            raise UnknownMemberId(f"Member {member_id} is not a member of group {self.group_id}.")
-        return member
 
     def put_member(self, member: ShareMember) -> None:
         """Adds a member, or lets it take the place of what it was."""
         self._count(self.members.get(member.member_id), -1)
-        self.members[member.member_id] = member
+        super().put_member(member)
         self._count(member, 1)
 
     def remove_member(self, member_id: str) -> None:
         """Removes a member, if there is one."""
-        self._count(self.members.pop(member_id, None), -1)
+        self._count(self.members.get(member_id), -1)
+        super().remove_member(member_id)
 
     def _count(self, member: ShareMember | None, by: int) -> None:
         for name in member.topic_names if member is not None else ():
@@ -112,18 +75,9 @@ class ShareGroup(Group):
 
     # ---- what any group answers
 
-    @property
-    def protocol_type(self) -> str:
-        """As ListGroups has it."""
-        return PROTOCOL_TYPE
-
     def state_name(self, now: int) -> str:  # noqa: ARG002
         """As ListGroups has it."""
         return "Stable" if self.members else "Empty"
-
-    def is_empty(self) -> bool:
-        """Whether it has no members."""
-        return not self.members
 
     def validate_commit(self, author: CommitAuthor) -> ValidatePartition | None:  # noqa: ARG002
         """Share groups commit nothing."""
@@ -141,18 +95,13 @@ class ShareGroup(Group):
     def _no_offsets(self) -> GroupIdNotFound:
         return GroupIdNotFound(f"Group {self.group_id} is not a consumer group.")
 
-    def is_subscribed_to(self, topic: str) -> bool:
-        """Whether a member reads the topic."""
-        return topic in self.topics
+    def subscribed_topics(self) -> Mapping[str, int]:
+        """Topics that members subscribe to."""
+        return self.topics
 
     def offsets_age_from(self) -> Callable[[CommittedOffset], int] | None:
         """There are none."""
         return None
-
-    def validate_delete(self) -> None:
-        """Only an empty group may be deleted."""
-        if self.members:
-            raise NonEmptyGroup()
 
     def tombstones(self) -> list[Record]:
         """The records that remove the group."""

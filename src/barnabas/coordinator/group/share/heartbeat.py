@@ -10,14 +10,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from barnabas._core import subscription_hash
-from barnabas.coordinator.group.consumer import pace
+from barnabas.coordinator.group.epochs import pace
+from barnabas.coordinator.group.epochs.group import LEAVE_EPOCH
 from barnabas.coordinator.group.share import records
 from barnabas.coordinator.group.share.assignor import Subscriber, assign_simple
 from barnabas.coordinator.group.share.group import ShareGroup
-from barnabas.coordinator.group.share.member import LEAVE_EPOCH, ShareMember
+from barnabas.coordinator.group.share.member import ShareMember
 from barnabas.coordinator.group.share.requests import InitializeStates
 from barnabas.coordinator.group.share.state_partitions import StatePartitions, TopicState
-from barnabas.errors import FencedMemberEpoch, InvalidRequest
+from barnabas.errors import InvalidRequest
 from barnabas.protocol.generated.share_group_heartbeat_response import (
     Assignment,
     ShareGroupHeartbeatResponse,
@@ -43,19 +44,6 @@ def validate(request: ShareGroupHeartbeatRequest) -> None:
         raise InvalidRequest("SubscribedTopicNames must be set in first request.")
     if request.member_epoch < LEAVE_EPOCH:
         raise InvalidRequest("MemberEpoch is invalid.")
-
-
-def validate_epoch(member: ShareMember, epoch: int) -> None:
-    """Raises FencedMemberEpoch unless the member is where it believes to be, or was there just before."""
-    if epoch in (0, member.member_epoch):
-        return
-    if epoch < member.member_epoch and epoch == member.previous_member_epoch:
-        return
-    than = "greater" if epoch > member.member_epoch else "smaller"
-    raise FencedMemberEpoch(
-        f"The share group member has a {than} member epoch ({epoch}) than the one known by the group"
-        f" coordinator ({member.member_epoch}). The member must abandon all its partitions and rejoin."
-    )
 
 
 def said(before: ShareMember, request: ShareGroupHeartbeatRequest, call: Call) -> ShareMember:

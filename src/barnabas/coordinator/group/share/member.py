@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from barnabas._core import Uuid
 
-LEAVE_EPOCH = -1
-"""The epoch with which a member leaves."""
-
 
 def _nothing() -> Mapping[Uuid, frozenset[int]]:
     return NOTHING

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from barnabas._core import changed_topics, subscription_hash
-from barnabas.coordinator.group.kind import Groups, Handle, Part, Replay
+from barnabas._core import subscription_hash
+from barnabas.coordinator.group.epochs.group import LEAVE_EPOCH
+from barnabas.coordinator.group.epochs.part import EpochPart, validate_epoch
+from barnabas.coordinator.group.kind import Groups, Handle, Replay
 from barnabas.coordinator.group.share import records, requests
 from barnabas.coordinator.group.share.describe import described
 from barnabas.coordinator.group.share.group import ShareGroup
-from barnabas.coordinator.group.share.heartbeat import heartbeat, validate, validate_epoch
-from barnabas.coordinator.group.share.member import LEAVE_EPOCH, ShareMember
+from barnabas.coordinator.group.share.heartbeat import heartbeat, validate
+from barnabas.coordinator.group.share.member import ShareMember
 from barnabas.coordinator.group.share.replay import Replays
-from barnabas.errors import GroupIdNotFound, GroupMaxSizeReached, InvalidGroupId, KafkaError
+from barnabas.errors import GroupIdNotFound, GroupMaxSizeReached
 from barnabas.protocol.generated.share_group_describe_response import DescribedGroup
 from barnabas.protocol.generated.share_group_heartbeat_request import ShareGroupHeartbeatRequest
 from barnabas.protocol.generated.share_group_heartbeat_response import ShareGroupHeartbeatResponse
 
 if TYPE_CHECKING:
-    from barnabas._core import MetadataImage
     from barnabas.coordinator.machine import Call, Context, Outputs, Record
     from barnabas.protocol.message import Message
 
 
-class SharePart(Part):
+class SharePart(EpochPart[ShareGroup]):
     """ShareGroupHeartbeat, ShareGroupDescribe, and where share groups have states."""
 
     name = "share"
+    group_class = ShareGroup
 
     def __init__(self, groups: Groups) -> None:
         super().__init__(groups)
         self._replays = Replays(groups)
-        self._image: MetadataImage | None = None
 
     def calls(self) -> Mapping[type[Any], Handle]:
         return {
@@ -53,7 +54,7 @@ class SharePart(Part):
     def _heartbeat(self, call: Call, context: Context, out: Outputs) -> None:
         request: ShareGroupHeartbeatRequest = call.request
         validate(request)
-        if context.image is not self._image:
+        if context.image is not self.image:
             self.metadata_changed(context, out)  # The news itself may come a little later.
         group = self._group(request.group_id, joins=request.member_epoch == 0)
         if request.member_epoch == LEAVE_EPOCH:
@@ -69,7 +70,7 @@ class SharePart(Part):
             if len(group.members) >= size_max:
                 raise GroupMaxSizeReached(f"The share group has its maximum of {size_max} members.")
         else:
-            validate_epoch(known, request.member_epoch)
+            validate_epoch("share", known, request.member_epoch)
         heartbeat(group, known or ShareMember(request.member_id), request, call, context, out)
         self._start_session(group, request.member_id, context, out)
 
@@ -98,16 +99,7 @@ class SharePart(Part):
         )
 
     def _describe(self, call: Call, context: Context, out: Outputs) -> None:
-        group_id = call.request.group_id
-        try:
-            if not group_id:
-                raise InvalidGroupId()
-            answer = described(self.groups.get(ShareGroup, group_id), context)
-        except KafkaError as error:
-            answer = DescribedGroup(group_id=group_id, error_code=error.error_code)
-            if isinstance(error, GroupIdNotFound):
-                answer.error_message = error.message
-        out.respond(call.ticket, answer)
+        self.describe(call, out, lambda group: described(group, context), DescribedGroup)
 
     # ---- states
 
@@ -155,8 +147,8 @@ class SharePart(Part):
     # ---- events
 
     def loaded(self, context: Context, out: Outputs) -> None:
-        self._image = context.image
-        for group in self._share_groups():
+        self.image = context.image
+        for group in self.groups_of_kind():
             group.state_changed_at = 0  # Who was asked to initialize them is gone: they are asked again.
             for member_id in group.members:
                 # Members have had no chance to be heard while the partition was away.
@@ -170,17 +162,11 @@ class SharePart(Part):
             self._remove(group, member, context, out)
 
     def metadata_changed(self, context: Context, out: Outputs) -> None:
-        before, self._image = self._image, context.image
-        groups = self._share_groups()
-        if before is None or not groups:
-            return
-        changed, _ = changed_topics(before, context.image)
+        changed, _ = self.look(context.image)
         if not changed:
             return
         written: list[Record] = []
-        for group in groups:
-            if not changed.isdisjoint(group.topics):
-                group.metadata_checked_at_epoch = None
+        for group in self.groups_of_kind():
             names = group.state.names()
             gone = {
                 topic: name
@@ -190,6 +176,3 @@ class SharePart(Part):
             if gone:
                 written.append(records.state(group.group_id, group.state.deleted(gone)))
         out.append_each(written)
-
-    def _share_groups(self) -> Sequence[ShareGroup]:
-        return [group for group in self.groups.by_id.values() if isinstance(group, ShareGroup)]

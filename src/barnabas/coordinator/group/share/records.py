@@ -4,45 +4,28 @@ equal states are equal bytes."""
 from __future__ import annotations
 
 from barnabas.coordinator.group.consumer.assignor import Assignment
+from barnabas.coordinator.group.epochs.records import EpochRecords
 from barnabas.coordinator.group.share.member import ShareMember
 from barnabas.coordinator.group.share.state_partitions import StatePartitions, Topics
 from barnabas.coordinator.machine import Record
 from barnabas.protocol.generated import share_group_current_member_assignment_value as current_assignment
 from barnabas.protocol.generated import share_group_state_partition_metadata_value as state_metadata
 from barnabas.protocol.generated import share_group_target_assignment_member_value as target_assignment
-from barnabas.protocol.generated.share_group_current_member_assignment_key import (
-    ShareGroupCurrentMemberAssignmentKey,
-)
-from barnabas.protocol.generated.share_group_member_metadata_key import ShareGroupMemberMetadataKey
 from barnabas.protocol.generated.share_group_member_metadata_value import ShareGroupMemberMetadataValue
-from barnabas.protocol.generated.share_group_metadata_key import ShareGroupMetadataKey
-from barnabas.protocol.generated.share_group_metadata_value import ShareGroupMetadataValue
 from barnabas.protocol.generated.share_group_state_partition_metadata_key import (
     ShareGroupStatePartitionMetadataKey,
 )
-from barnabas.protocol.generated.share_group_target_assignment_member_key import (
-    ShareGroupTargetAssignmentMemberKey,
-)
-from barnabas.protocol.generated.share_group_target_assignment_metadata_key import (
-    ShareGroupTargetAssignmentMetadataKey,
-)
-from barnabas.protocol.generated.share_group_target_assignment_metadata_value import (
-    ShareGroupTargetAssignmentMetadataValue,
-)
+
+RECORDS = EpochRecords("ShareGroup")
+
+group_epoch = RECORDS.group_epoch
+group_epoch_tombstone = RECORDS.group_epoch_tombstone
+target_epoch = RECORDS.target_epoch
+target_epoch_tombstone = RECORDS.target_epoch_tombstone
+removed_member = RECORDS.removed_member
 
 STABLE = 0
 """The only state of a member that Kafka writes."""
-
-
-def group_epoch(group_id: str, epoch: int, metadata_hash: int) -> Record:
-    """The group's epoch, and the hash of the topics that it was reckoned with."""
-    value = ShareGroupMetadataValue(epoch=epoch, metadata_hash=metadata_hash)
-    return Record(ShareGroupMetadataKey(group_id=group_id), value)
-
-
-def group_epoch_tombstone(group_id: str) -> Record:
-    """The group is no more."""
-    return Record(ShareGroupMetadataKey(group_id=group_id), None)
 
 
 def member_metadata(group_id: str, member: ShareMember) -> Record:
@@ -53,18 +36,7 @@ def member_metadata(group_id: str, member: ShareMember) -> Record:
         client_host=member.client_host,
         subscribed_topic_names=sorted(member.topic_names),
     )
-    return Record(ShareGroupMemberMetadataKey(group_id=group_id, member_id=member.member_id), value)
-
-
-def target_epoch(group_id: str, epoch: int, timestamp: int) -> Record:
-    """The epoch of the target assignment, and when it was made, in milliseconds since the Unix epoch."""
-    value = ShareGroupTargetAssignmentMetadataValue(assignment_epoch=epoch, assignment_timestamp=timestamp)
-    return Record(ShareGroupTargetAssignmentMetadataKey(group_id=group_id), value)
-
-
-def target_epoch_tombstone(group_id: str) -> Record:
-    """There is no target assignment any more."""
-    return Record(ShareGroupTargetAssignmentMetadataKey(group_id=group_id), None)
+    return RECORDS.member_metadata(group_id, member.member_id, value)
 
 
 def target(group_id: str, member_id: str, assignment: Assignment) -> Record:
@@ -72,8 +44,8 @@ def target(group_id: str, member_id: str, assignment: Assignment) -> Record:
     topics = [
         target_assignment.TopicPartition(topic, sorted(assignment[topic])) for topic in sorted(assignment)
     ]
-    key = ShareGroupTargetAssignmentMemberKey(group_id=group_id, member_id=member_id)
-    return Record(key, target_assignment.ShareGroupTargetAssignmentMemberValue(topics))
+    value = target_assignment.ShareGroupTargetAssignmentMemberValue(topics)
+    return RECORDS.target(group_id, member_id, value)
 
 
 def current(group_id: str, member: ShareMember) -> Record:
@@ -87,17 +59,7 @@ def current(group_id: str, member: ShareMember) -> Record:
             current_assignment.TopicPartitions(topic, sorted(assigned[topic])) for topic in sorted(assigned)
         ],
     )
-    key = ShareGroupCurrentMemberAssignmentKey(group_id=group_id, member_id=member.member_id)
-    return Record(key, value)
-
-
-def removed_member(group_id: str, member_id: str) -> list[Record]:
-    """All tombstones of a member, in the order in which a replay wants them."""
-    return [
-        Record(ShareGroupCurrentMemberAssignmentKey(group_id=group_id, member_id=member_id), None),
-        Record(ShareGroupTargetAssignmentMemberKey(group_id=group_id, member_id=member_id), None),
-        Record(ShareGroupMemberMetadataKey(group_id=group_id, member_id=member_id), None),
-    ]
+    return RECORDS.current(group_id, member.member_id, value)
 
 
 def state(group_id: str, partitions: StatePartitions) -> Record:

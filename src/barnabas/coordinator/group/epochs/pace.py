@@ -7,6 +7,7 @@ the configured interval: groups that have just changed are most likely to change
 Always true:
   nobody is asked to come more rarely than configured
   the members of one group are not asked for more than a bounded number of heartbeats each second
+  target assignments of several members are at least the configured interval apart
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ MS_FOR_EACH_MEMBER = 2
 """500 heartbeats each second from one group at most, while it is changing."""
 QUIET_SHARE = 8
 """A group is asked again after this share of the time that it has been quiet."""
+GATHER_MS = 300
+"""How long others are waited for once somebody has everything to himself: most members of an application start
+together, and are not to wait for the whole interval since whoever came first has got his assignment."""
 
 
 class Paced(Protocol):
@@ -29,6 +33,8 @@ class Paced(Protocol):
 
     @property
     def members(self) -> Mapping[str, Any]: ...
+    @property
+    def target(self) -> Mapping[str, Any]: ...
 
 
 def heartbeat_interval(group: Paced, configured: int, now: int, *, changing: bool) -> int:
@@ -40,6 +46,7 @@ def heartbeat_interval(group: Paced, configured: int, now: int, *, changing: boo
 
 def until_assignment(group: Paced, assignment_interval: int, now: int) -> int:
     """Milliseconds until there may be another target assignment; 0 when there may be one now."""
-    if group.assignment_timestamp == 0:
+    if group.assignment_timestamp == 0 or not group.target:
         return 0
-    return max(0, group.assignment_timestamp + assignment_interval - now)
+    interval = assignment_interval if len(group.target) > 1 else min(assignment_interval, GATHER_MS)
+    return max(0, group.assignment_timestamp + interval - now)
