@@ -75,10 +75,11 @@ def _describe(connection: Connection) -> dict[str, Any]:
 
 def _versions(connection: Connection, *, features: bool, apis: bool) -> dict[str, Any]:
     """What the broker serves: levels of features (0: turned off) and versions of APIs."""
-    from barnabas.cli.api_versions import ask_api_versions
+    from barnabas.cli.brokers import Brokers
     from barnabas.protocol.generated.index import API_NAMES
 
-    answer = ask_api_versions(connection)
+    with Brokers(connection) as brokers:
+        answer = brokers.api_versions
     found: dict[str, Any] = {}
     if features:
         levels = {feature.name: feature.max_version_level for feature in answer.finalized_features}

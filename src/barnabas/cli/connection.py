@@ -98,7 +98,7 @@ def connection_options(command: Command) -> Command:
     def with_connection(
         *args: Any, bootstrap: str, command_config: str | None, properties: tuple[str, ...], **kwargs: Any
     ) -> Any:
-        return command(*args, connection=_connection(bootstrap, command_config, properties), **kwargs)
+        return command(*args, connection=connection_of(bootstrap, command_config, properties), **kwargs)
 
     decorated: Any = with_connection
     for option in (
@@ -127,7 +127,8 @@ def connection_options(command: Command) -> Command:
     return result
 
 
-def _connection(bootstrap: str, command_config: str | None, properties: tuple[str, ...]) -> Connection:
+def connection_of(bootstrap: str, command_config: str | None, properties: tuple[str, ...]) -> Connection:
+    """The cluster that the options name. BadParameter or ConfigError when they can't be read."""
     texts = read_properties(command_config) if command_config else {}
     source = click.get_current_context().get_parameter_source("bootstrap")
     named = texts.pop("bootstrap.servers", None)

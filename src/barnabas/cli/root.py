@@ -16,6 +16,13 @@ _COMMANDS = {
     "produce": ("barnabas.cli.produce", "produce", "Write lines from standard input to a topic."),
     "consume": ("barnabas.cli.consume", "consume", "Print the records of a topic."),
     "topics": ("barnabas.cli.topics", "topics", "List, create, describe, alter and delete topics."),
+    "groups": ("barnabas.cli.groups.commands", "groups", "Groups of all kinds: their lag, their offsets."),
+    "share": ("barnabas.cli.groups.share", "share", "The same for share groups alone."),
+    "transactions": (
+        "barnabas.cli.transactions.commands",
+        "transactions",
+        "Find transactions and their producers; abort those that hang.",
+    ),
     "cluster": ("barnabas.cli.cluster", "cluster", "Show a cluster's id, brokers and controller."),
     "top": ("barnabas.cli.top", "top", "Watch a node: throughput, latency, memory, busiest topics."),
     "completion": (

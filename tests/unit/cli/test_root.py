@@ -12,7 +12,17 @@ from barnabas.cli.root import outcome
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert outcome(["--help"]) == exit_codes.OK
     out = capsys.readouterr().out
-    for command in ("up", "produce", "consume", "topics", "cluster", "completion"):
+    for command in (
+        "up",
+        "produce",
+        "consume",
+        "topics",
+        "groups",
+        "share",
+        "transactions",
+        "cluster",
+        "completion",
+    ):
         assert f"\n  {command} " in out
 
 
@@ -28,6 +38,24 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         ["topics", "describe"],
         ["topics", "alter"],
         ["topics", "delete"],
+        ["groups"],
+        ["groups", "list"],
+        ["groups", "describe"],
+        ["groups", "lag"],
+        ["groups", "reset"],
+        ["groups", "delete"],
+        ["share"],
+        ["share", "list"],
+        ["share", "describe"],
+        ["share", "offsets"],
+        ["share", "reset"],
+        ["share", "delete"],
+        ["transactions"],
+        ["transactions", "list"],
+        ["transactions", "describe"],
+        ["transactions", "producers"],
+        ["transactions", "find-hanging"],
+        ["transactions", "abort"],
         ["cluster"],
         ["completion"],
     ],

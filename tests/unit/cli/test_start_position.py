@@ -1,4 +1,4 @@
-"""What `consume --from` understands."""
+"""What is understood as a position, a point in time, a span of time."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barnabas.cli.start_position import StartPosition, parse_start
+from barnabas.cli.start_position import StartPosition, parse_duration, parse_moment, parse_start
 
 NOW = 1_795_248_000_000
 
@@ -53,3 +53,32 @@ def test_any_text_is_a_position_or_refused(text: str) -> None:
     except ValueError:
         return
     assert sum(field is not None for field in position) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "duration_ms"),
+    [
+        ("90s", 90_000),
+        ("1h30m", 5_400_000),
+        ("500ms", 500),
+        ("PT1H30M", 5_400_000),
+        ("P1DT2H3M4S", 93_784_000),
+        ("P7D", 604_800_000),
+        ("pt5s", 5000),
+    ],
+)
+def test_span_of_time_is_written_short_or_as_kafka_has_it(text: str, duration_ms: int) -> None:
+    assert parse_duration(text) == duration_ms
+
+
+@pytest.mark.parametrize("text", ["", "P", "PT", "1", "-1h", "1y", "PT1X", "1h PT1H"])
+def test_other_spans_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no span of time; write 90s, 1h30m or PT1H30M"):
+        parse_duration(text)
+
+
+def test_point_in_time_is_a_date_or_milliseconds() -> None:
+    assert parse_moment("2026-11-21T08:00:00Z") == parse_moment("@1795248000000") == 1_795_248_000_000
+    for text in ("soon", "@", "@x", "-1h"):
+        with pytest.raises(ValueError, match="is no point in time"):
+            parse_moment(text)

@@ -1,0 +1,1 @@
+"""`barnabas groups` and `barnabas share`: look at groups of all kinds, move their offsets, delete them."""
