@@ -94,6 +94,10 @@ def _check_connections(settings: Mapping[str, Value]) -> None:
 
 
 def _check_groups(settings: Mapping[str, Value]) -> None:
+    name = "group.coordinator.rebalance.protocols"
+    served = cast("tuple[str, ...]", settings[name])
+    if "classic" not in served:
+        raise InvalidValue(name, ",".join(served), "must name classic, which can't be turned off")
     for kind in _GROUP_KINDS:
         for name in _GROUP_BOUNDED + (_SHARE_BOUNDED if kind == "share" else ()):
             _not_above(settings, f"group.{kind}.min.{name}", f"group.{kind}.max.{name}")

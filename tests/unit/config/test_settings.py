@@ -164,6 +164,10 @@ def test_prefix_of_a_storage_plugin_follows_its_config() -> None:
         ({"offsets.topic.compression.codec": "5"}, "must be 0 (none), 1 (gzip)"),
         ({"connections.max.idle.ms": "5"}, "must be below connections.max.idle.ms=5"),
         ({"group.share.max.share.sessions": "10"}, "not be above group.share.max.share.sessions=10"),
+        (
+            {"group.coordinator.rebalance.protocols": "consumer,share"},
+            "rebalance.protocols: must name classic",
+        ),
         ({"group.streams.num.standby.replicas": "3"}, "not be above group.streams.max.standby.replicas=2"),
         ({"group.consumer.assignors": "org.example.Mine"}, "must be one of: uniform, range"),
         ({"group.share.assignors": "org.example.Mine"}, "must be one of: simple"),
