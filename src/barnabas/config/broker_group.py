@@ -52,47 +52,47 @@ group.consumer.migration.policy | string | bidirectional |
     Whether groups may move between the classic and the consumer protocol, and which way.
 group.consumer.regex.refresh.interval.ms | int | 600000 | 10000.. | read-only | effective | internal
     How often regular-expression subscriptions are matched against the topics again.
-group.streams.session.timeout.ms | int | 45000 | 1.. | read-only | streams
+group.streams.session.timeout.ms | int | 45000 | 1.. | read-only | effective
     How long a streams group's member may stay silent before it is removed.
-group.streams.min.session.timeout.ms | int | 45000 | 1.. | read-only | streams
+group.streams.min.session.timeout.ms | int | 45000 | 1.. | read-only | effective
     Lower bound of a group's own streams.session.timeout.ms.
-group.streams.max.session.timeout.ms | int | 60000 | 1.. | read-only | streams
+group.streams.max.session.timeout.ms | int | 60000 | 1.. | read-only | effective
     Upper bound of a group's own streams.session.timeout.ms.
-group.streams.heartbeat.interval.ms | int | 5000 | 1.. | read-only | streams
+group.streams.heartbeat.interval.ms | int | 5000 | 1.. | read-only | effective
     How often a streams group's members report.
-group.streams.min.heartbeat.interval.ms | int | 5000 | 1.. | read-only | streams
+group.streams.min.heartbeat.interval.ms | int | 5000 | 1.. | read-only | effective
     Lower bound of a group's own streams.heartbeat.interval.ms.
-group.streams.max.heartbeat.interval.ms | int | 15000 | 1.. | read-only | streams
+group.streams.max.heartbeat.interval.ms | int | 15000 | 1.. | read-only | effective
     Upper bound of a group's own streams.heartbeat.interval.ms.
-group.streams.assignment.interval.ms | int | 1000 | 0.. | cluster-wide | streams
+group.streams.assignment.interval.ms | int | 1000 | 0.. | cluster-wide | effective
     Shortest time between two assignments of a streams group.
-group.streams.min.assignment.interval.ms | int | 0 | 0.. | read-only | streams
+group.streams.min.assignment.interval.ms | int | 0 | 0.. | read-only | effective
     Lower bound of a group's own streams.assignment.interval.ms.
-group.streams.max.assignment.interval.ms | int | 15000 | 0.. | read-only | streams
+group.streams.max.assignment.interval.ms | int | 15000 | 0.. | read-only | effective
     Upper bound of a group's own streams.assignment.interval.ms.
-group.streams.assignor.offload.enable | boolean | true | - | cluster-wide | streams | internal
+group.streams.assignor.offload.enable | boolean | true | - | cluster-wide | internals | internal
     Whether a streams group's assignment is computed off the coordinator's thread.
-group.streams.assignors | list | sticky | list non-empty | read-only | streams
+group.streams.assignors | list | sticky | list non-empty | read-only | effective
     Assignors of streams groups; the first is the default.
-group.streams.max.size | int | 2147483647 | 1.. | read-only | streams
+group.streams.max.size | int | 2147483647 | 1.. | read-only | effective
     Most members of a streams group.
-group.streams.initial.rebalance.delay.ms | int | 3000 | 0.. | read-only | streams
+group.streams.initial.rebalance.delay.ms | int | 3000 | 0.. | read-only | effective
     How long the first assignment of an empty streams group waits for more members.
-group.streams.num.standby.replicas | int | 0 | 0.. | read-only | streams
+group.streams.num.standby.replicas | int | 0 | 0.. | read-only | effective
     Standby copies of each stateful task.
-group.streams.max.standby.replicas | int | 2 | 0.. | read-only | streams
+group.streams.max.standby.replicas | int | 2 | 0.. | read-only | effective
     Upper bound of a group's own streams.num.standby.replicas.
-group.streams.num.warmup.replicas | int | 2 | 0.. | read-only | streams | internal
+group.streams.num.warmup.replicas | int | 2 | 0.. | read-only | warm-up | internal
     Most extra copies of tasks that warm up at once.
-group.streams.max.warmup.replicas | int | 20 | 0.. | read-only | streams | internal
+group.streams.max.warmup.replicas | int | 20 | 0.. | read-only | warm-up | internal
     Upper bound of a group's own streams.num.warmup.replicas.
-group.streams.acceptable.recovery.lag | long | 10000 | 0.. | read-only | streams | internal
+group.streams.acceptable.recovery.lag | long | 10000 | 0.. | read-only | effective | internal
     Lag below which a copy of a task counts as caught up.
-group.streams.task.offset.interval.ms | int | 60000 | 1.. | read-only | streams | internal
+group.streams.task.offset.interval.ms | int | 60000 | 1.. | read-only | effective | internal
     How often members report the offsets of their tasks.
-group.streams.min.task.offset.interval.ms | int | 15000 | 1.. | read-only | streams | internal
+group.streams.min.task.offset.interval.ms | int | 15000 | 1.. | read-only | effective | internal
     Lower bound of a group's own streams.task.offset.interval.ms.
-group.streams.rack.aware.assignment.tags | list | '' | list | read-only | streams
+group.streams.rack.aware.assignment.tags | list | '' | list | read-only | rack
     Client tags over which standby copies are spread.
 group.streams.topology.description.plugin.class | class | null | - | read-only | java
     Java class that is shown the topology of streams groups.

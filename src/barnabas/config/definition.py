@@ -55,14 +55,15 @@ REASONS = {
     "oauth": "waits for SASL/OAUTHBEARER",
     "quorum": "has a meaning in a cluster of several nodes only",
     "quotas": "waits for quotas",
+    "rack": "streams groups spread standbys over processes only, as Apache Kafka 4.3",
     "sasl": "waits for SASL",
     "security": "waits for authorization",
-    "streams": "waits for streams groups",
     "threads": "barnabas chooses its threads itself",
     "tiered": "waits for tiered storage",
     "tls": "waits for TLS",
     "tokens": "waits for delegation tokens",
     "unread": "nothing reads it yet",
+    "warm-up": "streams groups have no warm-up tasks, as in Apache Kafka 4.3",
 }
 """Why a config is accepted without effect, by the key that its table uses."""
 

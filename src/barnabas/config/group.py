@@ -36,26 +36,26 @@ share.renew.acknowledge.enable | boolean | true | - | effective
     Whether a consumer may renew its hold on a record.
 share.session.timeout.ms | int | 45000 | 1.. | effective
     How long a member of this share group may stay silent before it is removed.
-streams.acceptable.recovery.lag | long | 10000 | 0.. | streams | internal
+streams.acceptable.recovery.lag | long | 10000 | 0.. | effective | internal
     Lag below which a copy of a task counts as caught up.
-streams.assignment.interval.ms | int | 1000 | 0.. | streams
+streams.assignment.interval.ms | int | 1000 | 0.. | effective
     Shortest time between two assignments of this streams group.
-streams.assignor.name | string | null | - | streams
+streams.assignor.name | string | null | - | effective
     Assignor of this streams group; when unset, the broker's first.
-streams.assignor.offload.enable | boolean | true | - | streams | internal
+streams.assignor.offload.enable | boolean | true | - | internals | internal
     Whether this streams group's assignment is computed off the coordinator's thread.
-streams.heartbeat.interval.ms | int | 5000 | 1.. | streams
+streams.heartbeat.interval.ms | int | 5000 | 1.. | effective
     How often this streams group's members report.
-streams.initial.rebalance.delay.ms | int | 3000 | 0.. | streams
+streams.initial.rebalance.delay.ms | int | 3000 | 0.. | effective
     How long the first assignment of this group waits for more members.
-streams.num.standby.replicas | int | 0 | 0.. | streams
+streams.num.standby.replicas | int | 0 | 0.. | effective
     Standby copies of each stateful task of this group.
-streams.num.warmup.replicas | int | 2 | 0.. | streams | internal
+streams.num.warmup.replicas | int | 2 | 0.. | warm-up | internal
     Most extra copies of tasks that warm up at once in this group.
-streams.rack.aware.assignment.tags | list | '' | list | streams
+streams.rack.aware.assignment.tags | list | '' | list | rack
     Client tags over which this group's standby copies are spread.
-streams.session.timeout.ms | int | 45000 | 1.. | streams
+streams.session.timeout.ms | int | 45000 | 1.. | effective
     How long a member of this streams group may stay silent before it is removed.
-streams.task.offset.interval.ms | int | 60000 | 1.. | streams | internal
+streams.task.offset.interval.ms | int | 60000 | 1.. | effective | internal
     How often this group's members report the offsets of their tasks.
 """

@@ -27,6 +27,7 @@ ONE_NODE_DEFAULTS = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
+    "group.streams.initial.rebalance.delay.ms": "0",
 }
 """What a node takes for configs that nobody has set, where Kafka's own default needs a cluster of three."""
 

@@ -19,7 +19,6 @@ UNSTABLE = {ApiKey.INIT_PRODUCER_ID: 6}
 """The first version that Kafka 4.4.0 calls unstable: not served there either without a special setting."""
 
 REFUSING = {
-    "unavailable": "waits for streams groups: answered as a Kafka does whose coordinator is not available",
     "security_disabled": "waits for security: answered as a Kafka does without log-in, authorizer and tokens",
 }
 """Handlers that answer with Kafka's own error, and why."""
@@ -30,6 +29,8 @@ REMARKS = {
     ApiKey.ALTER_CLIENT_QUOTAS: "stored and described, not enforced yet",
     ApiKey.ALTER_USER_SCRAM_CREDENTIALS: "stored and described; logging in waits for SASL",
     ApiKey.SHARE_FETCH: "a share session outlives its connection, until its locks end",
+    ApiKey.STREAMS_GROUP_HEARTBEAT: "as in 4.3: no warm-up tasks, no static members, no new topology",
+    ApiKey.STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE: "answered as without a plug-in that stores them",
     ApiKey.UPDATE_FEATURES: "metadata.version 7 (3.3-IV3) to 30 (4.3-IV0)",
     ApiKey.ALTER_PARTITION_REASSIGNMENTS: "to what one node can do",
     ApiKey.ELECT_LEADERS: "to what one node can do",

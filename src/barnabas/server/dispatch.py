@@ -80,6 +80,9 @@ MODULES: dict[int, str] = {
     ApiKey.CONSUMER_GROUP_DESCRIBE: "consumer_groups",
     ApiKey.SHARE_GROUP_HEARTBEAT: "share_groups",
     ApiKey.SHARE_GROUP_DESCRIBE: "share_groups",
+    ApiKey.STREAMS_GROUP_HEARTBEAT: "streams_groups",
+    ApiKey.STREAMS_GROUP_DESCRIBE: "streams_groups",
+    ApiKey.STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE: "streams_groups",
     ApiKey.SHARE_FETCH: "share_fetch",
     ApiKey.SHARE_ACKNOWLEDGE: "share_fetch",
     ApiKey.DESCRIBE_SHARE_GROUP_OFFSETS: "share_group_offsets",
@@ -108,14 +111,6 @@ MODULES: dict[int, str] = {
             ApiKey.DESCRIBE_DELEGATION_TOKEN,
         ),
         "security_disabled",
-    ),
-    **dict.fromkeys(
-        (
-            ApiKey.STREAMS_GROUP_HEARTBEAT,
-            ApiKey.STREAMS_GROUP_DESCRIBE,
-            ApiKey.STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE,
-        ),
-        "unavailable",
     ),
 }
 """Module under `barnabas.server.handlers` for each API key."""

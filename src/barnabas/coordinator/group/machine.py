@@ -15,13 +15,14 @@ from barnabas.coordinator.group.offset_part import OffsetPart
 from barnabas.coordinator.group.offsets import Offsets
 from barnabas.coordinator.group.share.part import SharePart
 from barnabas.coordinator.group.steady import SteadyGroups
+from barnabas.coordinator.group.streams.part import StreamsPart
 
 if TYPE_CHECKING:
     from barnabas.coordinator.group.kind import Handle, Replay
     from barnabas.coordinator.machine import Call, Context, Outputs, Stored, TimerKey
     from barnabas.protocol.message import Message
 
-PARTS: tuple[type[Part], ...] = (OffsetPart, ClassicPart, ConsumerPart, SharePart, AdminPart)
+PARTS: tuple[type[Part], ...] = (OffsetPart, ClassicPart, ConsumerPart, SharePart, StreamsPart, AdminPart)
 """In the order in which they are loaded."""
 
 
