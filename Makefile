@@ -1,5 +1,6 @@
 # make up     run the broker            make test   run the tests          make lint   the linters
 # make bench  measure against Kafka     make fuzz   fuzz for a while       make shape  how the tree looks
+# make soak   run for half an hour
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -13,10 +14,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name Cargo.toml 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help up test test-rust test-python lint format bench fuzz shape lock codegen reference tools clean
+.PHONY: help up test test-rust test-python lint format bench fuzz soak shape lock codegen reference tools clean
 
 help:
-	@sed -n '1,2p' Makefile | cut -c3-
+	@sed -n '1,3p' Makefile | cut -c3-
 
 up: $(BIN)/.native
 	@exec $(BIN)/barnabas up $(ARGS)
@@ -80,6 +81,11 @@ shape:
 
 bench: $(BIN)/.native $(BIN)/.dev
 	$(BIN)/python -m bench $(ARGS)
+
+# A node under mixed load; what it loses or what grows is told at the end.
+MINUTES ?= 30
+soak: $(BIN)/.native $(BIN)/.dev
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 # Each target for SECONDS; what is found is in fuzz/artifacts. Stable Rust, with the sanitizer's flags allowed.
 FUZZ_TARGETS ?= request message record_batches produce gzip snappy lz4 zstd log_files
