@@ -3,15 +3,16 @@ on with: records, offsets, configs, topic ids, producers, transactions, leader e
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from barnabas.protocol import ErrorCode
+from barnabas.protocol.generated.describe_producers_request import DescribeProducersRequest, TopicRequest
 from barnabas.protocol.generated.init_producer_id_request import InitProducerIdRequest
 from barnabas.protocol.generated.produce_request import (
     PartitionProduceData,
@@ -38,12 +39,20 @@ COMPACTED = {
     "min.cleanable.dirty.ratio": "0.01",
     "delete.retention.ms": "100",
 }
+ALL_TOPICS = {**TOPICS, "compacted": COMPACTED}
 ENDS: dict[str, OffsetSpec] = {
     "earliest": OffsetSpec.earliest(),  # type: ignore[no-untyped-call]
     "latest": OffsetSpec.latest(),  # type: ignore[no-untyped-call]
 }
 SECONDS_MAX = 60
 
+NOT_YET = (
+    "UNKNOWN_LEADER_EPOCH",
+    "NOT_COORDINATOR",
+    "COORDINATOR_NOT_AVAILABLE",
+    "COORDINATOR_LOAD_IN_PROGRESS",
+)
+R = TypeVar("R")
 Seen = dict[str, Any]
 
 
@@ -87,24 +96,33 @@ def read(bootstrap: str, topic: str, isolation: str) -> list[tuple[Any, ...]]:
         consumer.close()
 
 
-def offset(admin: AdminClient, topic: str, spec: OffsetSpec) -> int:
-    """An end of a partition. A node that starts tells a new leader epoch before it leads in it."""
+def patiently(ask: Callable[[], R]) -> R:
+    """What a node answers once it is up: it tells of leader epochs and coordinators before it serves them."""
     deadline = time.monotonic() + SECONDS_MAX
     while True:
-        [future] = admin.list_offsets({TopicPartition(topic, 0): spec}).values()
         try:
-            return int(future.result(SECONDS_MAX).offset)
+            return ask()
         except KafkaException as error:
-            if error.args[0].name() != "UNKNOWN_LEADER_EPOCH" or time.monotonic() > deadline:
+            if error.args[0].name() not in NOT_YET or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def offset(admin: AdminClient, topic: str, spec: OffsetSpec) -> int:
+    """An end of a partition."""
+
+    def ask() -> int:
+        [future] = admin.list_offsets({TopicPartition(topic, 0): spec}).values()
+        return int(future.result(SECONDS_MAX).offset)
+
+    return patiently(ask)
 
 
 def seen(bootstrap: str) -> Seen:
     """All that a client can tell of the topics."""
     admin = AdminClient(settings(bootstrap))
     told: Seen = {}
-    for topic in TOPICS:
+    for topic in ALL_TOPICS:
         offsets = {}
         for name, spec in ENDS.items():
             offsets[name] = offset(admin, topic, spec)
@@ -113,21 +131,49 @@ def seen(bootstrap: str) -> Seen:
         set_here = {
             name: entry.value for name, entry in configs.result(SECONDS_MAX).items() if entry.source == 1
         }
-        told[topic] = {
-            "offsets": offsets,
-            "configs": set_here,
-            "all": read(bootstrap, topic, "read_uncommitted"),
-            "committed": read(bootstrap, topic, "read_committed"),
-        }
-    told["newest"] = {key: value for _, _, _, key, value in read(bootstrap, "compacted", "read_committed")}
-    told["newest"] = {key: value for key, value in told["newest"].items() if value is not None}
+        told[topic] = {"offsets": offsets, "configs": set_here, "producers": producers(bootstrap, topic)}
+    for topic in TOPICS:
+        told[topic]["all"] = read(bootstrap, topic, "read_uncommitted")
+        told[topic]["committed"] = read(bootstrap, topic, "read_committed")
+    # Compaction goes on at its own pace; what it must keep is the newest record of each key, as it was.
+    newest = {record[3]: record for record in read(bootstrap, "compacted", "read_committed")}
+    told["newest"] = {key: record for key, record in newest.items() if record[4] is not None}
+    told["group"] = committed(bootstrap)
     return told
 
 
+def producers(bootstrap: str, topic: str) -> list[tuple[int, ...]]:
+    """What the partition knows of its producers."""
+    asked = DescribeProducersRequest([TopicRequest(topic, [0])])
+    with Connection(bootstrap) as connection:
+        [told] = connection.request(asked, 0).topics[0].partitions
+    assert told.error_code == ErrorCode.NONE
+    return sorted(
+        (
+            one.producer_id,
+            one.producer_epoch,
+            one.last_sequence,
+            one.last_timestamp,
+            one.coordinator_epoch,
+            one.current_txn_start_offset,
+        )
+        for one in told.active_producers
+    )
+
+
+def committed(bootstrap: str) -> list[tuple[int, str | None]]:
+    """The offsets of the group, with what was said of them."""
+    consumer = Consumer(settings(bootstrap, group_id="group"))
+    try:
+        places = [TopicPartition(topic, 0) for topic in ALL_TOPICS]
+        told = patiently(lambda: consumer.committed(places, SECONDS_MAX))
+        return [(one.offset, one.metadata) for one in told]
+    finally:
+        consumer.close()
+
+
 def create(bootstrap: str) -> None:
-    topics = [
-        NewTopic(name, 1, 1, config=config) for name, config in {**TOPICS, "compacted": COMPACTED}.items()
-    ]
+    topics = [NewTopic(name, 1, 1, config=config) for name, config in ALL_TOPICS.items()]
     admin = AdminClient(settings(bootstrap))
     for future in admin.create_topics(topics).values():
         future.result(SECONDS_MAX)
@@ -213,9 +259,24 @@ def write(bootstrap: str, turn: int, sequenced: Sequenced) -> None:
     admin = AdminClient(settings(bootstrap))
     [trimmed] = admin.delete_records([TopicPartition("trimmed", 0, 10 * turn + 4)]).values()
     trimmed.result(SECONDS_MAX)
+    commit(bootstrap, turn)
     for part in range(4):
         records = [(f"{key}".encode(), f"{turn}-{part}-{key}".encode()) for key in range(part, 10)]
         produce(bootstrap, "compacted", [*records, (f"gone-{part}".encode(), None)])
+
+
+def commit(bootstrap: str, turn: int) -> None:
+    """The group's offsets of all topics but one."""
+    consumer = Consumer(settings(bootstrap, group_id="group", enable_auto_commit=False))
+    offsets = [
+        TopicPartition(topic, 0, 10 * turn + index, metadata=f"{turn}")
+        for index, topic in enumerate(ALL_TOPICS)
+        if topic != "sequences"
+    ]
+    try:
+        patiently(lambda: consumer.commit(offsets=offsets, asynchronous=False))
+    finally:
+        consumer.close()
 
 
 @pytest.mark.timeout(600)
@@ -239,7 +300,7 @@ def test_apache_kafka_and_barnabas_go_on_with_what_the_other_has_written(tmp_pat
             write(kafka.bootstrap, turn, sequenced)
             before = seen(kafka.bootstrap)
             node.stop()
-            logs = [kafka.log_directory / f"{topic}-0" for topic in TOPICS]
+            logs = [kafka.log_directory / f"{topic}-0" for topic in ALL_TOPICS]
             topic_ids.append([(log / "partition.metadata").read_text() for log in logs])
         assert topic_ids == [topic_ids[0]] * len(nodes)
     finally:
