@@ -68,8 +68,10 @@ def filled(bootstrap: str, topic: str) -> str:
 def group(bootstrap: str, filled: str) -> str:
     """A group without members that has committed 4 and 0 in the topic's partitions."""
     name = f"group-{filled}"
+    committed = [TopicPartition(filled, 0, 4), TopicPartition(filled, 1, 0)]
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": name})
-    consumer.commit(offsets=[TopicPartition(filled, 0, 4), TopicPartition(filled, 1, 0)], asynchronous=False)
+    consumer.committed(committed, SECONDS_MAX)  # A fresh Kafka's coordinator is not ready at once.
+    consumer.commit(offsets=committed, asynchronous=False)
     consumer.close()
     return name
 
