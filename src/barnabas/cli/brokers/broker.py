@@ -15,7 +15,7 @@ from barnabas.cli.errors import CommandFailed
 from barnabas.errors import KafkaError
 from barnabas.protocol import ErrorCode, Message
 from barnabas.protocol.generated.api_versions_request import ApiVersionsRequest
-from barnabas.protocol.generated.api_versions_response import ApiVersionsResponse
+from barnabas.protocol.generated.api_versions_response import ApiVersion, ApiVersionsResponse
 from barnabas.protocol.generated.index import API_NAMES
 
 RESPONSE_BYTES_MAX = 256 << 20
@@ -33,18 +33,23 @@ class Broker:
     def __init__(self, connection: Connection, address: tuple[str, int]) -> None:
         self.name = f"{address[0]}:{address[1]}"
         self._correlation_id = 0
+        self._served: dict[int, ApiVersion] = {}
         security = connection.config.get("security.protocol", "PLAINTEXT").upper()
         try:
             self._socket = socket.create_connection(address, CONNECT_SECONDS_MAX)
+        except OSError as error:
+            raise CommandFailed(f"The broker at {self.name} can't be reached: {error}.") from error
+        try:
             self._socket.settimeout(REQUEST_SECONDS_MAX)
             if security in ("SSL", "SASL_SSL"):
                 self._socket = encrypted(self._socket, address[0], connection.config)
-        except OSError as error:
-            raise CommandFailed(f"The broker at {self.name} can't be reached: {error}.") from error
-        self.api_versions = self._ask_api_versions()
-        self._served = {api.api_key: api for api in self.api_versions.api_keys}
-        if security in ("SASL_PLAINTEXT", "SASL_SSL"):
-            authenticate(self, connection.config)
+            self.api_versions = self._ask_api_versions()
+            self._served = {api.api_key: api for api in self.api_versions.api_keys}
+            if security in ("SASL_PLAINTEXT", "SASL_SSL"):
+                authenticate(self, connection.config)
+        except CommandFailed:
+            self.close()
+            raise
 
     def __enter__(self) -> Broker:
         return self

@@ -14,8 +14,13 @@ _UNREADABLE = ("ssl.keystore.location", "ssl.engine.location")
 
 
 def encrypted(plain: socket, host: str, config: Mapping[str, str]) -> ssl.SSLSocket:
-    """The connection under TLS, after its handshake. OSError says why there is none."""
-    return _context(config).wrap_socket(plain, server_hostname=host)
+    """The connection under TLS, after its handshake. CommandFailed says why there is none."""
+    context = _context(config)
+    try:
+        return context.wrap_socket(plain, server_hostname=host)
+    except OSError as error:
+        plain.close()
+        raise CommandFailed(f"There is no TLS with {host}: {error}.") from error
 
 
 def _context(config: Mapping[str, str]) -> ssl.SSLContext:
