@@ -280,6 +280,13 @@ class TransactionCheck:
     add: bool
     """Transaction version 2: a partition that is not part of the transaction is added to it."""
 
+@final
+class MarkersMoved:
+    """Markers that waited (`write_markers`) may be committed now: `markers_written` tells. Comes once until
+    that is asked."""
+
+    id: int
+
 Event = (
     ColdRequest
     | Committed
@@ -293,6 +300,7 @@ Event = (
     | PartitionReadable
     | TransactionEnded
     | TransactionCheck
+    | MarkersMoved
 )
 
 CoordinatorBatch = tuple[str, int, int, Sequence[tuple[bytes, bytes | None]], int, int, int, int]
@@ -312,6 +320,10 @@ member epoch, heartbeat interval in ms or -1 in a classic group, session timeout
 
 TransactionMarker = tuple[int, int, bool, int, Sequence[tuple[str, int]]]
 """(producer id, producer epoch, committed, transaction version, partitions as (topic, partition))"""
+
+OpenTransaction = tuple[int, int, str, int, int, Sequence[tuple[str, int]]]
+"""(partition of `__transaction_state`, leader epoch, transactional id, producer id, producer epoch, partitions as
+(topic, partition))"""
 
 RELEASE: bool
 """Whether this half was built with optimization: figures of any other build say nothing."""
@@ -453,9 +465,18 @@ class Node:
         the transaction coordinator is to be asked first, then the guard goes with the append. A marker that
         arrives meanwhile makes the guard invalid, so that a late batch opens no transaction that never ends.
         """
-    def write_markers(self, coordinator_epoch: int, markers: Sequence[TransactionMarker]) -> list[list[int]]:
-        """Ends transactions on partitions that this node leads, as WriteTxnMarkers does; an error code for
-        each partition of each marker. The markers are appended when it returns."""
+    def write_markers(
+        self, coordinator_epoch: int, markers: Sequence[TransactionMarker]
+    ) -> list[tuple[int, list[int]]]:
+        """Ends transactions on partitions that this node leads, as WriteTxnMarkers does. For each marker 0 and
+        an error code for each partition: those that are written are committed, and on disk where the topic
+        asks for that. Or, while they are not, a number and no codes: MarkersMoved comes with it."""
+    def markers_written(self, id: int) -> list[int] | None:
+        """An error code for each partition of a marker that waits; None while it does."""
+    def publish_transactions(self, ended: Sequence[int], opened: Sequence[OpenTransaction]) -> None:
+        """Forgets the transactions of producers, by id; then takes note of partitions that are part of open
+        ones: a Produce to them is told without a TransactionCheck, as long as this node leads the partition
+        of `__transaction_state` in that epoch."""
     def publish_steady(self, withdrawn: Sequence[str] | None, members: Sequence[SteadyMember]) -> None:
         """First withdraws these groups (None: all), whose heartbeats are Python's again from now on; then
         publishes members: the next heartbeats that say the same and nothing new, on the same connection, are

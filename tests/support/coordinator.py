@@ -163,13 +163,17 @@ class CoordinatorSim:
             self.machine,
             append=lambda _, batches: self.log.append(batches),
             answer=self._answer,
-            perform=lambda _, effect: self.effects.append(effect),
+            perform=self.perform,
             steady=self._note_steady,
         )
         rows = [tuple(record) for record in self.log.records]
         self.shard.load(decoded(self.topic, rows), self.log.end)
         self.shard.serve(self.context(), self.now)
         self.end_turn()
+
+    def perform(self, _: Shard, effect: Any) -> None:
+        """Takes note of what the machine asks of the node."""
+        self.effects.append(effect)
 
     def restart(self) -> None:
         """The node loses leadership and gets it again: what was not written is forgotten."""

@@ -14,13 +14,16 @@ from typing import Any
 
 from barnabas.config.resolve import BrokerConfigs
 from barnabas.coordinator.records import TRANSACTIONS
+from barnabas.coordinator.shard import Shard
 from barnabas.coordinator.transaction.machine import TransactionMachine
 from barnabas.coordinator.transaction.requests import (
     AddPartitions,
     DescribeTransaction,
+    EndedUnmarked,
     EndTransaction,
     InitProducerId,
     MarkersWritten,
+    PartitionsAdded,
     ProducerIdAndEpoch,
     VerifyPartitions,
     WriteMarkers,
@@ -49,6 +52,8 @@ class TransactionSim(CoordinatorSim):
         """With which partitions refuse markers."""
         self.holds_markers = False
         """Whether markers stay on their way until `write_markers`."""
+        self.published: dict[int, tuple[str, ProducerIdAndEpoch, set[TopicPartition]]] = {}
+        """What the data plane knows of open transactions, by producer id."""
         self.producer_ids_left = 1_000_000
         self._next_producer_id = 1000
         self.latest_connection = 0
@@ -67,6 +72,32 @@ class TransactionSim(CoordinatorSim):
         self.producer_ids_left -= 1
         self._next_producer_id += 1
         return self._next_producer_id
+
+    # ---- what the data plane knows
+
+    def perform(self, _: Shard, effect: Any) -> None:
+        match effect:
+            case PartitionsAdded(transactional_id, producer, partitions):
+                known = self.published.get(producer.producer_id)
+                if known is None or known[:2] != (transactional_id, producer):
+                    known = self.published[producer.producer_id] = (transactional_id, producer, set())
+                known[2].update(partitions)
+            case EndedUnmarked(producer):
+                self.published.pop(producer.producer_id, None)
+            case WriteMarkers():
+                self.published.pop(effect.producer.producer_id, None)
+                self.effects.append(effect)
+
+    def is_published(
+        self, transactional_id: str, producer: ProducerIdAndEpoch, partition: TopicPartition
+    ) -> bool:
+        """Whether a Produce need not ask."""
+        known = self.published.get(producer.producer_id)
+        return known is not None and known[:2] == (transactional_id, producer) and partition in known[2]
+
+    def restart(self) -> None:
+        super().restart()
+        self.published.clear()  # It was said by an earlier leadership.
 
     # ---- markers
 

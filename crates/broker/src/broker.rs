@@ -12,11 +12,13 @@ use barnabas_protocol::{Millis, PartitionIndex, TopicId, Uuid};
 use parking_lot::Mutex;
 
 use crate::coordinator::CoordinatorEvents;
+use crate::coordinator_markers::CoordinatorMarkers;
 use crate::error_code;
 use crate::fetch_session::FetchSessionCache;
 use crate::housekeeping::Timers;
 use crate::leader::IsrProposal;
 use crate::metrics::Gone;
+use crate::open_transactions::OpenTransactions;
 use crate::partition::{Partition, Role};
 use crate::read::{log_error_code, ReadFailure};
 use crate::request::{BrokerRequest, Endpoint, Handled, Parked, Waiting};
@@ -89,6 +91,8 @@ pub struct Broker {
     /// Who hears of the coordinators' partitions.
     pub(crate) events: Arc<dyn CoordinatorEvents>,
     pub(crate) transaction_checks: Arc<TransactionChecks>,
+    pub(crate) open_transactions: OpenTransactions,
+    pub(crate) coordinator_markers: CoordinatorMarkers,
     transaction_verification: AtomicBool,
     pub(crate) steady: SteadyMembers,
     pub(crate) share_watches: ShareWatches,
@@ -121,6 +125,8 @@ impl Broker {
             effects: Mutex::default(),
             events,
             transaction_checks: Arc::default(),
+            open_transactions: OpenTransactions::default(),
+            coordinator_markers: CoordinatorMarkers::default(),
             steady: SteadyMembers::default(),
             share_watches: ShareWatches::default(),
             transaction_verification: AtomicBool::new(settings.transaction_verification),

@@ -9,6 +9,8 @@ use barnabas_protocol::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, Prod
 
 /// The topic of groups and of committed offsets: the one of theirs that transactions write to.
 pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
+/// The topic of transactions' states.
+pub(crate) const TRANSACTION_STATE: &str = "__transaction_state";
 /// The topic of share groups' progress.
 pub(crate) const SHARE_GROUP_STATE: &str = "__share_group_state";
 
@@ -47,6 +49,12 @@ pub enum CoordinatorEvent {
         producer_epoch: ProducerEpoch,
         /// Whether what was written counts.
         committed: bool,
+    },
+    /// Markers that were written for a coordinator, and waited, are committed now, or never will be: it is time
+    /// to look. Told once until somebody has looked.
+    MarkersMoved {
+        /// Names them.
+        id: u64,
     },
     /// A share partition that is watched has more to read.
     Readable {

@@ -43,10 +43,19 @@ pub struct TransactionMarker {
 }
 
 /// The answer for one partition, complete or waiting for the whole ISR.
-struct Answer {
+pub(crate) struct Answer {
     index: PartitionIndex,
-    error_code: i16,
+    pub(crate) error_code: i16,
     until: Option<(Arc<Partition>, Offset)>,
+}
+
+impl Answer {
+    pub(crate) fn new(index: PartitionIndex, written: Result<(Arc<Partition>, Offset), i16>) -> Answer {
+        match written {
+            Ok(until) => Answer { index, error_code: error_code::NONE, until: Some(until) },
+            Err(error_code) => Answer { index, error_code, until: None },
+        }
+    }
 }
 
 struct TopicAnswer {
@@ -62,6 +71,10 @@ struct MarkerAnswer {
 impl MarkerAnswer {
     fn answers(&self) -> impl Iterator<Item = &Answer> {
         self.topics.iter().flat_map(|topic| &topic.partitions)
+    }
+
+    fn answers_mut(&mut self) -> impl Iterator<Item = &mut Answer> {
+        self.topics.iter_mut().flat_map(|topic| &mut topic.partitions)
     }
 }
 
@@ -97,10 +110,7 @@ impl Broker {
                     true => self.append_marker(&marker, topic, index, request.now),
                     false => Err(error_code::CLUSTER_AUTHORIZATION_FAILED),
                 };
-                match written {
-                    Ok(until) => Answer { index, error_code: error_code::NONE, until: Some(until) },
-                    Err(error_code) => Answer { index, error_code, until: None },
-                }
+                Answer::new(index, written)
             };
             let topics = asked.topics.iter().map(|topic| TopicAnswer {
                 name: topic.name.to_owned(),
@@ -118,19 +128,8 @@ impl Broker {
         wait(reply_to, markers, deadline, wake, now)
     }
 
-    /// Appends a marker to a partition that this node leads; an error code otherwise.
-    pub fn write_marker(
-        &self,
-        marker: &TransactionMarker,
-        topic: &str,
-        index: PartitionIndex,
-        now: Millis,
-    ) -> i16 {
-        self.append_marker(marker, topic, index, now).err().unwrap_or(error_code::NONE)
-    }
-
     /// The partition, and the marker's offset in it.
-    fn append_marker(
+    pub(crate) fn append_marker(
         &self,
         marker: &TransactionMarker,
         topic: &str,
@@ -221,6 +220,15 @@ fn build(
     added.and_then(|()| builder.finish()).map_err(|_| unbuildable())
 }
 
+/// Has `wake` woken when one of the answers that wait may be there.
+pub(crate) fn register<'a>(wake: Arc<dyn Wake>, answers: impl Iterator<Item = &'a Answer>) -> Registration {
+    let mut registration = Registration::new(wake, 0);
+    for (partition, offset) in answers.filter_map(|answer| answer.until.as_ref()) {
+        registration.wait(partition.clone(), Want::HighWatermark(offset + 1));
+    }
+    registration
+}
+
 /// Answers when every marker is committed or failed, or when time is up; parks otherwise.
 fn wait(
     reply_to: ReplyTo,
@@ -229,16 +237,12 @@ fn wait(
     wake: Arc<dyn Wake>,
     now: Millis,
 ) -> Handled {
-    if settle(&mut markers, now >= deadline) {
+    if settle(markers.iter_mut().flat_map(MarkerAnswer::answers_mut), now >= deadline) {
         return reply(reply_to, &markers);
     }
-    let mut registration = Registration::new(wake.clone(), 0);
-    let waiting = markers.iter().flat_map(MarkerAnswer::answers).filter_map(|answer| answer.until.as_ref());
-    for (partition, offset) in waiting {
-        registration.wait(partition.clone(), Want::HighWatermark(offset + 1));
-    }
+    let registration = register(wake.clone(), markers.iter().flat_map(MarkerAnswer::answers));
     // Whatever moved between the first look and the registration is seen now.
-    if settle(&mut markers, false) {
+    if settle(markers.iter_mut().flat_map(MarkerAnswer::answers_mut), false) {
         return reply(reply_to, &markers);
     }
     let parked = ParkedMarkers { reply_to, markers, deadline, wake, _registration: registration };
@@ -246,10 +250,9 @@ fn wait(
 }
 
 /// Ends the waits that are over. Returns whether all are.
-fn settle(markers: &mut [MarkerAnswer], time_is_up: bool) -> bool {
+pub(crate) fn settle<'a>(answers: impl Iterator<Item = &'a mut Answer>, time_is_up: bool) -> bool {
     let mut settled = true;
-    let topics = markers.iter_mut().flat_map(|marker| &mut marker.topics);
-    for answer in topics.flat_map(|topic| &mut topic.partitions) {
+    for answer in answers {
         let Some((partition, offset)) = &answer.until else { continue };
         answer.error_code = match partition.is_committed(*offset) {
             Ok(true) => error_code::NONE,

@@ -1,5 +1,6 @@
 //! Produce in a transaction (KIP-890): before a batch begins one in a partition, the transaction coordinator is
-//! asked whether the partition is part of it. The whole request waits for that, as in Apache Kafka.
+//! asked whether the partition is part of it. The whole request waits for that, as in Apache Kafka; what the
+//! coordinator on this node has said beforehand (`open_transactions`) it need not be asked.
 //!
 //! Clients of transaction version 2 (Produce 12 and later) have not added the partition themselves: for them
 //! the question adds it.
@@ -73,6 +74,12 @@ impl Verdicts {
         Verdicts { asked, others }
     }
 
+    /// The coordinator has said that the partition is part of the transaction.
+    fn passed(&mut self, place: Place, guard: VerificationGuard, enabled: bool) {
+        let verdict = if enabled { Verified::Guard(guard) } else { Verified::NotRequired };
+        self.asked.insert(place, verdict);
+    }
+
     pub(crate) fn of(&self, topic_id: TopicId, index: PartitionIndex) -> &Verified {
         self.asked.get(&(topic_id, index)).unwrap_or(&self.others)
     }
@@ -122,16 +129,25 @@ impl Broker {
         if guards.is_empty() {
             return Ok(Ok(Verdicts::before(enabled, fenced, version)));
         }
-        let wake = request.ticket.wake();
-        let check = self.transaction_checks.begin(wake.clone());
-        self.events.tell(CoordinatorEvent::TransactionCheck(TransactionCheck {
-            id: check.id,
+        let mut question = TransactionCheck {
+            id: 0,
             transactional_id: asked.transactional_id.unwrap_or_default().to_owned(),
             producer_id: producer.id,
             producer_epoch: producer.epoch,
             partitions,
             add: adds,
-        }));
+        };
+        if self.is_answered(&question) {
+            let mut verdicts = Verdicts::before(enabled, fenced, version);
+            for (place, guard) in guards {
+                verdicts.passed(place, guard, enabled);
+            }
+            return Ok(Ok(verdicts));
+        }
+        let wake = request.ticket.wake();
+        let check = self.transaction_checks.begin(wake.clone());
+        question.id = check.id;
+        self.events.tell(CoordinatorEvent::TransactionCheck(question));
         let deadline = request.now.saturating_add(self.settings().request_timeout_ms);
         let request = request.kept(wake);
         Ok(Err(park(ParkedVerification { request, check, guards, fenced, deadline })))
@@ -193,12 +209,12 @@ impl Broker {
         let mut verdicts = Verdicts::before(enabled, fenced, request.api_version);
         for (at, (place, guard)) in guards.into_iter().enumerate() {
             let error = errors.get(at).copied().unwrap_or(error_code::NETWORK_EXCEPTION);
-            let verdict = match refused(error, request.api_version) {
-                Some((code, message)) => Verified::Refused(code, message),
-                None if enabled => Verified::Guard(guard),
-                None => Verified::NotRequired,
-            };
-            verdicts.asked.insert(place, verdict);
+            match refused(error, request.api_version) {
+                Some((code, message)) => {
+                    verdicts.asked.insert(place, Verified::Refused(code, message));
+                }
+                None => verdicts.passed(place, guard, enabled),
+            }
         }
         match ProduceRequest::decode(&mut Reader::new(request.body), request.api_version) {
             Ok(asked) => self.produce_verified(&asked, &request, &verdicts),

@@ -1,7 +1,8 @@
 //! What coordinators ask of their partitions, between Python's values and the broker's.
 
 use barnabas_broker::{
-    Broker, CoordinatorBatch, CoordinatorEvent, CoordinatorRead, SteadyMember, TransactionMarker,
+    Broker, CoordinatorBatch, CoordinatorEvent, CoordinatorRead, MarkersWritten, OpenTransaction,
+    SteadyMember, TransactionMarker,
 };
 use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, ProducerEpoch, ProducerId};
 use pyo3::prelude::*;
@@ -9,7 +10,9 @@ use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyList};
 
 use crate::clock;
-use crate::events::{CoordinatorLeadership, PartitionReadable, TransactionCheck, TransactionEnded};
+use crate::events::{
+    CoordinatorLeadership, MarkersMoved, PartitionReadable, TransactionCheck, TransactionEnded,
+};
 use crate::uuid::Uuid;
 
 /// Key and value.
@@ -80,8 +83,13 @@ pub(crate) fn records<'py>(py: Python<'py>, read: &CoordinatorRead) -> PyResult<
 /// (producer id, producer epoch, committed, transaction version, partitions)
 pub(crate) type Marker = (ProducerId, ProducerEpoch, bool, i16, Vec<(PyBackedStr, PartitionIndex)>);
 
-/// Ends transactions; an error code for each partition of each marker.
-pub(crate) fn write_markers(broker: &Broker, coordinator_epoch: i32, markers: &[Marker]) -> Vec<Vec<i16>> {
+/// Ends transactions. For each marker 0 and an error code for each partition, or what its results are known by
+/// later and none.
+pub(crate) fn write_markers(
+    broker: &Broker,
+    coordinator_epoch: i32,
+    markers: &[Marker],
+) -> Vec<(u64, Vec<i16>)> {
     let now = clock::now();
     let write = |marker: &Marker| {
         let (producer_id, producer_epoch, committed, transaction_version, partitions) = marker;
@@ -92,9 +100,34 @@ pub(crate) fn write_markers(broker: &Broker, coordinator_epoch: i32, markers: &[
             coordinator_epoch,
             transaction_version: *transaction_version,
         };
-        partitions.iter().map(|(topic, index)| broker.write_marker(&marker, topic, *index, now)).collect()
+        let partitions: Vec<(&str, PartitionIndex)> =
+            partitions.iter().map(|(topic, index)| (&**topic, *index)).collect();
+        match broker.write_markers(&marker, &partitions, now) {
+            MarkersWritten::Done(codes) => (0, codes),
+            MarkersWritten::Waiting(id) => (id, Vec::new()),
+        }
     };
     markers.iter().map(write).collect()
+}
+
+/// (partition of `__transaction_state`, leader epoch, transactional id, producer id, producer epoch, partitions)
+pub(crate) type Open =
+    (PartitionIndex, LeaderEpoch, PyBackedStr, ProducerId, ProducerEpoch, Vec<(PyBackedStr, PartitionIndex)>);
+
+/// Forgets the transactions of producers, then takes note of open ones.
+pub(crate) fn publish_transactions(broker: &Broker, ended: &[ProducerId], open: &[Open]) {
+    let open =
+        open.iter().map(|(index, leader_epoch, transactional_id, producer_id, producer_epoch, parts)| {
+            OpenTransaction {
+                index: *index,
+                leader_epoch: *leader_epoch,
+                transactional_id,
+                producer_id: *producer_id,
+                producer_epoch: *producer_epoch,
+                partitions: parts.iter().map(|(topic, index)| (&**topic, *index)).collect(),
+            }
+        });
+    broker.publish_transactions(ended, &open.collect::<Vec<_>>());
 }
 
 /// (partition, leader epoch, group id, member id, instance id, generation or member epoch, heartbeat interval
@@ -153,6 +186,7 @@ pub(crate) fn event(py: Python<'_>, event: CoordinatorEvent) -> PyResult<Option<
             };
             Py::new(py, check)?.into_any()
         }
+        CoordinatorEvent::MarkersMoved { id } => Py::new(py, MarkersMoved { id })?.into_any(),
         CoordinatorEvent::Readable { topic_id, index } => {
             Py::new(py, PartitionReadable { topic_id: Uuid(topic_id), partition: index })?.into_any()
         }

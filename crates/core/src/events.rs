@@ -71,6 +71,12 @@ pub(crate) struct TransactionEnded {
     pub(crate) committed: bool,
 }
 
+/// It is time to look at markers that wait.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct MarkersMoved {
+    pub(crate) id: u64,
+}
+
 /// A share partition that is watched has more to read.
 #[pyclass(frozen, get_all, module = "barnabas._core")]
 pub(crate) struct PartitionReadable {

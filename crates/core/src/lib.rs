@@ -49,6 +49,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<events::PartitionReadable>()?;
     module.add_class::<events::TransactionEnded>()?;
     module.add_class::<events::TransactionCheck>()?;
+    module.add_class::<events::MarkersMoved>()?;
     module.add_class::<events::LogLine>()?;
     module.add_class::<events::Fatal>()?;
     image::register(module)?;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_net::{BindError, Chunk, Request};
+use barnabas_net::{BindError, Chunk, Request, Ticket};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::header::encode_response_header;
 use barnabas_protocol::wire::Writer;
@@ -212,6 +212,7 @@ impl Node {
     }
 
     fn respond(&self, py: Python<'_>, responses: Vec<(u64, Option<Py<PyAny>>)>) {
+        let mut replies = Vec::with_capacity(responses.len());
         for (id, message) in responses {
             let Some(request) = self.inbox.take(id) else { continue };
             let encoded = match &message {
@@ -222,8 +223,9 @@ impl Node {
                 log::error!("the response of api {} can't be written: {error}", request.api_key);
                 None
             });
-            request.ticket.reply(reply.map(|bytes| vec![Chunk::Bytes(bytes)]));
+            replies.push((request.ticket.clone(), reply.map(|bytes| vec![Chunk::Bytes(bytes)])));
         }
+        py.detach(|| Ticket::reply_all(replies));
     }
 
     fn answer_natively(&self, py: Python<'_>, id: u64) -> PyResult<()> {
@@ -454,9 +456,25 @@ impl Node {
         py: Python<'_>,
         coordinator_epoch: i32,
         markers: Vec<coordinators::Marker>,
-    ) -> PyResult<Vec<Vec<i16>>> {
+    ) -> PyResult<Vec<(u64, Vec<i16>)>> {
         let running = self.running()?;
         Ok(py.detach(|| coordinators::write_markers(&running.broker, coordinator_epoch, &markers)))
+    }
+
+    fn markers_written(&self, py: Python<'_>, id: u64) -> PyResult<Option<Vec<i16>>> {
+        let running = self.running()?;
+        Ok(py.detach(|| running.broker.markers_written(id)))
+    }
+
+    fn publish_transactions(
+        &self,
+        py: Python<'_>,
+        ended: Vec<i64>,
+        open: Vec<coordinators::Open>,
+    ) -> PyResult<()> {
+        let running = self.running()?;
+        py.detach(|| coordinators::publish_transactions(&running.broker, &ended, &open));
+        Ok(())
     }
 
     fn publish_steady(

@@ -40,5 +40,5 @@ pub use http_exchange::HttpReply;
 pub use listener::{BindError, BoundListener};
 pub use metrics::{AcceptorMetrics, ApiMetrics, ApiTotals, NetworkMetrics, ReactorMetrics};
 pub use network::Network;
-pub use service::{Chunk, ConnectionId, Mailbox, Millis, Outcome, Peer, Request, Service, Ticket};
+pub use service::{Chunk, ConnectionId, Mailbox, Millis, Outcome, Peer, Reply, Request, Service, Ticket};
 pub use settings::{ListenerSettings, NetworkSettings};

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Registry, Token, Waker};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::connection_limits::Slot;
-use crate::service::{Chunk, ConnectionId, Mailbox};
+use crate::service::{ConnectionId, Mailbox, Reply};
 
 /// A connection on its way from the acceptor to a reactor.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) enum Item {
     /// Resume a parked request.
     Wake { connection: ConnectionId, sequence: u64 },
     /// Answer a deferred request.
-    Reply { connection: ConnectionId, sequence: u64, reply: Option<Vec<Chunk>> },
+    Reply(Reply),
     /// The budget for requests has room again.
     MemoryFreed,
     /// Finish what is in hand, for at most this long, and end.
@@ -60,20 +60,24 @@ impl ReactorMailbox {
 
     /// Adds an item; gives it back when the reactor has ended.
     pub(crate) fn push(&self, item: Item) -> Result<(), Item> {
-        let wake = {
-            let mut state = self.state.lock();
-            if state.closed {
-                return Err(item);
-            }
-            state.items.push(item);
-            std::mem::take(&mut state.asleep)
-        };
-        if wake {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(item);
+        }
+        state.items.push(item);
+        self.wake_up(state);
+        Ok(())
+    }
+
+    /// Wakes the reactor if it sleeps.
+    fn wake_up(&self, mut state: MutexGuard<'_, State>) {
+        let asleep = std::mem::take(&mut state.asleep);
+        drop(state);
+        if asleep {
             if let Err(error) = self.waker.wake() {
                 log::error!("Can't wake a reactor: {error}");
             }
         }
-        Ok(())
     }
 
     /// Called before the reactor waits. False when items are there: then it must not.
@@ -123,7 +127,11 @@ impl Mailbox for ReactorMailbox {
         let _ = self.push(Item::Wake { connection, sequence });
     }
 
-    fn reply(&self, connection: ConnectionId, sequence: u64, reply: Option<Vec<Chunk>>) {
-        let _ = self.push(Item::Reply { connection, sequence, reply });
+    fn reply(&self, replies: Vec<Reply>) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.items.extend(replies.into_iter().map(Item::Reply));
+            self.wake_up(state);
+        }
     }
 }

@@ -20,7 +20,7 @@ use crate::clock::{Clock, Now};
 use crate::connection::{Connection, RequestMemory};
 use crate::mailbox::{Accepted, Item, Mailboxes, ReactorMailbox};
 use crate::metrics::ReactorMetrics;
-use crate::service::{Chunk, ConnectionId, Peer, Service};
+use crate::service::{ConnectionId, Peer, Reply, Service};
 use crate::session::{Closed, Session, Shared, Turn};
 use crate::settings::NetworkSettings;
 use crate::slab::Slab;
@@ -173,7 +173,7 @@ impl Reactor {
         match item {
             Item::Accepted(accepted) => self.accept(*accepted),
             Item::Wake { connection, sequence } => self.resume(index_of(connection), connection, sequence),
-            Item::Reply { connection, sequence, reply } => self.reply(connection, sequence, reply),
+            Item::Reply(reply) => self.reply(reply),
             Item::MemoryFreed => {
                 for index in mem::take(&mut self.starved) {
                     if let Some(session) = self.sessions.get_mut(index) {
@@ -247,7 +247,8 @@ impl Reactor {
         }
     }
 
-    fn reply(&mut self, connection: ConnectionId, sequence: u64, reply: Option<Vec<Chunk>>) {
+    fn reply(&mut self, reply: Reply) {
+        let Reply { connection, sequence, chunks } = reply;
         let index = index_of(connection);
         let Some(session) = self.sessions.get_mut(index).filter(|session| session.id == connection) else {
             return;
@@ -255,7 +256,7 @@ impl Reactor {
         if !session.connection.awaits_ticket(sequence) {
             return;
         }
-        let answered = match reply {
+        let answered = match chunks {
             Some(chunks) => session.answer(Some(chunks), &mut self.shared),
             None => Err(Closed::ByService("the request was answered with an end of its connection".into())),
         };

@@ -97,8 +97,19 @@ pub trait Service: Send + Sync + 'static {
 pub trait Mailbox: Send + Sync {
     /// Resume the request in hand of `connection`, if it is still number `sequence`.
     fn wake(&self, connection: ConnectionId, sequence: u64);
-    /// Send `reply` for the deferred request number `sequence` of `connection`; None closes the connection.
-    fn reply(&self, connection: ConnectionId, sequence: u64, reply: Option<Vec<Chunk>>);
+    /// Send these answers to deferred requests.
+    fn reply(&self, replies: Vec<Reply>);
+}
+
+/// The answer to a deferred request.
+#[derive(Debug)]
+pub struct Reply {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Number of the request on its connection.
+    pub sequence: u64,
+    /// What is sent; None closes the connection.
+    pub chunks: Option<Vec<Chunk>>,
 }
 
 /// Names one request in hand. Cheap to clone; waking or answering twice, or after the connection has
@@ -120,8 +131,27 @@ impl Ticket {
     }
 
     /// Answers a deferred request; None closes the connection.
-    pub fn reply(&self, reply: Option<Vec<Chunk>>) {
-        self.mailbox.reply(self.connection, self.sequence, reply);
+    pub fn reply(&self, chunks: Option<Vec<Chunk>>) {
+        self.mailbox.reply(vec![self.to_reply(chunks)]);
+    }
+
+    /// Answers deferred requests, and wakes each reactor once: to wake one may cost more than an answer.
+    pub fn reply_all(replies: Vec<(Ticket, Option<Vec<Chunk>>)>) {
+        let mut by_mailbox: Vec<(Arc<dyn Mailbox>, Vec<Reply>)> = Vec::new();
+        for (ticket, chunks) in replies {
+            let reply = ticket.to_reply(chunks);
+            match by_mailbox.iter_mut().find(|(mailbox, _)| Arc::ptr_eq(mailbox, &ticket.mailbox)) {
+                Some((_, replies)) => replies.push(reply),
+                None => by_mailbox.push((ticket.mailbox, vec![reply])),
+            }
+        }
+        for (mailbox, replies) in by_mailbox {
+            mailbox.reply(replies);
+        }
+    }
+
+    fn to_reply(&self, chunks: Option<Vec<Chunk>>) -> Reply {
+        Reply { connection: self.connection, sequence: self.sequence, chunks }
     }
 }
 

@@ -20,7 +20,6 @@ Always true:
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -58,8 +57,7 @@ class Stored(NamedTuple):
     value: Message | None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A request, or the part of one that concerns this partition."""
 
     ticket: Ticket
@@ -77,8 +75,7 @@ def _never_heard(_group_id: str, _member_id: str) -> int | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """The world at the moment of an event."""
 
     now: int
@@ -125,22 +122,24 @@ Refused = Callable[["KafkaError", "Context", "Outputs"], None]
 """Called when a batch is refused: with the error that the event's calls get, and a place for new outputs."""
 
 
-@dataclass(slots=True)
 class Outputs:
     """What is to happen after an event, in this order: replay, timers, append, and effects and responses
     when everything is committed."""
 
-    batches: list[Batch] = field(default_factory=list)
-    timers: list[tuple[TimerKey, int | None]] = field(default_factory=list)
-    effects: list[Any] = field(default_factory=list)
-    responses: list[tuple[Ticket, Any]] = field(default_factory=list)
-    refused: Refused | None = None
-    """What undoes the decision when a batch of it is refused; None when there is nothing to undo."""
+    __slots__ = ("batches", "effects", "refused", "responses", "steady", "timers", "unsteady")
 
-    steady: Steady | None = None
-    """A member whose heartbeats may be answered elsewhere from now on."""
-    unsteady: set[str] = field(default_factory=set)
-    """Groups of which no heartbeat may be answered elsewhere any more. Happens at once, before all else."""
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.timers: list[tuple[TimerKey, int | None]] = []
+        self.effects: list[Any] = []
+        self.responses: list[tuple[Ticket, Any]] = []
+        self.refused: Refused | None = None
+        """What undoes the decision when a batch of it is refused; None when there is nothing to undo."""
+        self.steady: Steady | None = None
+        """A member whose heartbeats may be answered elsewhere from now on."""
+        self.unsteady: set[str] = set()
+        """Groups of which no heartbeat may be answered elsewhere any more. Happens at once, before all
+        else."""
 
     def append(self, *records: Record) -> None:
         """Appends to the partition, in one batch with what else this event appends."""

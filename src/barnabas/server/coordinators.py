@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from barnabas import _core
@@ -206,8 +206,7 @@ class Coordinators:
             return
         self._tickets += 1
         self._thens[self._tickets] = then
-        call = Call(self._tickets, request, *client)
-        self._feed(shard, partial(shard.handle, call))
+        self._feed(shard, shard.handle, Call(self._tickets, request, *client))
 
     async def call(self, topic: str, key: str, request: Any, client: Client = Client()) -> Any:  # noqa: B008
         """The response to a call; raises KafkaError."""
@@ -341,15 +340,16 @@ class Coordinators:
         for shard in touched:
             self._plan_wake(shard)
 
-    def _feed(self, shard: Shard, event: Callable[[Context, int], None]) -> None:
-        """Gives a shard an event. A machine that fails is thrown away with what it has not written."""
+    def _feed(self, shard: Shard, event: Callable[..., None], *about: Any) -> None:
+        """Gives a shard an event: a method of it that takes what the event is about, the context and the
+        clock. A machine that fails is thrown away with what it has not written."""
         context = self._contexts.get(shard.topic) or self._new_context(shard.topic)
         if not self._in_turn and not self._turn_planned:
             self._turn_planned = True
             self._loop.call_soon(self.end_turn)
         self._dirty[shard] = None
         try:
-            event(context, self._clock)
+            event(*about, context, self._clock)
         except Exception:
             # The supervisor of machines: a mistake in one of them must neither end the node nor be built on.
             logger.exception("%s-%s failed and is loaded again", shard.topic, shard.partition)

@@ -35,6 +35,9 @@ logger = logging.getLogger("barnabas")
 
 EVENTS_MAX = 256
 """Events taken from Rust in one turn of the loop."""
+TURNS_MAX = 8
+"""Turns that follow one another at once while there is more to take in; then whatever else the loop has to do
+is done."""
 DRAINS_MAX = 64
 """Turns that may be taken before a timer runs: so many events at most are waited for."""
 STOP_MS_MAX = 20_000
@@ -57,6 +60,7 @@ class NodeServer:
         self._stopping = asyncio.Event()
         self._commits: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._responses: list[tuple[int, Message | None]] = []
+        self._in_turn = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.coordinators = Coordinators(
             self.native,
@@ -138,13 +142,18 @@ class NodeServer:
 
     def _on_events(self) -> None:
         """Takes in what has happened; what follows from it leaves in the same turn."""
-        self.coordinators.begin_turn()
-        try:
-            self._take_in()
-        finally:
-            self.coordinators.end_turn()
-        if self._responses:
-            self._send_responses()
+        for _ in range(TURNS_MAX):
+            events = self.native.drain(EVENTS_MAX)
+            if not events:
+                return
+            self._in_turn = True
+            self.coordinators.begin_turn()
+            try:
+                self._take(events)
+            finally:
+                self.coordinators.end_turn()
+                self._in_turn = False
+                self._send_responses()
 
     def _drain(self) -> None:
         """Takes in all that has happened until now, before a timer decides that it has not."""
@@ -154,6 +163,10 @@ class NodeServer:
 
     def _take_in(self) -> int:
         events = self.native.drain(EVENTS_MAX)
+        self._take(events)
+        return len(events)
+
+    def _take(self, events: Sequence[_core.Event]) -> None:
         for event in events:
             match event:
                 case _core.ColdRequest():
@@ -189,7 +202,8 @@ class NodeServer:
                     self._partition_readable(event)
                 case _core.TransactionCheck():
                     self._check_transaction(event)
-        return len(events)
+                case _core.MarkersMoved():
+                    self._markers_moved(event)
 
     def _partition_readable(self, event: _core.PartitionReadable) -> None:
         from barnabas.server import share_partitions
@@ -200,6 +214,11 @@ class NodeServer:
         from barnabas.server import transactions
 
         transactions.of(self).data_plane_asks(event)
+
+    def _markers_moved(self, event: _core.MarkersMoved) -> None:
+        from barnabas.server import transactions
+
+        transactions.of(self).markers_moved(event.id)
 
     def _begin(self, request: ColdRequest) -> None:
         if dispatch.begin(self, request, partial(self._respond, request.id)):
@@ -215,7 +234,7 @@ class NodeServer:
         self._respond(request.id, response)
 
     def _respond(self, request_id: int, response: Message | None) -> None:
-        if not self._responses:
+        if not self._responses and not self._in_turn:
             self._loop.call_soon(self._send_responses)
         self._responses.append((request_id, response))
 

@@ -1,7 +1,12 @@
 """The edge of the transaction coordinator: what handlers and the data plane ask it, and its markers.
 
 Markers of all transactions whose outcome was committed in one turn of the loop are written in one call, in
-the same turn; what has become of them is appended in the next append of that turn.
+the same turn; what has become of them is appended in the next append of that turn, unless they wait for
+replicas or the disk.
+
+Always true:
+  the data plane knows a partition as part of a transaction from before the answer to whoever has added it at
+  the earliest, and until before the first marker of the transaction at the latest
 """
 
 from __future__ import annotations
@@ -13,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 from barnabas.coordinator.records import GROUPS, TRANSACTIONS
 from barnabas.coordinator.transaction.requests import (
     AddPartitions,
+    EndedUnmarked,
     EndTransaction,
     ListTransactions,
     MarkersWritten,
+    PartitionsAdded,
     ProducerIdAndEpoch,
     VerifyPartitions,
     WriteMarkers,
@@ -29,7 +36,7 @@ from barnabas.server.handlers.context import PerNode
 from barnabas.server.producer_ids import ProducerIds
 
 if TYPE_CHECKING:
-    from barnabas._core import TransactionCheck
+    from barnabas import _core
     from barnabas.config.resolve import BrokerConfigs
     from barnabas.coordinator.shard import Shard
     from barnabas.server.handlers.context import NodeContext
@@ -49,8 +56,17 @@ class TransactionCoordinator:
         """Highest number of a connection that has asked something of a transaction."""
         self._node = node
         self._markers: list[tuple[Shard, WriteMarkers]] = []
+        self._waiting: dict[int, tuple[Shard, WriteMarkers]] = {}
+        """Markers that are written and not committed yet, by what the data plane calls them."""
+        self._added: list[_core.OpenTransaction] = []
+        self._published: set[int] = set()
+        """Producers whose transactions the data plane may know."""
+        self._ended: list[int] = []
+        """Those of them whose transactions are over."""
         node.coordinators.on_effect(WriteMarkers, self._note_markers)
-        node.coordinators.performed.append(self._write_markers)
+        node.coordinators.on_effect(PartitionsAdded, self._note_added)
+        node.coordinators.on_effect(EndedUnmarked, self._note_ended)
+        node.coordinators.performed.append(self._carry_out)
 
     def settings(self, configs: BrokerConfigs) -> TransactionSettings:
         """What its machines are configured with."""
@@ -89,7 +105,7 @@ class TransactionCoordinator:
 
     # ---- the data plane
 
-    def data_plane_asks(self, asked: TransactionCheck) -> None:
+    def data_plane_asks(self, asked: _core.TransactionCheck) -> None:
         """A Produce waits for its partitions to be part of a transaction."""
 
         def then(codes: list[int]) -> None:
@@ -124,15 +140,36 @@ class TransactionCoordinator:
         call = VerifyPartitions(transactional_id, producer, frozenset(partitions))
         self.submit(transactional_id, call, verified)
 
+    # ---- what the data plane knows
+
+    def _note_added(self, shard: Shard, added: PartitionsAdded) -> None:
+        transactional_id, producer, partitions = added
+        self._published.add(producer.producer_id)
+        self._added.append((shard.partition, shard.leader_epoch, transactional_id, *producer, partitions))
+
+    def _note_ended(self, _: Shard, ended: EndedUnmarked) -> None:
+        self._withdraw(ended.producer)
+
+    def _withdraw(self, producer: ProducerIdAndEpoch) -> None:
+        if producer.producer_id in self._published:
+            self._published.discard(producer.producer_id)
+            self._ended.append(producer.producer_id)
+
+    def _carry_out(self) -> None:
+        if self._ended or self._added:
+            self._node.native.publish_transactions(self._ended, self._added)
+            self._ended, self._added = [], []
+        if self._markers:
+            self._write_markers()
+
     # ---- markers
 
     def _note_markers(self, shard: Shard, markers: WriteMarkers) -> None:
+        self._withdraw(markers.producer)
         self._markers.append((shard, markers))
 
     def _write_markers(self) -> None:
         """Writes what was noted, by the coordinator epoch under which it was decided."""
-        if not self._markers:
-            return
         noted, self._markers = self._markers, []
         by_epoch: dict[int, list[tuple[Shard, WriteMarkers]]] = {}
         for shard, markers in noted:
@@ -146,8 +183,17 @@ class TransactionCoordinator:
                 for _, markers in of_epoch
             ]
             results = self._node.native.write_markers(epoch, rows)
-            for (shard, markers), codes in zip(of_epoch, results, strict=True):
-                self._tell(shard, markers, codes)
+            for written, (waits_as, codes) in zip(of_epoch, results, strict=True):
+                if waits_as:
+                    self._waiting[waits_as] = written
+                else:
+                    self._tell(*written, codes)
+
+    def markers_moved(self, waits_as: int) -> None:
+        """Markers that wait for replicas or the disk may be committed now."""
+        codes = self._node.native.markers_written(waits_as) if waits_as in self._waiting else None
+        if codes is not None:
+            self._tell(*self._waiting.pop(waits_as), codes)
 
     def _tell(self, shard: Shard, markers: WriteMarkers, codes: Sequence[int]) -> None:
         self._node.coordinators.submit_to(

@@ -114,7 +114,8 @@ def test_a_transaction_of_offsets_begins_with_a_guard_and_ends_with_a_marker(nod
 
     partitions = [(OFFSETS, 0), ("nothing", 0)]
     codes = native.write_markers(5, [(*producer, True, 0, partitions)])
-    assert codes == [[0, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]]
+    assert codes == [(0, [0, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION])]
+    assert native.markers_written(1) is None
     ended, committed = node.heard()
     assert isinstance(ended, _core.TransactionEnded)
     assert isinstance(committed, _core.CoordinatorCommitted)

@@ -38,10 +38,21 @@ class Native(FakeNative):
         super().__init__()
         self.markers: list[Any] = []
         self.checked: list[tuple[int, list[int]]] = []
+        self.published: list[tuple[list[int], list[Any]]] = []
+        self.markers_wait = False
+        """Whether markers are not committed when they are written."""
 
-    def write_markers(self, _coordinator_epoch: int, rows: list[Any]) -> list[list[int]]:
+    def write_markers(self, _coordinator_epoch: int, rows: list[Any]) -> list[tuple[int, list[int]]]:
         self.markers.extend(rows)
-        return [[0] * len(row[4]) for row in rows]
+        if self.markers_wait:
+            return [(number, []) for number, _ in enumerate(rows, 1)]
+        return [(0, [0] * len(row[4])) for row in rows]
+
+    def markers_written(self, _waits_as: int) -> list[int] | None:
+        return None if self.markers_wait else [0, 0]
+
+    def publish_transactions(self, ended: list[int], opened: list[Any]) -> None:
+        self.published.append((ended, opened))
 
     def transaction_checked(self, check_id: int, errors: list[int]) -> None:
         self.checked.append((check_id, list(errors)))
@@ -97,6 +108,44 @@ async def test_markers_are_written_and_the_transaction_completes(node: FakeNode)
         ("", ErrorCode.TRANSACTIONAL_ID_NOT_FOUND),
         ("", ErrorCode.INVALID_REQUEST),
     ]
+
+
+async def test_a_transaction_is_not_over_before_its_markers_are_committed(node: FakeNode) -> None:
+    async def state() -> str:
+        described = await node.ask(DescribeTransactionsRequest([ID]), 0)
+        found: str = described.transaction_states[0].transaction_state
+        return found
+
+    await init(node)
+    await add(node)
+    node.native.markers_wait = True
+    assert (await end(node)).error_code == 0
+    assert await state() == "PrepareCommit"
+    assert await add(node) == [ErrorCode.CONCURRENT_TRANSACTIONS] * 2
+    transactions.of(node).markers_moved(1)
+    node.coordinators.end_turn()
+    assert await state() == "PrepareCommit", "one of them still waits"
+    node.native.markers_wait = False
+    transactions.of(node).markers_moved(1)
+    node.coordinators.end_turn()
+    assert await state() == "CompleteCommit"
+    transactions.of(node).markers_moved(1)
+    assert await add(node) == [0, 0]
+
+
+async def test_the_data_plane_knows_the_partitions_of_clients_that_add_them(node: FakeNode) -> None:
+    await init(node)
+    await add(node)
+    [(ended, [opened])] = node.native.published
+    assert (ended, opened[:5]) == ([], (0, 0, ID, 0, 0))
+    assert sorted(opened[5]) == [("orders", 0), ("orders", 1)]
+    await add(node)
+    assert len(node.native.published) == 1, "nothing was added"
+    await end(node)
+    assert node.native.published[1:] == [([0], [])]
+    assert node.native.markers, "it was withdrawn in the turn that wrote the markers"
+    await end(node)
+    assert len(node.native.published) == 2
 
 
 async def test_a_late_request_closes_its_connection(node: FakeNode) -> None:

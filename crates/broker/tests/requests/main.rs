@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod apply;
+mod coordinator_markers;
 mod coordinators;
 mod delete_records;
 mod durability;
@@ -13,6 +14,7 @@ mod list_offsets;
 mod log_dirs;
 mod markers;
 mod metadata;
+mod open_transactions;
 mod produce;
 mod replication;
 mod share_reads;

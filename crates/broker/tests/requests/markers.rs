@@ -1,6 +1,6 @@
 //! The ends of transactions: what they do to producers, consumers and coordinators.
 
-use barnabas_broker::{error_code, CoordinatorEvent, Handled, TransactionMarker};
+use barnabas_broker::{error_code, CoordinatorEvent, Handled, MarkersWritten, TransactionMarker};
 use barnabas_protocol::batch::batches;
 use barnabas_protocol::generated::describe_producers_request::{DescribeProducersRequest, TopicRequest};
 use barnabas_protocol::generated::describe_producers_response::DescribeProducersResponse;
@@ -21,7 +21,7 @@ use crate::harness::{batch as plain, body, parked, Node};
 use crate::produce::{answers, produce, send};
 use crate::transactions::{batch, produced, question, transactional, verified, PRODUCER};
 
-const MARKER: TransactionMarker = TransactionMarker {
+pub(crate) const MARKER: TransactionMarker = TransactionMarker {
     producer_id: PRODUCER,
     producer_epoch: 0,
     committed: true,
@@ -36,8 +36,16 @@ fn orders() -> (Node, Uuid) {
     (node, id)
 }
 
+/// Writes a marker to partition 0 of a topic that needs no wait.
+pub(crate) fn write_to(node: &Node, topic: &str, marker: &TransactionMarker) -> i16 {
+    match node.broker.write_markers(marker, &[(topic, 0)], node.now) {
+        MarkersWritten::Done(codes) => codes[0],
+        waiting => panic!("{waiting:?}"),
+    }
+}
+
 fn write(node: &Node, marker: TransactionMarker) -> i16 {
-    node.broker.write_marker(&marker, "orders", 0, node.now)
+    write_to(node, "orders", &marker)
 }
 
 /// Begins a transaction in partition 0 with a batch of one record.
@@ -195,7 +203,7 @@ fn coordinators_of_groups_hear_of_markers_in_their_topic() {
     node.heard.take();
     assert_eq!(write(&node, MARKER), 0);
     assert_eq!(node.heard.take(), []);
-    assert_eq!(node.broker.write_marker(&ABORT, "__consumer_offsets", 0, node.now), 0);
+    assert_eq!(write_to(&node, "__consumer_offsets", &ABORT), 0);
     let topic: std::sync::Arc<str> = "__consumer_offsets".into();
     let ended = CoordinatorEvent::TransactionEnded {
         topic: topic.clone(),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use barnabas_broker::{error_code, CoordinatorEvent, Handled, Parked, TransactionMarker};
+use barnabas_broker::{error_code, CoordinatorEvent, Handled, OpenTransaction, Parked, TransactionMarker};
 use barnabas_protocol::batch::batches;
 use barnabas_protocol::batch_builder::BuilderConfig;
 use barnabas_protocol::control::ControlRecordType;
@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use crate::fetch;
 use crate::harness::{batch_with, name, Node};
-use crate::produce;
+use crate::{markers, produce};
 
 const PRODUCERS: usize = 3;
 
@@ -23,6 +23,10 @@ const PRODUCERS: usize = 3;
 enum Step {
     /// It sends the next batch of its transaction.
     Produce,
+    /// A batch of it arrives that nobody knows of any more.
+    Late,
+    /// The coordinator tells what it knows of its transaction before it is asked.
+    Publish,
     /// The coordinator makes up its mind about the oldest question.
     Decide,
     /// What it thought reaches the partition.
@@ -38,6 +42,8 @@ enum Step {
 fn step() -> impl Strategy<Value = (usize, Step)> {
     let step = prop_oneof![
         8 => Just(Step::Produce),
+        2 => Just(Step::Late),
+        3 => Just(Step::Publish),
         6 => Just(Step::Decide),
         6 => Just(Step::Deliver),
         4 => any::<bool>().prop_map(|committed| Step::End { committed }),
@@ -96,6 +102,8 @@ impl Life {
     fn new() -> Life {
         let mut node = Node::new();
         let topic_id = node.topic("orders", 1);
+        node.topic("__transaction_state", 1);
+        node.heard.take();
         let producer = |at: usize| Producer {
             id: at as i64 + 1,
             version: if at == 0 { 11 } else { 12 },
@@ -109,7 +117,14 @@ impl Life {
 
     fn step(&mut self, at: usize, step: Step) {
         match step {
-            Step::Produce => self.produce(at),
+            Step::Produce => {
+                let producer = &mut self.producers[at];
+                // Older clients add the partition before they send the first batch.
+                producer.is_part |= !producer.adds();
+                self.produce(at);
+            }
+            Step::Late => self.produce(at),
+            Step::Publish => self.publish(at),
             Step::Decide => {
                 let producer = &mut self.producers[at];
                 let oldest = producer.waiting.iter().position(|waiting| waiting.verdict.is_none());
@@ -126,14 +141,13 @@ impl Life {
                     Step::Kill => self.node.kill(),
                     _ => self.node.restart(),
                 }
+                self.node.heard.take();
             }
         }
     }
 
     fn produce(&mut self, at: usize) {
         let producer = &mut self.producers[at];
-        // Older clients add the partition before they send the first batch.
-        producer.is_part |= !producer.adds();
         let config = BuilderConfig {
             producer_id: producer.id,
             producer_epoch: producer.epoch,
@@ -155,6 +169,21 @@ impl Life {
                 producer.waiting.push_back(Waiting { epoch, check_id, verdict: None, state });
             }
             answered => self.answered(at, answered),
+        }
+    }
+
+    fn publish(&self, at: usize) {
+        let producer = &self.producers[at];
+        let open = OpenTransaction {
+            index: 0,
+            leader_epoch: 0,
+            transactional_id: "t",
+            producer_id: producer.id,
+            producer_epoch: producer.epoch,
+            partitions: vec![("orders", 0)],
+        };
+        if producer.is_part {
+            self.node.broker.publish_transactions(&[], &[open]);
         }
     }
 
@@ -191,7 +220,8 @@ impl Life {
             coordinator_epoch: 0,
             transaction_version: if producer.adds() { 2 } else { 0 },
         };
-        assert_eq!(self.node.broker.write_marker(&marker, "orders", 0, self.node.now), 0);
+        self.node.broker.publish_transactions(&[producer.id], &[]);
+        assert_eq!(markers::write_to(&self.node, "orders", &marker), 0);
     }
 
     fn fetch(&self, isolation_level: i8) -> fetch::Answer {

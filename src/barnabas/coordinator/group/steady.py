@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from barnabas.protocol.generated.join_group_request import JoinGroupRequest
 from barnabas.protocol.generated.leave_group_request import LeaveGroupRequest
 from barnabas.protocol.generated.offset_commit_key import OffsetCommitKey
+from barnabas.protocol.generated.offset_commit_request import OffsetCommitRequest
 from barnabas.protocol.generated.sync_group_request import SyncGroupRequest
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class SteadyGroups:
     def called(self, call: Call, out: Outputs) -> None:
         """A call was decided."""
         request = call.request
+        if type(request) is OffsetCommitRequest:
+            return  # It writes offsets and nothing else.
         changed = _written(out)
         if isinstance(request, CLASSIC_CALLS):
             changed.add(request.group_id)

@@ -10,7 +10,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from barnabas.coordinator.transaction.requests import MarkersWritten, ProducerIdAndEpoch, WriteMarkers
+from barnabas.coordinator.transaction.requests import (
+    EndedUnmarked,
+    MarkersWritten,
+    ProducerIdAndEpoch,
+    WriteMarkers,
+)
 from barnabas.coordinator.transaction.state import TopicPartition, Transaction, TransactionState
 from barnabas.coordinator.transaction.table import MARKERS, PendingMarkers
 from barnabas.protocol import ErrorCode
@@ -117,6 +122,8 @@ def _send(
                 prepared_at=pending.prepared_at,
             )
         )
+    if not by_leader:
+        out.effect(EndedUnmarked(ProducerIdAndEpoch(prepared.producer_id, prepared.producer_epoch)))
     if pending.waiting:
         transactions.start_timer(MARKERS, RETRY_MS, context, out)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barnabas.coordinator.transaction.requests import LATE
-from barnabas.coordinator.transaction.state import Transaction, TransactionState
+from barnabas.coordinator.transaction.requests import LATE, PartitionsAdded
+from barnabas.coordinator.transaction.state import EPOCH_BUMP_VERSION, Transaction, TransactionState
 from barnabas.coordinator.transaction.table import TIMEOUTS
 from barnabas.errors import ConcurrentTransactions, InvalidProducerIdMapping, ProducerFenced
 
@@ -36,6 +36,10 @@ def add_partitions(transactions: Transactions, call: Call, context: Context, out
         changed = found.with_partitions(asked.partitions, asked.transaction_version, context.now)
         transactions.write(changed, context, out)
         transactions.start_timer(TIMEOUTS, context.configs.abort_interval_ms, context, out)
+        if asked.transaction_version < EPOCH_BUMP_VERSION:
+            # Later clients add a partition with the question about its first batch: there is no other.
+            added = tuple(asked.partitions)
+            out.effect(PartitionsAdded(asked.transactional_id, asked.producer, added))
     out.respond(call.ticket, None)
 
 

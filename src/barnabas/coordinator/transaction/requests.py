@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from barnabas.coordinator.transaction.state import TopicPartition
@@ -20,8 +19,7 @@ NOBODY = ProducerIdAndEpoch(-1, -1)
 # ---- calls ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class InitProducerId:
+class InitProducerId(NamedTuple):
     """Answered with the ProducerIdAndEpoch that the producer has from now on."""
 
     transactional_id: str
@@ -30,8 +28,7 @@ class InitProducerId:
     """What the producer has, when it goes on after an error (KIP-360)."""
 
 
-@dataclass(frozen=True, slots=True)
-class AddPartitions:
+class AddPartitions(NamedTuple):
     """Begins the transaction if none is open. Answered with None."""
 
     transactional_id: str
@@ -43,8 +40,7 @@ class AddPartitions:
     """Number of the client's connection, higher for a later one; 0 when it does not matter."""
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyPartitions:
+class VerifyPartitions(NamedTuple):
     """Answered with the set of those partitions that are part of the ongoing transaction."""
 
     transactional_id: str
@@ -52,8 +48,7 @@ class VerifyPartitions:
     partitions: frozenset[TopicPartition]
 
 
-@dataclass(frozen=True, slots=True)
-class EndTransaction:
+class EndTransaction(NamedTuple):
     """Answered when the outcome is committed, with the ProducerIdAndEpoch that the producer goes on with, or
     NOBODY below transaction version 2."""
 
@@ -66,15 +61,13 @@ class EndTransaction:
     """As in AddPartitions."""
 
 
-@dataclass(frozen=True, slots=True)
-class DescribeTransaction:
+class DescribeTransaction(NamedTuple):
     """Answered with the Transaction, its partitions those that no marker is written to yet."""
 
     transactional_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListTransactions:
+class ListTransactions(NamedTuple):
     """Answered with the list of Transactions that pass all filters; an empty one lets everything pass."""
 
     producer_ids: frozenset[int] = frozenset()
@@ -90,11 +83,29 @@ class Late:
 
 LATE = Late()
 
+# ---- what others may know --------------------------------------------------------------------------------
+
+
+class PartitionsAdded(NamedTuple):
+    """Effect: the producer's open transaction has these partitions from now on; until its markers are
+    written, or it is over without any, the data plane need not ask about them."""
+
+    transactional_id: str
+    producer: ProducerIdAndEpoch
+    partitions: tuple[TopicPartition, ...]
+
+
+class EndedUnmarked(NamedTuple):
+    """Effect: the producer's transaction ends, and there is no partition that a marker could be written to
+    now."""
+
+    producer: ProducerIdAndEpoch
+
+
 # ---- markers ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class WriteMarkers:
+class WriteMarkers(NamedTuple):
     """Effect: to write the transaction's markers to partitions of one leader, with the leader epoch of the
     machine's partition as coordinator epoch. What comes of it is told with a MarkersWritten."""
 
@@ -109,8 +120,7 @@ class WriteMarkers:
     """When the outcome was decided; tells results of one transaction from those of another."""
 
 
-@dataclass(frozen=True, slots=True)
-class MarkersWritten:
+class MarkersWritten(NamedTuple):
     """Call: an error code for each partition of a WriteMarkers. Answered with None."""
 
     markers: WriteMarkers

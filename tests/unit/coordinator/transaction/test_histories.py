@@ -100,6 +100,7 @@ class Histories:
             rule()
             self.no_transaction_is_torn()
             self.log_says_what_the_machine_knows()
+            self.the_data_plane_knows_what_is_true()
         self.all_becomes_quiet()
 
     def chance(self, part: float = 0.5) -> bool:
@@ -178,7 +179,8 @@ class Histories:
         if epoch < place.epochs.get(producer_id, -1):
             self._refused(producer, KafkaError.for_code(ErrorCode.PRODUCER_FENCED))
             return
-        if not place.open.get(producer_id):
+        known = self.sim.is_published(producer.transactional_id, producer.me, name)
+        if not known and not place.open.get(producer_id):
             verified = self.sim.verify(producer.transactional_id, producer.me, name).answers[0]
             if isinstance(verified, KafkaError):
                 self._refused(producer, verified)
@@ -288,6 +290,11 @@ class Histories:
             assert isinstance(record, Stored)
             machine.replay(record)
         assert as_told(machine.transactions.by_id) == as_told(self.sim.known())
+
+    def the_data_plane_knows_what_is_true(self) -> None:
+        """It takes a partition for part of a transaction as long as it would be told so if it asked."""
+        for transactional_id, producer, partitions in self.sim.published.values():
+            assert self.sim.verify(transactional_id, producer, *partitions).response == partitions
 
     def all_becomes_quiet(self) -> None:
         """When all is quiet, nothing is left open."""
