@@ -21,6 +21,10 @@ SECONDS_PER_LINE = 60.0
 
 SETTINGS = {
     "barnabas.metrics.port": "0",
+    # Few partitions are all touched soon, and hold no more files open afterwards.
+    "offsets.topic.num.partitions": "3",
+    "transaction.state.log.num.partitions": "3",
+    "share.coordinator.state.topic.num.partitions": "3",
     # What is forgotten after hours and days is forgotten within the soak.
     "log.retention.check.interval.ms": "2000",
     "log.segment.delete.delay.ms": "1000",
