@@ -254,6 +254,12 @@ class PartitionReadable:
     partition: int
 
 @final
+class ConnectionClosed:
+    """A connection that is watched (`watch_connection`) has closed."""
+
+    connection: int
+
+@final
 class TransactionEnded:
     """A control record was appended to a partition of `__consumer_offsets`. Comes before whoever asked for
     the marker has its answer."""
@@ -298,6 +304,7 @@ Event = (
     | CoordinatorLeadership
     | CoordinatorCommitted
     | PartitionReadable
+    | ConnectionClosed
     | TransactionEnded
     | TransactionCheck
     | MarkersMoved
@@ -321,12 +328,21 @@ member epoch, heartbeat interval in ms or -1 in a classic group, session timeout
 TransactionMarker = tuple[int, int, bool, int, Sequence[tuple[str, int]]]
 """(producer id, producer epoch, committed, transaction version, partitions as (topic, partition))"""
 
+ShareRecord = tuple[int, int, int, int, int, int]
+"""(offset, timestamp, lane, deliver at, expires at, priority): the lane is the same for the same key and 0
+without one; times are those of the headers `deliver-at` and `expires-at`, -1 without; the priority is that of
+the header `priority`, 0 without."""
+
 OpenTransaction = tuple[int, int, str, int, int, Sequence[tuple[str, int]]]
 """(partition of `__transaction_state`, leader epoch, transactional id, producer id, producer epoch, partitions as
 (topic, partition))"""
 
 RELEASE: bool
 """Whether this half was built with optimization: figures of any other build say nothing."""
+
+def share_records(batches: bytes) -> list[ShareRecord]:
+    """What the delivery of the records of whole batches may depend on, control records left out; ValueError
+    for batches that can't be read."""
 
 def native_apis() -> list[int]:
     """API keys that are answered without Python."""
@@ -446,6 +462,9 @@ class Node:
     def watch_for_share(self, topic_id: Uuid, partition: int) -> int:
         """Has PartitionReadable told once there is more to read than now; 0 or an error code. Set anew before
         each read that may find nothing."""
+    def watch_connection(self, request_id: int) -> bool:
+        """Has ConnectionClosed told, once, for the connection of a cold request that is not answered yet;
+        False when the connection is gone already."""
     def unwatch_for_share(self, topic_id: Uuid, partition: int) -> None:
         """Ends the watch."""
     def begin_verification(

@@ -5,6 +5,7 @@ use barnabas_broker::{
     SteadyMember, TransactionMarker,
 };
 use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, ProducerEpoch, ProducerId};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyList};
@@ -59,6 +60,21 @@ pub(crate) fn share_read(py: Python<'_>, read: Result<barnabas_broker::ShareRead
         }
         Err(error) => (error, -1, -1, PyBytes::new(py, &[]), Vec::new()),
     }
+}
+
+/// (offset, timestamp, lane, deliver at or -1, expires at or -1, priority)
+pub(crate) type ShareRecord = (Offset, Millis, u64, Millis, Millis, i64);
+
+/// What the delivery of the records of whole batches may depend on; ValueError for what can't be read.
+#[pyfunction]
+pub(crate) fn share_records(py: Python<'_>, batches: PyBackedBytes) -> PyResult<Vec<ShareRecord>> {
+    let found = py.detach(|| barnabas_broker::share_records(&batches));
+    let found = found.map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let row = |record: &barnabas_broker::ShareRecord| {
+        let (at, until) = (record.deliver_at.unwrap_or(-1), record.expires_at.unwrap_or(-1));
+        (record.offset, record.timestamp, record.lane, at, until, record.priority)
+    };
+    Ok(found.iter().map(row).collect())
 }
 
 /// The records as tuples of (offset, timestamp, producer id, producer epoch, key, value, control).

@@ -84,6 +84,12 @@ pub(crate) struct PartitionReadable {
     pub(crate) partition: i32,
 }
 
+/// A connection that was watched has closed.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct ConnectionClosed {
+    pub(crate) connection: u64,
+}
+
 /// A transactional Produce waits for its coordinator's word.
 #[pyclass(frozen, get_all, module = "barnabas._core")]
 pub(crate) struct TransactionCheck {

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
 
 use barnabas_broker::{CoordinatorEvent, CoordinatorEvents};
-use barnabas_net::Request;
+use barnabas_net::{ConnectionId, Request};
 use barnabas_protocol::{Offset, PartitionIndex, Uuid};
 use parking_lot::Mutex;
 
@@ -38,6 +38,8 @@ pub(crate) enum Event {
     DirectoryReturned { directory: Uuid },
     /// The high watermark of a coordinator's partition has moved, to where it is when Python looks.
     HighWatermark { topic: Arc<str>, index: PartitionIndex, at: Arc<AtomicI64> },
+    /// A connection that was watched has closed; its number.
+    ConnectionClosed { connection: u64 },
     /// Whatever else coordinators hear of their partitions.
     Coordinator(CoordinatorEvent),
     /// A line for the log.
@@ -50,9 +52,16 @@ pub(crate) enum Event {
 #[derive(Debug)]
 pub(crate) struct Inbox {
     queue: Mutex<Queue>,
-    pending: Mutex<HashMap<u64, Arc<Request>>>,
+    pending: Mutex<Pending>,
     reader: Mutex<UnixStream>,
     writer: UnixStream,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    requests: HashMap<u64, Arc<Request>>,
+    /// Connections whose end Python wants to hear of, with their numbers.
+    watched: HashMap<ConnectionId, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +93,7 @@ impl Inbox {
         let mut queue = self.queue.lock();
         queue.next_id += 1;
         let id = queue.next_id;
-        self.pending.lock().insert(id, request.clone());
+        self.pending.lock().requests.insert(id, request.clone());
         self.push(queue, Event::Request { id, request });
     }
 
@@ -166,12 +175,28 @@ impl Inbox {
 
     /// Takes request `id` out of Python's hands; None when it was answered already or its connection is gone.
     pub(crate) fn take(&self, id: u64) -> Option<Arc<Request>> {
-        self.pending.lock().remove(&id)
+        self.pending.lock().requests.remove(&id)
+    }
+
+    /// Has the end of the connection told from which request `id` came. False when it is gone already, or the
+    /// request was answered.
+    pub(crate) fn watch_connection(&self, id: u64) -> bool {
+        let mut pending = self.pending.lock();
+        let Some(request) = pending.requests.get(&id) else { return false };
+        let (connection, number) = (request.ticket.connection, request.peer.number);
+        pending.watched.insert(connection, number);
+        true
     }
 
     /// Forgets the requests of a connection that is gone.
-    pub(crate) fn forget(&self, connection: barnabas_net::ConnectionId) {
-        self.pending.lock().retain(|_, request| request.ticket.connection != connection);
+    pub(crate) fn forget(&self, connection: ConnectionId) {
+        let mut pending = self.pending.lock();
+        pending.requests.retain(|_, request| request.ticket.connection != connection);
+        let watched = pending.watched.remove(&connection);
+        drop(pending);
+        if let Some(connection) = watched {
+            self.tell(Event::ConnectionClosed { connection });
+        }
     }
 }
 

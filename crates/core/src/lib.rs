@@ -53,10 +53,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<events::LogLine>()?;
     module.add_class::<events::Fatal>()?;
     image::register(module)?;
+    module.add_class::<events::ConnectionClosed>()?;
     subscriptions::register(module)?;
     module.add("RELEASE", !cfg!(debug_assertions))?;
     module.add_function(wrap_pyfunction!(native_apis, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decompress, module)?)?;
     module.add_function(wrap_pyfunction!(codec::encode, module)?)?;
+    module.add_function(wrap_pyfunction!(coordinators::share_records, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decode, module)?)
 }

@@ -21,8 +21,8 @@ use crate::codec;
 use crate::coordinators;
 use crate::directories::DirectoriesError;
 use crate::events::{
-    python_level, ColdRequest, Committed, CoordinatorCommitted, DirectoryFailed, DirectoryReturned, Fatal,
-    LogLine, ReplicaDirectory,
+    python_level, ColdRequest, Committed, ConnectionClosed, CoordinatorCommitted, DirectoryFailed,
+    DirectoryReturned, Fatal, LogLine, ReplicaDirectory,
 };
 use crate::image::MetadataImage;
 use crate::inbox::{Event, Inbox};
@@ -93,6 +93,9 @@ impl Node {
             Event::HighWatermark { topic, index, at } => {
                 let (topic, high_watermark) = (topic.to_string(), at.load(Ordering::Relaxed));
                 Py::new(py, CoordinatorCommitted { topic, partition: index, high_watermark })?.into_any()
+            }
+            Event::ConnectionClosed { connection } => {
+                Py::new(py, ConnectionClosed { connection })?.into_any()
             }
             Event::Coordinator(event) => return coordinators::event(py, event),
             Event::Log { level, target, message } => {
@@ -423,6 +426,11 @@ impl Node {
     fn watch_for_share(&self, topic_id: &Uuid, partition: i32) -> PyResult<i16> {
         let running = self.running()?;
         Ok(running.broker.watch_for_share(topic_id.0, partition).err().unwrap_or(0))
+    }
+
+    fn watch_connection(&self, request_id: u64) -> PyResult<bool> {
+        self.running()?;
+        Ok(self.inbox.watch_connection(request_id))
     }
 
     fn unwatch_for_share(&self, topic_id: &Uuid, partition: i32) -> PyResult<()> {

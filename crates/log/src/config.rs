@@ -258,8 +258,10 @@ impl LogConfig {
                 self.follower_replication_throttled_replicas = value.list();
             }
             "barnabas.durability" => self.durability = value.durability()?,
-            // Known to Kafka, of no effect on a log or its leader.
+            // Of no effect on a log or its leader.
             "remote.copy.lag.bytes" | "remote.copy.lag.ms" => drop(value.integer(-1, i64::MAX)?),
+            "barnabas.delivery.delay.ms" => drop(value.integer(0, i64::MAX)?),
+            "barnabas.delivery.ttl.ms" => drop(value.integer(-1, i64::MAX)?),
             "errors.deadletterqueue.group.enable" => drop(value.boolean()?),
             _ => return Err(ConfigError::Unknown { name: name.to_string() }),
         }

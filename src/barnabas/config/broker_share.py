@@ -72,7 +72,7 @@ share.coordinator.write.timeout.ms | int | 5000 | 1.. | read-only | internals
     How long a write of share state waits for its replicas.
 share.coordinator.snapshot.update.records.per.snapshot | int | 500 | 0..500 | read-only | effective
     Updates of a share partition's state between two full snapshots of it.
-share.coordinator.cold.partition.snapshot.interval.ms | int | 300000 | 1.. | read-only | unread | internal
+share.coordinator.cold.partition.snapshot.interval.ms | int | 300000 | 1.. | read-only | effective | internal
     How often share partitions without traffic are snapshotted.
 share.coordinator.state.topic.num.partitions | int | 50 | 1.. | read-only | effective
     Partitions of __share_group_state.
@@ -84,7 +84,7 @@ share.coordinator.state.topic.segment.bytes | int | 104857600 | 1.. | read-only 
     Segment size of __share_group_state.
 share.coordinator.state.topic.compression.codec | int | 0 | - | read-only | unread
     Compression of __share_group_state, by number.
-share.coordinator.state.topic.prune.interval.ms | int | 300000 | 1.. | read-only | unread | internal
+share.coordinator.state.topic.prune.interval.ms | int | 300000 | 1.. | read-only | effective | internal
     How often state that snapshots cover is deleted from __share_group_state.
 share.fetch.purgatory.purge.interval.requests | int | 1000 | - | read-only | internals
     After how many requests finished share fetches are swept from the waiting list.

@@ -24,16 +24,26 @@ share.auto.offset.reset | string | latest | offset reset | effective
     Where this share group begins: earliest, latest, or by_duration: and an ISO 8601 duration.
 share.delivery.count.limit | int | 5 | 2.. | effective
     How often a record is delivered in this share group before it counts as failed.
+share.delivery.headers | list | '' | list of deliver-at expires-at priority | effective
+    Own to barnabas. Headers of records that decide on their delivery in this share group.
 share.heartbeat.interval.ms | int | 5000 | 1.. | effective
     How often this share group's members report.
 share.isolation.level | string | read_uncommitted | one of read_committed read_uncommitted | effective
     Whether this share group sees records of transactions that have not been committed.
+share.ordering | string | none | one of none key | effective
+    Own to barnabas. With key, no record is delivered while an earlier one with the same key is in flight.
 share.partition.max.record.locks | int | 2000 | 100.. | effective
     Most records of one partition in delivery at once in this share group.
+share.partition.max.waiting.records | int | 10000 | 0..20000 | effective
+    Own to barnabas. Most records of one partition that wait for their time, their key or their turn.
 share.record.lock.duration.ms | int | 30000 | 1000.. | effective
     How long a delivered record belongs to its consumer before others may have it.
 share.renew.acknowledge.enable | boolean | true | - | effective
     Whether a consumer may renew its hold on a record.
+share.retry.backoff.max.ms | int | 60000 | 0..86400000 | effective
+    Own to barnabas. Longest pause before a record is delivered once more.
+share.retry.backoff.ms | int | 0 | 0..86400000 | effective
+    Own to barnabas. Pause before a record is delivered a second time, doubled before each further time.
 share.session.timeout.ms | int | 45000 | 1.. | effective
     How long a member of this share group may stay silent before it is removed.
 streams.acceptable.recovery.lag | long | 10000 | 0.. | effective | internal

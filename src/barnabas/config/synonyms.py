@@ -55,8 +55,13 @@ _GROUP_WITHOUT = frozenset(
         "errors.deadletterqueue.copy.record.enable",
         "errors.deadletterqueue.topic.name",
         "share.auto.offset.reset",
+        "share.delivery.headers",
         "share.isolation.level",
+        "share.ordering",
+        "share.partition.max.waiting.records",
         "share.renew.acknowledge.enable",
+        "share.retry.backoff.max.ms",
+        "share.retry.backoff.ms",
     }
 )
 

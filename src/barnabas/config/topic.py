@@ -4,6 +4,10 @@ The columns are described in `definition`.
 """
 
 TABLE = """
+barnabas.delivery.delay.ms | long | 0 | 0.. | effective
+    Own to barnabas. How long after its timestamp a record is delivered in share groups.
+barnabas.delivery.ttl.ms | long | -1 | -1.. | effective
+    Own to barnabas. How long after its timestamp a record is no longer delivered in share groups; -1 never.
 barnabas.durability | string | page-cache | one of page-cache fsync | effective
     Own to barnabas. When a write counts: once it is in the page cache, as in Kafka, or once it is on disk.
 cleanup.policy | list | delete | list of compact delete | effective

@@ -170,6 +170,9 @@ def group(configs: BrokerConfigs, after: Mapping[str, str]) -> None:
         limit = rest.removeprefix("num.")  # streams.num.standby.replicas: group.streams.max.standby.replicas
         _within(configs, name, value, f"group.{kind}.min.{limit}", f"group.{kind}.max.{limit}")
     _streams_and_dead_letters(configs, after, values)
+    backoff, longest = "share.retry.backoff.ms", "share.retry.backoff.max.ms"
+    if cast(int, group_value(configs, after, backoff)) > cast(int, group_value(configs, after, longest)):
+        raise KafkaError.for_code(INVALID_CONFIG, f"{backoff} must not be above {longest}")
     for kind in ("consumer", "share", "streams"):
         names = f"{kind}.session.timeout.ms", f"{kind}.heartbeat.interval.ms"
         session, heartbeat = (cast(int, group_value(configs, after, name)) for name in names)

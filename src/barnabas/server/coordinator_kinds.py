@@ -20,7 +20,7 @@ def kinds(node: NodeContext) -> list[Kind]:
     return [
         Kind(GROUPS, partial(_groups, node), _group_settings),
         Kind(TRANSACTIONS, partial(_transactions, node), partial(_transaction_settings, node)),
-        Kind(SHARES, _shares, _share_settings),
+        Kind(SHARES, partial(_shares, node), _share_settings),
     ]
 
 
@@ -51,9 +51,11 @@ def _transaction_settings(node: NodeContext, configs: BrokerConfigs) -> Any:
     return transactions.of(node).settings(configs)
 
 
-def _shares() -> Machine:
+def _shares(node: NodeContext) -> Machine:
     from barnabas.coordinator.share.machine import ShareMachine
+    from barnabas.server import share_states
 
+    share_states.of(node)  # Deletes what nobody needs any more.
     return ShareMachine()
 
 

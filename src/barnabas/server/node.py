@@ -202,6 +202,8 @@ class NodeServer:
                     self._partition_readable(event)
                 case _core.TransactionCheck():
                     self._check_transaction(event)
+                case _core.ConnectionClosed():
+                    self._connection_closed(event)
                 case _core.MarkersMoved():
                     self._markers_moved(event)
 
@@ -209,6 +211,11 @@ class NodeServer:
         from barnabas.server import share_partitions
 
         share_partitions.of(self).readable(event.topic_id, event.partition)
+
+    def _connection_closed(self, event: _core.ConnectionClosed) -> None:
+        from barnabas.server import share_partitions
+
+        share_partitions.of(self).disconnected(event.connection)
 
     def _check_transaction(self, event: _core.TransactionCheck) -> None:
         from barnabas.server import transactions

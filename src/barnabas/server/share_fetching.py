@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from barnabas.coordinator.share import scheduling
 from barnabas.coordinator.share.partition import Acquired, Limits, ReadBatch
 from barnabas.coordinator.share.requests import ShareKey
 from barnabas.errors import KafkaError, OffsetOutOfRange, UnknownTopicId
+from barnabas.server import share_schedules
 
 if TYPE_CHECKING:
     from barnabas.server.handlers.context import NodeContext
@@ -52,6 +54,7 @@ async def fetch(
     if how.records_max <= 0 or how.bytes_max <= 0:
         return {}
     deadline = partitions.now() + max(how.wait_ms, 0)
+    await partitions.dead_letters.prepare(session.group_id, partitions.settings())
     while True:
         led, fetched = await _load(node, partitions, session)
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -59,6 +62,7 @@ async def fetch(
             for one in led:
                 one.waiting.add(woken)
                 partitions.watch(one)
+            await _read_in_all(node, partitions, led, how, fetched)
             if session.is_open:
                 _acquire_all(node, partitions, session, led, how, fetched)
             left = deadline - partitions.now()
@@ -88,6 +92,21 @@ async def _load(
     return [one for one in led if not one.is_gone], failed
 
 
+async def _read_in_all(
+    node: NodeContext,
+    partitions: SharePartitions,
+    led: Sequence[LedPartition],
+    how: Fetch,
+    fetched: dict[Place, Fetched],
+) -> None:
+    """Has schedules know what there is."""
+    for one in led:
+        try:
+            await share_schedules.read_in(node, partitions, one, how.records_max)
+        except KafkaError as error:
+            fetched[one.place] = Fetched(error)
+
+
 def _acquire_all(
     node: NodeContext,
     partitions: SharePartitions,
@@ -100,10 +119,13 @@ def _acquire_all(
     limits = partitions.limits(session.group_id)
     committed = partitions.reads_committed(session.group_id)
     for one in led:
+        if one.is_gone or one.place in fetched:
+            continue
         if records_left <= 0 or bytes_left <= 0:
             return
         some = Fetch(0, min(bytes_left, READ_BYTES_MAX), records_left, how.strict)
-        found = _acquire(node, partitions, session, one, some, limits, committed=committed)
+        acquire = _acquire if one.partition.schedule is None else _acquire_scheduled
+        found = acquire(node, partitions, session, one, some, limits, committed=committed)
         if found is not None:
             fetched[one.place] = found
             bytes_left -= len(found.records)
@@ -148,6 +170,30 @@ def _acquire(
         if partition.end_offset == before and partition.fetch_offset(limits) == offset:
             return None
     return None
+
+
+def _acquire_scheduled(
+    node: NodeContext,
+    partitions: SharePartitions,
+    session: ShareSession,
+    led: LedPartition,
+    how: Fetch,
+    limits: Limits,
+    *,
+    committed: bool,
+) -> Fetched | None:
+    """Acquires what the partition's schedule gives; None when there is nothing."""
+    schedule = led.partition.schedule
+    assert schedule is not None
+    now = partitions.now()
+    acquired = scheduling.acquire(
+        led.partition, schedule, session.member_id, how.records_max, how.bytes_max, limits, now
+    )
+    partitions.changed(led, wakes=False)
+    if not acquired:
+        return None
+    records = share_schedules.read_batches(node, led, schedule, acquired, committed=committed)
+    return Fetched(None, records, acquired)
 
 
 def _cut(data: bytes, batches: Sequence[tuple[int, int, int, bool]], acquired: Sequence[Acquired]) -> bytes:

@@ -28,7 +28,9 @@ from barnabas.errors import (
 from barnabas.server import share_states
 from barnabas.server.handlers.context import PerNode
 from barnabas.server.native import broker_configs
+from barnabas.server.share_dead_letters import DeadLetters
 from barnabas.server.share_offset_reset import starting_offset
+from barnabas.server.share_policies import SharePolicies
 from barnabas.server.share_sessions import Place, ShareSession, ShareSessions
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ class SharePartitions:
 
     def __init__(self, node: NodeContext) -> None:
         self.sessions = ShareSessions()
+        self.policies = SharePolicies(node)
+        self.dead_letters = DeadLetters(node)
         self._node = node
         self._states = share_states.of(node)
         self._loop = asyncio.get_running_loop()
@@ -182,11 +186,14 @@ class SharePartitions:
 
     # ---- changes
 
-    def changed(self, led: LedPartition) -> asyncio.Future[KafkaError | None]:
-        """Something has changed: it is written down, locks are watched, and who waits looks again. Ends when
-        it is written, with the error if it could not be."""
+    def changed(self, led: LedPartition, *, wakes: bool = True) -> asyncio.Future[KafkaError | None]:
+        """Something has changed: it is written down, locks are watched, and who waits looks again, unless
+        there is nothing more to be had. Ends when it is written, with the error if it could not be."""
+        if dead := led.partition.take_dead():
+            self.dead_letters.bury(led.key, dead, self.settings())
         write = led.partition.take_write()
-        led.wake()
+        if wakes:
+            led.wake()
         self._plan(led)
         if write is None:
             done: asyncio.Future[KafkaError | None] = self._loop.create_future()
@@ -218,7 +225,7 @@ class SharePartitions:
         return None
 
     def _plan(self, led: LedPartition) -> None:
-        """Sets the timer for the lock that ends first."""
+        """Sets the timer for the lock that ends first, or the record that is due first."""
         if led.timer is not None:
             led.timer.cancel()
             led.timer = None
@@ -247,6 +254,11 @@ class SharePartitions:
 
     # ---- sessions
 
+    def disconnected(self, connection: int) -> None:
+        """A connection has closed: the sessions end that were opened on it."""
+        for session in self.sessions.of_connection(connection):
+            self.close(session)
+
     def close(self, session: ShareSession) -> Sequence[asyncio.Future[KafkaError | None]]:
         """Ends a session: what its member has is available to others."""
         self.sessions.remove(session.group_id, session.member_id)
@@ -256,7 +268,7 @@ class SharePartitions:
             led = self._led.get(ShareKey(session.group_id, topic_id, partition))
             if led is None:
                 continue
-            led.partition.release(session.member_id, limits)
+            led.partition.release(session.member_id, limits, self.now())
             write = self.changed(led)
             writes.append(write)
             write.add_done_callback(self._then_forget(led))

@@ -23,11 +23,13 @@ Place = tuple[Uuid, int]
 class ShareSession:
     """The session of one member."""
 
-    __slots__ = ("epoch", "group_id", "heard_at", "is_open", "member_id", "partitions")
+    __slots__ = ("connection", "epoch", "group_id", "heard_at", "is_open", "member_id", "partitions")
 
-    def __init__(self, group_id: str, member_id: str, now: int) -> None:
+    def __init__(self, group_id: str, member_id: str, now: int, connection: int) -> None:
         self.group_id = group_id
         self.member_id = member_id
+        self.connection = connection
+        """The session ends with the connection on which it was opened."""
         self.epoch = INITIAL_EPOCH
         self.partitions: dict[Place, None] = {}
         self.heard_at = now
@@ -56,6 +58,7 @@ class ShareSessions:
 
     def __init__(self) -> None:
         self._sessions: dict[tuple[str, str], ShareSession] = {}
+        self._of_connections: dict[int, set[ShareSession]] = {}
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -64,14 +67,19 @@ class ShareSessions:
         """The member's session."""
         return self._sessions.get((group_id, member_id))
 
-    def open(self, group_id: str, member_id: str, now: int, count_max: int) -> ShareSession:
+    def of_connection(self, connection: int) -> Sequence[ShareSession]:
+        """The sessions that were opened on a connection."""
+        return tuple(self._of_connections.get(connection, ()))
+
+    def open(self, group_id: str, member_id: str, now: int, count_max: int, connection: int) -> ShareSession:
         """A new session, in the place of the member's last; raises ShareSessionLimitReached."""
         self.remove(group_id, member_id)
         if len(self._sessions) >= count_max:
             self._remove_idle(now)
             if len(self._sessions) >= count_max:
                 raise ShareSessionLimitReached()
-        session = self._sessions[group_id, member_id] = ShareSession(group_id, member_id, now)
+        session = self._sessions[group_id, member_id] = ShareSession(group_id, member_id, now, connection)
+        self._of_connections.setdefault(connection, set()).add(session)
         session.advance(now)
         return session
 
@@ -91,6 +99,10 @@ class ShareSessions:
         session = self._sessions.pop((group_id, member_id), None)
         if session is not None:
             session.is_open = False
+            others = self._of_connections[session.connection]
+            others.discard(session)
+            if not others:
+                del self._of_connections[session.connection]
         return session
 
     def is_fetched(self, group_id: str, place: Place) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from barnabas.coordinator.group.share.requests import InitializeStates, StatesInitialized
 from barnabas.coordinator.group.share.state_partitions import TopicState
 from barnabas.coordinator.records import GROUPS, SHARES
+from barnabas.coordinator.share.pruning import DeleteBefore
 from barnabas.coordinator.share.requests import NO_OFFSET, InitializeState, ReadSummary, ShareKey
 from barnabas.errors import (
     CoordinatorLoadInProgress,
@@ -45,6 +46,7 @@ class ShareStates:
         self._node = node
         self._tasks: set[asyncio.Task[None]] = set()
         node.coordinators.on_effect(InitializeStates, self._note)
+        node.coordinators.on_effect(DeleteBefore, self._delete)
 
     async def call(self, request: Any) -> Any:
         """The response to a call about one share partition; raises KafkaError. A coordinator that is being
@@ -81,6 +83,12 @@ class ShareStates:
             return await self.call(request)
         except KafkaError as error:
             return error
+
+    def _delete(self, shard: Shard, effect: DeleteBefore) -> None:
+        code = self._node.native.delete_coordinator_records(shard.topic, shard.partition, effect.offset)
+        if code:
+            error = KafkaError.for_code(code)
+            logger.warning("%s-%d keeps records that nobody needs: %s", shard.topic, shard.partition, error)
 
     # ---- share groups begin with partitions
 

@@ -22,27 +22,48 @@ public class ShareGroups {
             share();
             acknowledge();
             administer();
+            orderByKey();
+            deliverInTime();
+            preferAndPause();
         }
         System.out.println("all held");
     }
 
     static String topic(int records) throws Exception {
-        String topic = "java-" + UUID.randomUUID();
-        admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
-        try (var producer = new KafkaProducer<>(Map.of("bootstrap.servers", bootstrap, "linger.ms", 0),
-                new StringSerializer(), new StringSerializer())) {
+        String topic = topic();
+        try (var producer = producer()) {
             for (int i = 0; i < records; i++)
                 producer.send(new ProducerRecord<>(topic, "" + i));
         }
         return topic;
     }
 
-    static String group() throws Exception {
+    static String topic() throws Exception {
+        String topic = "java-" + UUID.randomUUID();
+        admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
+        return topic;
+    }
+
+    static KafkaProducer<String, String> producer() {
+        return new KafkaProducer<>(Map.of("bootstrap.servers", bootstrap, "linger.ms", 0),
+            new StringSerializer(), new StringSerializer());
+    }
+
+    static ProducerRecord<String, String> record(String topic, String key, String value, Object... headers) {
+        var record = new ProducerRecord<>(topic, key, value);
+        for (int i = 0; i < headers.length; i += 2)
+            record.headers().add((String) headers[i], headers[i + 1].toString().getBytes());
+        return record;
+    }
+
+    static String group(String... configs) throws Exception {
         String group = "share-" + UUID.randomUUID();
         var resource = new ConfigResource(ConfigResource.Type.GROUP, group);
-        var earliest = new ConfigEntry("share.auto.offset.reset", "earliest");
-        admin.incrementalAlterConfigs(
-            Map.of(resource, List.of(new AlterConfigOp(earliest, AlterConfigOp.OpType.SET)))).all().get();
+        List<AlterConfigOp> wanted = new ArrayList<>();
+        wanted.add(new AlterConfigOp(new ConfigEntry("share.auto.offset.reset", "earliest"), AlterConfigOp.OpType.SET));
+        for (int i = 0; i < configs.length; i += 2)
+            wanted.add(new AlterConfigOp(new ConfigEntry(configs[i], configs[i + 1]), AlterConfigOp.OpType.SET));
+        admin.incrementalAlterConfigs(Map.of(resource, wanted)).all().get();
         return group;
     }
 
@@ -141,5 +162,100 @@ public class ShareGroups {
         admin.deleteShareGroups(List.of(group)).all().get();
         that(admin.listGroups(ListGroupsOptions.forShareGroups()).all().get().stream()
             .noneMatch(listed -> listed.groupId().equals(group)), "deleted");
+    }
+
+    /** Beyond Kafka: two members, and no record of a key before the one before it is done with. */
+    static void orderByKey() throws Exception {
+        String topic = topic(), group = group("share.ordering", "key");
+        int keys = 4, each = 10;
+        try (var producer = producer()) {
+            for (int i = 0; i < keys * each; i++)
+                producer.send(record(topic, "k" + i % keys, "" + i / keys));
+        }
+        int[] next = new int[keys], busy = new int[2];
+        Set<String> held = new HashSet<>();
+        try (var one = consumer(group, topic, "share.acknowledgement.mode", "explicit");
+                var two = consumer(group, topic, "share.acknowledgement.mode", "explicit")) {
+            List<ConsumerRecord<String, String>>[] has = new List[] { new ArrayList<>(), new ArrayList<>() };
+            int[] turn = new int[1];
+            until("all keys to their ends", () -> {
+                int at = turn[0]++ % 2;
+                var member = at == 0 ? one : two;
+                for (var record : has[at]) {
+                    // Every seventh is released the first time: its followers have to wait for it.
+                    boolean again = record.deliveryCount().get() == 1 && record.offset() % 7 == 0;
+                    member.acknowledge(record, again ? AcknowledgeType.RELEASE : AcknowledgeType.ACCEPT);
+                    held.remove(record.key());
+                    if (!again)
+                        next[record.key().charAt(1) - '0']++;
+                }
+                if (!has[at].isEmpty())
+                    that(member.commitSync().values().stream().allMatch(Optional::isEmpty), "commit");
+                has[at].clear();
+                for (var record : member.poll(Duration.ofMillis(100))) {
+                    that(held.add(record.key()), "two records in flight of " + record.key());
+                    that(record.value().equals("" + next[record.key().charAt(1) - '0']), record);
+                    has[at].add(record);
+                    busy[at]++;
+                }
+                return Arrays.stream(next).allMatch(count -> count == each);
+            });
+        }
+        that(busy[0] > 0 && busy[1] > 0, Arrays.toString(busy));
+    }
+
+    /** Beyond Kafka: nothing before its time, nothing after its end; another group sees all of it at once. */
+    static void deliverInTime() throws Exception {
+        String topic = topic(), group = group("share.delivery.headers", "deliver-at,expires-at");
+        long due = System.currentTimeMillis() + 2000;
+        try (var producer = producer()) {
+            producer.send(record(topic, null, "late", "deliver-at", due));
+            producer.send(record(topic, null, "gone", "expires-at", due - 60_000));
+            producer.send(record(topic, null, "now"));
+        }
+        List<String> values = new ArrayList<>(), all = new ArrayList<>();
+        try (var consumer = consumer(group, topic); var other = consumer(group(), topic)) {
+            until("all at once", () -> {
+                other.poll(Duration.ofMillis(50)).forEach(record -> all.add(record.value()));
+                consumer.poll(Duration.ofMillis(50)).forEach(record -> values.add(record.value()));
+                return all.size() == 3 && !values.isEmpty();
+            });
+            until("the late one", () -> {
+                for (var record : consumer.poll(Duration.ofMillis(100))) {
+                    that(!record.value().equals("late") || System.currentTimeMillis() >= due, "too early");
+                    values.add(record.value());
+                }
+                return values.size() == 2;
+            });
+        }
+        that(values.equals(List.of("now", "late")), values);
+    }
+
+    /** Beyond Kafka: higher priorities first, and a pause before the next attempt. */
+    static void preferAndPause() throws Exception {
+        String topic = topic();
+        String group = group("share.delivery.headers", "priority", "share.retry.backoff.ms", "1000");
+        try (var producer = producer()) {
+            for (int i = 0; i < 6; i++)
+                producer.send(record(topic, null, "" + i, "priority", i % 3));
+        }
+        List<String> values = new ArrayList<>(), again = new ArrayList<>();
+        long[] released = new long[1];
+        try (var consumer = consumer(group, topic, "share.acknowledgement.mode", "explicit")) {
+            until("the first again at last", () -> {
+                for (var record : consumer.poll(Duration.ofMillis(100))) {
+                    (record.deliveryCount().get() == 1 ? values : again).add(record.value());
+                    boolean first = released[0] == 0;
+                    consumer.acknowledge(record, first ? AcknowledgeType.RELEASE : AcknowledgeType.ACCEPT);
+                    if (first)
+                        released[0] = System.nanoTime();
+                    if (record.deliveryCount().get() == 2)
+                        that(System.nanoTime() - released[0] > 990_000_000L, "too early");
+                }
+                consumer.commitSync();
+                return values.size() + again.size() == 7;
+            });
+        }
+        that(values.equals(List.of("2", "5", "1", "4", "0", "3")) && again.equals(List.of("2")), values);
     }
 }

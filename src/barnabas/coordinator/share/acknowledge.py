@@ -10,7 +10,8 @@ from barnabas.errors import InvalidRequest
 
 GAP, ACCEPT, RELEASE, REJECT, RENEW = range(5)
 """Types by their numbers on the wire. GAP: there is no record at this offset."""
-ARCHIVE = REJECT
+ARCHIVE = GAP
+"""What is done with by itself, and by nobody's word."""
 
 STATES = {GAP: ARCHIVED, ACCEPT: ACKNOWLEDGED, RELEASE: AVAILABLE, REJECT: ARCHIVED}
 """What becomes of a record."""

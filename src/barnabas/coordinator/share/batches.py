@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 AVAILABLE, ACQUIRED, ACKNOWLEDGED, ARCHIVED = 0, 1, 2, 4
 """Delivery states, by Kafka's numbers."""
+DONE = (ACKNOWLEDGED, ARCHIVED)
+"""What is done with is never delivered again."""
 
 
 class StateBatch(NamedTuple):

@@ -3,6 +3,7 @@
 Always true:
   whoever knows an older state epoch or leader epoch writes nothing
   a snapshot stands before the updates that build on it
+  what is before the oldest snapshot that counts may be deleted
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from barnabas.coordinator.share.pruning import Needed, cold_snapshots
 from barnabas.coordinator.share.requests import (
     NO_COUNT,
     NO_OFFSET,
@@ -44,6 +46,12 @@ if TYPE_CHECKING:
     from barnabas.coordinator.machine import Call, Context, Outputs, Stored, TimerKey
 
 NO_EPOCH = -1
+PRUNE, COLD = "prune", "cold"
+"""Timers: when records are deleted, and when old snapshots are made anew."""
+INTERVALS = {
+    PRUNE: "share.coordinator.state.topic.prune.interval.ms",
+    COLD: "share.coordinator.cold.partition.snapshot.interval.ms",
+}
 UNKNOWN_TOPIC = "The topic or partition is not known."
 
 
@@ -52,6 +60,7 @@ class ShareMachine:
 
     def __init__(self) -> None:
         self.states: dict[ShareKey, ShareState] = {}
+        self._needed = Needed()
         self._image: MetadataImage | None = None
         self._calls: dict[type[Any], Callable[[Call, Context, Outputs], None]] = {
             InitializeState: self._initialize,
@@ -71,9 +80,12 @@ class ShareMachine:
         if isinstance(key, ShareSnapshotKey):
             if value is None:
                 self.states.pop(place, None)
+                self._needed.forget(place, stored.offset)
             else:
                 self.states[place] = from_snapshot(value)
+                self._needed.snapshot(place, stored.offset)
         elif isinstance(key, ShareUpdateKey) and value is not None:
+            self._needed.update(place, stored.offset)
             self.states[place] = with_update(self.states.get(place, ShareState()), value)
 
     def replay_transaction_end(self, producer_id: int, producer_epoch: int, committed: bool) -> None:
@@ -173,10 +185,21 @@ class ShareMachine:
         """All records of the past are replayed."""
         self._image = None
         self.metadata_changed(context, out)
+        for timer in INTERVALS:
+            self._set(timer, context, out)
 
-    def expire(self, key: TimerKey, context: Context, out: Outputs) -> None:  # noqa: ARG002
-        """There are no timers."""
-        raise AssertionError(f"no timer {key}")
+    def expire(self, key: TimerKey, context: Context, out: Outputs) -> None:
+        """Looks after the length of the partition."""
+        assert isinstance(key, str), key
+        if key == COLD:
+            interval_ms = context.configs.integer(INTERVALS[COLD])
+            out.append_each(cold_snapshots(self.states, context.now, interval_ms))
+        elif (deletion := self._needed.take()) is not None:
+            out.effect(deletion)
+        self._set(key, context, out)
+
+    def _set(self, timer: str, context: Context, out: Outputs) -> None:
+        out.set_timer(timer, context.now + context.configs.integer(INTERVALS[timer]))
 
     def metadata_changed(self, context: Context, out: Outputs) -> None:
         """Forgets share partitions of topics that are gone."""

@@ -18,18 +18,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from barnabas.coordinator.share.acknowledge import ARCHIVE, RELEASE, RENEW, STATES, Run, runs
+from barnabas.coordinator.share.acknowledge import ARCHIVE, REJECT, RELEASE, RENEW, STATES, Run, runs
 from barnabas.coordinator.share.batches import (
-    ACKNOWLEDGED,
     ACQUIRED,
     ARCHIVED,
     AVAILABLE,
+    DONE,
     StateBatch,
     StateBatches,
 )
+from barnabas.coordinator.share.schedule import Schedule
 from barnabas.errors import InvalidRecordState, InvalidRequest
 
-DONE = (ACKNOWLEDGED, ARCHIVED)
 NOBODY = ""
 
 
@@ -43,6 +43,10 @@ class Limits(NamedTuple):
     """Most records between start and end."""
     renew: bool = True
     """Whether locks may be renewed."""
+
+
+NO_LIMITS = Limits(0, 0, 0)
+"""For what no limit has a say in."""
 
 
 class ReadBatch(NamedTuple):
@@ -60,6 +64,16 @@ class Acquired(NamedTuple):
     first_offset: int
     last_offset: int
     delivery_count: int
+
+
+class Dead(NamedTuple):
+    """Records that were given up."""
+
+    first_offset: int
+    last_offset: int
+    delivery_count: int
+    rejected: bool
+    """By a member; else they were delivered too often."""
 
 
 class Write(NamedTuple):
@@ -99,7 +113,10 @@ class SharePartition:
         """As it was written down; what nothing is known about is available."""
         self.start_offset = start_offset
         self.spans: list[Span] = []
+        self.schedule: Schedule | None = None
+        """What is delivered when, where the group asks for more than Kafka (see `scheduling`)."""
         self._changed: list[tuple[int, int]] = []
+        self._dead: list[Dead] = []
         self._written_start = start_offset
         for batch in batches:
             if batch.last_offset >= start_offset:
@@ -108,7 +125,7 @@ class SharePartition:
                     self.spans.append(Span(self.end_offset + 1, first - 1))
                 state = batch.delivery_state if batch.delivery_state in DONE else AVAILABLE
                 self.spans.append(Span(first, batch.last_offset, state, batch.delivery_count))
-        self._advance()
+        self.advance()
 
     @property
     def end_offset(self) -> int:
@@ -155,18 +172,20 @@ class SharePartition:
             if batch.last_offset < offset:
                 continue
             if batch.base_offset > offset:
-                self._archive(offset, batch.base_offset - 1)  # Compaction has left nothing there.
+                self.pass_over(offset, batch.base_offset - 1)  # Compaction has left nothing there.
             first = max(batch.base_offset, offset)
             if batch.aborted:
-                self._archive(first, batch.last_offset)
+                self.pass_over(first, batch.last_offset)
             else:
                 taking.take(first, batch.last_offset)
             offset = batch.last_offset + 1
-        self._advance()
+        self.advance()
         return taking.acquired
 
-    def _archive(self, first: int, last: int) -> None:
+    def pass_over(self, first: int, last: int) -> None:
         """There is nothing to be had between these offsets."""
+        if first > last:
+            return
         for span in self._within(first, min(last, self.end_offset)):
             if span.state == AVAILABLE:
                 span.state = ARCHIVED
@@ -209,24 +228,44 @@ class SharePartition:
         state = STATES[acknowledge_type]
         if acknowledge_type == RELEASE and span.delivery_count >= limits.delivery_count_max:
             state = ARCHIVED
+        if state == ARCHIVED and acknowledge_type in (RELEASE, REJECT):
+            rejected = acknowledge_type == REJECT
+            self._dead.append(Dead(span.first, span.last, span.delivery_count, rejected))
         span.state, span.member, span.deadline = state, NOBODY, 0
         self._changed.append((span.first, span.last))
+        if self.schedule is not None:
+            self._reschedule(span, self.schedule, now)
 
-    def release(self, member: str, limits: Limits) -> None:
+    def _reschedule(self, span: Span, schedule: Schedule, now: int) -> None:
+        offsets = range(span.first, span.last + 1)
+        if span.state == AVAILABLE:
+            for offset in offsets:
+                schedule.give_back(offset, span.delivery_count, now)
+            return
+        for offset in offsets:
+            schedule.done(offset)
+        # Many may be done with behind one that waits. All that say the same are one span, and one batch of
+        # what is written down.
+        span.state, span.delivery_count = ARCHIVED, 0
+
+    def release(self, member: str, limits: Limits, now: int) -> None:
         """A member gives back all that it has: its session is over."""
         for span in self.spans:
             if span.state == ACQUIRED and span.member == member:
-                self._settle(span, RELEASE, limits, 0)
+                self._settle(span, RELEASE, limits, now)
 
     def expire(self, limits: Limits, now: int) -> None:
         """Takes back what members have kept for too long."""
         for span in self.spans:
             if span.state == ACQUIRED and span.deadline <= now:
                 self._settle(span, RELEASE, limits, now)
+        self.archive_gone(now)
 
     def next_deadline(self) -> int | None:
-        """When the next lock ends; None while nothing is locked."""
-        return min((span.deadline for span in self.spans if span.state == ACQUIRED), default=None)
+        """When `expire` has something to do; None while nothing is locked or scheduled."""
+        ends = [span.deadline for span in self.spans if span.state == ACQUIRED]
+        scheduled = self.schedule.next_time() if self.schedule is not None else None
+        return min(ends if scheduled is None else [*ends, scheduled], default=None)
 
     def log_begins_at(self, log_start_offset: int) -> None:
         """The log begins there now: what was before is gone."""
@@ -234,17 +273,74 @@ class SharePartition:
             return
         for span in self._within(self.start_offset, min(log_start_offset - 1, self.end_offset)):
             if span.state not in DONE:
-                self._settle(span, ARCHIVE, Limits(0, 0, 0), 0)
+                self._settle(span, ARCHIVE, NO_LIMITS, 0)
         if log_start_offset > self.end_offset:
             self.spans.clear()
             self.start_offset = log_start_offset
-        self._advance()
+        self.advance()
+
+    # ---- delivery by a schedule
+
+    def skip_done(self, offset: int) -> int:
+        """The first offset from this one on that is not done with."""
+        while offset <= self.end_offset and (span := self.spans[self._index(offset)]).state in DONE:
+            offset = span.last + 1
+        return offset
+
+    def bring_in(self, offset: int) -> int:
+        """The state of a record, which comes into flight if it is the next one."""
+        if offset <= self.end_offset:
+            return self.spans[self._index(offset)].state
+        assert offset == self.end_offset + 1, (offset, self.end_offset)
+        one = Span(offset, offset)
+        if self.spans and one.says_what(self.spans[-1]):
+            self.spans[-1].last = offset
+        else:
+            self.spans.append(one)
+        return AVAILABLE
+
+    def delivery_count(self, offset: int) -> int:
+        """How often a record in flight was delivered."""
+        return self.spans[self._index(offset)].delivery_count
+
+    def give(self, first: int, last: int, member: str, deadline: int, acquired: list[Acquired]) -> None:
+        """Gives available records to a member, and adds them to what it has acquired."""
+        for span in self._within(first, last):
+            assert span.state == AVAILABLE, span
+            self.own(span, member, deadline, acquired)
+
+    def own(self, span: Span, member: str, deadline: int, acquired: list[Acquired]) -> None:
+        """A member has the records of a span now; adds them to what it has acquired."""
+        span.state, span.member, span.deadline = ACQUIRED, member, deadline
+        span.delivery_count += 1
+        before = acquired[-1] if acquired else None
+        if before and before.last_offset + 1 == span.first and before.delivery_count == span.delivery_count:
+            acquired[-1] = before._replace(last_offset=span.last)
+        else:
+            acquired.append(Acquired(span.first, span.last, span.delivery_count))
+
+    def archive_gone(self, now: int) -> bool:
+        """Is done with what nobody is to have any more, and makes ready what is due; whether there was
+        anything. Without a schedule there never is."""
+        if self.schedule is None:
+            return False
+        moved, gone = self.schedule.advance(now)
+        for offset in gone:
+            if self.start_offset <= offset <= self.end_offset:
+                for span in self._within(offset, offset):
+                    self._settle(span, ARCHIVE, NO_LIMITS, now)
+        return moved or bool(gone)
 
     # ---- writing
 
+    def take_dead(self) -> list[Dead]:
+        """What was given up since it was asked last."""
+        dead, self._dead = self._dead, []
+        return dead
+
     def take_write(self) -> Write | None:
         """What has changed since it was asked last and must not be forgotten; None for nothing."""
-        self._advance()
+        self.advance()
         changed, self._changed = self._changed, []
         if not changed and self.start_offset == self._written_start:
             return None
@@ -296,7 +392,7 @@ class SharePartition:
         self.spans.insert(index, head)
         return index + 1
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
         """Lets go of what is done with at the start, and puts together what says the same."""
         kept: list[Span] = []
         for span in self.spans:
@@ -380,11 +476,5 @@ class _Taking:
             self.is_full = True
 
     def _own(self, span: Span) -> None:
-        span.state, span.member, span.deadline = ACQUIRED, self._member, self._deadline
-        span.delivery_count += 1
         self._left -= span.last - span.first + 1
-        before = self.acquired[-1] if self.acquired else None
-        if before and before.last_offset + 1 == span.first and before.delivery_count == span.delivery_count:
-            self.acquired[-1] = before._replace(last_offset=span.last)
-        else:
-            self.acquired.append(Acquired(span.first, span.last, span.delivery_count))
+        self._partition.own(span, self._member, self._deadline, self.acquired)

@@ -31,6 +31,15 @@ class ShareState:
     batches: StateBatches = ()
     updates: int = 0
     """Records since the last snapshot."""
+    created_at: int = 0
+    """When the last snapshot was made that was due by the number of updates."""
+    written_at: int = 0
+    """When the last snapshot was made."""
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether nothing has happened since a snapshot that was due by its age."""
+        return self.updates == 0 and self.created_at != self.written_at
 
 
 def from_snapshot(value: Any) -> ShareState:
@@ -42,6 +51,8 @@ def from_snapshot(value: Any) -> ShareState:
         value.start_offset,
         value.delivery_complete_count,
         _batches(value.state_batches),
+        created_at=value.create_timestamp,
+        written_at=value.write_timestamp,
     )
 
 
@@ -70,15 +81,16 @@ def written(state: ShareState, write: WriteState) -> ShareState:
     )
 
 
-def snapshot(key: ShareKey, state: ShareState, now: int) -> Record:
-    """All that is known of a share partition."""
+def snapshot(key: ShareKey, state: ShareState, now: int, created_at: int | None = None) -> Record:
+    """All that is known of a share partition; `created_at` stays as it was in a snapshot that is due by its
+    age."""
     value = snapshot_value.ShareSnapshotValue(
         snapshot_epoch=state.snapshot_epoch,
         state_epoch=state.state_epoch,
         leader_epoch=state.leader_epoch,
         start_offset=state.start_offset,
         delivery_complete_count=state.delivery_complete_count,
-        create_timestamp=now,
+        create_timestamp=now if created_at is None else created_at,
         write_timestamp=now,
         state_batches=[snapshot_value.StateBatch(*batch) for batch in state.batches],
     )

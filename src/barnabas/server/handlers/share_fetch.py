@@ -56,7 +56,9 @@ async def _share_fetch(node: NodeContext, request: ColdRequest) -> fetch_respons
     told = _acknowledgements(asked.topics)
     if asked.is_renew_ack and (asked.max_bytes or asked.min_bytes or asked.max_records or asked.max_wait_ms):
         raise InvalidRequest("A ShareFetch with renewals must not fetch.")
-    session = _fetch_session(partitions, asked, group_id, member_id, has_told=bool(told))
+    session = _fetch_session(partitions, request, asked, has_told=bool(told))
+    if asked.share_session_epoch == INITIAL_EPOCH and not node.native.watch_connection(request.id):
+        await _close(partitions, session)
     acknowledged = await _acknowledge(partitions, group_id, member_id, told, renews=asked.is_renew_ack)
     limits = partitions.limits(group_id)
     response = fetch_response.ShareFetchResponse(acquisition_lock_timeout_ms=limits.lock_ms)
@@ -140,20 +142,16 @@ def _acknowledgements(topics: Iterable[Any]) -> dict[Place, TypedBatches]:
 
 
 def _fetch_session(
-    partitions: SharePartitions,
-    asked: ShareFetchRequest,
-    group_id: str,
-    member_id: str,
-    *,
-    has_told: bool,
+    partitions: SharePartitions, request: ColdRequest, asked: ShareFetchRequest, *, has_told: bool
 ) -> ShareSession:
     """The session of a ShareFetch, with the partitions that it adds and takes away."""
     now, epoch = partitions.now(), asked.share_session_epoch
+    group_id, member_id = _named(asked)
     if epoch == INITIAL_EPOCH:
         if has_told:
             raise InvalidRequest("The first request of a share session can't acknowledge.")
         count_max = partitions.settings().integer("group.share.max.share.sessions")
-        session = partitions.sessions.open(group_id, member_id, now, count_max)
+        session = partitions.sessions.open(group_id, member_id, now, count_max, request.connection)
     else:
         session = partitions.sessions.go_on(group_id, member_id, epoch, now)
     if epoch != FINAL_EPOCH:

@@ -10,6 +10,7 @@ from barnabas._core import Uuid
 from barnabas.coordinator.records import SHARES
 from barnabas.coordinator.share.batches import ACKNOWLEDGED, AVAILABLE, StateBatch
 from barnabas.coordinator.share.machine import ShareMachine
+from barnabas.coordinator.share.pruning import DeleteBefore
 from barnabas.coordinator.share.requests import (
     NO_OFFSET,
     DeleteState,
@@ -124,3 +125,41 @@ def test_a_replay_gives_the_same_state(steps: list[tuple[int, int, list[tuple[in
     before = dict(sim.machine.states)
     sim.restart()
     assert sim.machine.states == before
+
+
+def forget_deleted(sim: CoordinatorSim) -> None:
+    """As the log does what the machine asks for."""
+    for effect in sim.effects:
+        if isinstance(effect, DeleteBefore):
+            sim.log.records = [record for record in sim.log.records if record.offset >= effect.offset]
+    sim.effects.clear()
+
+
+MINUTES = 60_000
+
+
+def test_records_go_that_a_snapshot_covers(sim: CoordinatorSim) -> None:
+    for partition in range(2):
+        sim.call(InitializeState(key(sim, partition), 2))
+    for start in range(20):
+        write(sim, start)
+    before = sim.machine.states
+    sim.advance(6 * MINUTES)  # Partition 1 has nothing but its first record, which is made anew by then.
+    sim.advance(6 * MINUTES)
+    forget_deleted(sim)
+    assert len(sim.log.records) < 5
+    sim.restart()
+    assert {at: state.start_offset for at, state in sim.machine.states.items()} == {
+        at: state.start_offset for at, state in before.items()
+    }
+    count = len(sim.log.records)
+    sim.advance(60 * MINUTES)
+    assert len(sim.log.records) == count, "nothing happens, nothing is written"
+
+
+def test_nothing_is_kept_of_what_was_deleted(sim: CoordinatorSim) -> None:
+    sim.call(InitializeState(key(sim), 2))
+    sim.call(DeleteState(key(sim)))
+    sim.advance(6 * MINUTES)
+    forget_deleted(sim)
+    assert sim.log.records == []

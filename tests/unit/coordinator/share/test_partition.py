@@ -18,7 +18,7 @@ from barnabas.coordinator.share.batches import (
     StateBatches,
     combine,
 )
-from barnabas.coordinator.share.partition import Acquired, Limits, ReadBatch, SharePartition, Write
+from barnabas.coordinator.share.partition import Acquired, Dead, Limits, ReadBatch, SharePartition, Write
 from barnabas.errors import InvalidRecordState, InvalidRequest
 
 LIMITS = Limits(lock_ms=1000, delivery_count_max=5, in_flight_max=200)
@@ -70,7 +70,7 @@ def test_records_come_back_when_their_lock_ends(partition: SharePartition) -> No
 def test_a_session_that_ends_gives_back_what_its_member_has(partition: SharePartition) -> None:
     partition.acquire("a", [ReadBatch(0, 1)], ALL, LIMITS, 0)
     partition.acquire("b", [ReadBatch(2, 3)], ALL, LIMITS, 0)
-    partition.release("a", LIMITS)
+    partition.release("a", LIMITS, 0)
     assert partition.acquire("c", [ReadBatch(0, 3)], ALL, LIMITS, 0) == [Acquired(0, 1, 2)]
 
 
@@ -143,6 +143,19 @@ def test_records_that_the_log_has_lost_are_forgotten(partition: SharePartition) 
     assert (partition.start_offset, partition.fetch_offset(LIMITS)) == (50, 50)
 
 
+def test_what_is_given_up_is_told_once_with_the_reason(partition: SharePartition) -> None:
+    limits = LIMITS._replace(delivery_count_max=2)
+    partition.acquire("a", [ReadBatch(0, 4)], ALL, limits, 0)
+    partition.acknowledge("a", [(0, 4, [REJECT, GAP, RELEASE, ACCEPT, RELEASE])], limits, 0)
+    partition.log_begins_at(1)
+    assert partition.take_dead() == [Dead(0, 0, 1, rejected=True)]
+    assert partition.acquire("a", [ReadBatch(0, 4)], ALL, limits, 0) == [Acquired(2, 2, 2)]
+    partition.expire(limits, 1000)
+    partition.log_begins_at(5)
+    assert partition.take_dead() == [Dead(2, 2, 2, rejected=False)]
+    assert partition.take_dead() == []
+
+
 def test_holes_in_what_was_written_down_are_available() -> None:
     partition = SharePartition(10, (StateBatch(12, 13, ACKNOWLEDGED, 1), StateBatch(16, 16, AVAILABLE, 3)))
     assert partition.fetch_offset(LIMITS) == 10
@@ -208,7 +221,7 @@ class History:
             self.done.add(record)
 
     def leave(self, member: str) -> None:
-        self.partition.release(member, LIMITS)
+        self.partition.release(member, LIMITS, self.now)
         for record, (owner, _) in list(self.held.items()):
             if owner == member:
                 self._let_go(record, released=True)
