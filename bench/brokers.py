@@ -23,6 +23,8 @@ MEMORY = "barnabas --memory"
 ADMIN_SECONDS_MAX = 300
 START_SECONDS_MAX = 120
 LEADER_SECONDS = 0.5
+FIRST_TOPIC = "first"
+"""Holds one record from the start on."""
 
 # As Apache's kafka-server-start.sh has them: a heap of 1 GiB and its collector's options.
 _JVM = (
@@ -60,7 +62,7 @@ class Broker:
         asking = self.load.begin(
             "first-record",
             bootstrap=self.bootstrap,
-            topic="first",
+            topic=FIRST_TOPIC,
             create=int(create),
             seconds=START_SECONDS_MAX,
         )
@@ -99,11 +101,15 @@ class Broker:
             process.wait()
             self._server.process = None
 
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
     def cpu_seconds(self) -> float:
-        return cpu_seconds(self._server.pid)
+        return cpu_seconds(self.pid)
 
     def memory_mib(self) -> float:
-        return memory_mib(self._server.pid)
+        return memory_mib(self.pid)
 
     def idle_percent(self, seconds: float) -> float:
         """Share of one processor that it takes when nobody asks anything."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench import groups
-from bench.brokers import BARNABAS, KAFKA, MEMORY, Broker
+from bench.brokers import BARNABAS, FIRST_TOPIC, KAFKA, MEMORY, Broker
 from bench.load import Figures, LoadFailed
 
 GIB_OF_MIB = 1024
@@ -29,6 +29,7 @@ class Effort:
     topics: int = 100
     more_topics: int = 10
     members: int = 50
+    member_seconds: float = 20
 
 
 QUICK = Effort(
@@ -42,6 +43,7 @@ QUICK = Effort(
     topics=5,
     more_topics=1,
     members=5,
+    member_seconds=1,
 )
 """Enough to see that everything works; the figures say nothing."""
 
@@ -248,12 +250,36 @@ def _all_led(broker: Broker, names: list[str]) -> bool:
     )
 
 
+def first_record(broker: Broker, effort: Effort) -> Figures:
+    """The first member of the first group, for which the broker has to make its topic of offsets."""
+    broker.format()
+    broker.start()
+    time.sleep(effort.settle_seconds)
+    figures = groups.first_record(broker.bootstrap, FIRST_TOPIC)
+    broker.stop()
+    return figures
+
+
+def members(broker: Broker, effort: Effort) -> Figures:
+    """Members that do nothing but stay members."""
+    return broker.load.run(
+        "members",
+        broker.bootstrap,
+        "",
+        members=200 * effort.members,
+        groups=20 * effort.members,
+        seconds=effort.member_seconds,
+        pid=broker.pid,
+    )
+
+
 ALL = {
     case.name: case
     for case in (
         Case("lifecycle", lifecycle, alone=True),
         Case("crash", crash, alone=True),
         Case("many-partitions", many_partitions, alone=True),
+        Case("first-record", first_record, alone=True),
         produce(name="produce-1k", brokers=(KAFKA, BARNABAS, MEMORY)),
         produce(name="produce-lz4", record_bytes=100, compression="lz4", payload="orders", seconds=8),
         produce(name="produce-zstd", record_bytes=100, compression="zstd", payload="orders", seconds=8),
@@ -266,6 +292,7 @@ ALL = {
         *(transactions(producers, records) for producers in (1, 8) for records in (1, 100)),
         *(group(protocol) for protocol in ("classic", "consumer")),
         *(requests(kind, 100, 1) for kind in ("offset-commit", "heartbeat")),
+        Case("members", members),
     )
 }
 """In the order in which they run: brokers that are up follow those that are started for one case."""

@@ -1,5 +1,5 @@
-"""Many members of one group, each a librdkafka consumer: how long until everybody has a share when all
-join, when one leaves, when one joins."""
+"""Groups of librdkafka consumers: how long until everybody has a share when many join, when one leaves, when
+one joins; how long the first member of a new group waits for its first record."""
 
 import threading
 import time
@@ -115,3 +115,25 @@ def measure(bootstrap: str, topic: str, count: int, partitions: int, protocol: s
             member.leave()
         for member in members:
             member.thread.join(20)
+
+
+def first_record(bootstrap: str, topic: str) -> Figures:
+    """Seconds from the start of the join to the first record, in a group that nobody has heard of."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"bench-{uuid.uuid4()}",
+            "auto.offset.reset": "earliest",
+            "log_level": "3",
+        }
+    )
+    try:
+        begun = time.perf_counter()
+        consumer.subscribe([topic])
+        message = consumer.poll(SECONDS_MAX)
+        seconds = time.perf_counter() - begun
+    finally:
+        consumer.close()
+    if message is None or message.error():
+        raise LoadFailed(f"no record after {SECONDS_MAX} s")
+    return {"first_record_s": seconds}

@@ -109,10 +109,14 @@ ROWS: tuple[Row, ...] = (
               f"record{'s' if records > 1 else ''}",
               "/s", f"transactions-{producers}x{records}", "transactions_per_s", 3)
       for producers in (1, 8) for records in (1, 100)),
+    _lower("first-record", "new broker, new group: start of the join → first record", "s", "first-record",
+           "first_record_s", 1 / 10),
     *_group("classic", "classic protocol", 1 / 2),
     *_group("consumer", "KIP-848", 1 / 8),
     _requests("offset-commit", "OffsetCommit", 100, 1, 1.5),
     _requests("heartbeat", "Heartbeat", 100, 1, 1.5),
+    _lower("members", "10,000 members of 1,000 groups, a heartbeat every 3 s: CPU", "%", "members",
+           "cpu_percent", 1 / 2),
 )  # fmt: skip
 
 

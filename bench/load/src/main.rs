@@ -15,8 +15,11 @@ mod error;
 mod figures;
 mod first_record;
 mod frames;
+mod group;
+mod members;
 mod neighbour;
 mod open_loop;
+mod process;
 mod produce;
 mod requests;
 mod transactions;
@@ -35,6 +38,7 @@ latency       [--rate 1000] [--seconds 20] [--warm-up 5] [--record-bytes 1024] [
 requests      --kind api-versions|metadata|produce|offset-commit|heartbeat [--connections 1] [--depth 1]
               [--seconds 4] [--record-bytes 100] [--acks -1]
 transactions  [--producers 1] [--records 1] [--seconds 8] [--record-bytes 100]
+members       [--members 10000] [--groups 1000] [--heartbeat-ms 3000] [--seconds 20] [--pid N]   (the broker's)
 neighbour     --file FILE [--seconds 20]     (keeps the disk busy; no broker)";
 
 fn main() -> std::process::ExitCode {
@@ -64,6 +68,7 @@ fn run() -> Result<Figures, LoadError> {
         "latency" => open_loop::run(&arguments),
         "requests" => requests::run(&arguments),
         "transactions" => transactions::run(&arguments),
+        "members" => members::run(&arguments),
         "neighbour" => neighbour::run(&arguments),
         other => Err(LoadError::Usage(format!("there is no command '{other}'"))),
     }

@@ -17,14 +17,9 @@ use crate::closed_loop::{self, Limits};
 use crate::error::LoadError;
 use crate::figures::{cpu_seconds, Figures};
 use crate::frames::{self, request};
+use crate::group::{join_frame, joined, sync_frame, HEARTBEAT_VERSION};
 
 const OFFSET_COMMIT_VERSION: i16 = 2;
-const HEARTBEAT_VERSION: i16 = 1;
-const JOIN_GROUP: i16 = 11;
-const JOIN_GROUP_VERSION: i16 = 2;
-const SYNC_GROUP: i16 = 14;
-const SYNC_GROUP_VERSION: i16 = 1;
-const SESSION_MS: i32 = 45_000;
 
 type ErrorOf = fn(&[u8]) -> Result<i16, LoadError>;
 
@@ -128,32 +123,9 @@ fn offset_commit_error(response: &[u8]) -> Result<i16, LoadError> {
 /// Becomes the one member of a classic group; its heartbeat.
 fn join(client: &mut Client, group_id: &str) -> Result<Vec<u8>, LoadError> {
     client.await_coordinator(group_id, 0)?;
-    let join = request(JOIN_GROUP, JOIN_GROUP_VERSION, |writer| {
-        writer.string(false, group_id)?;
-        writer.i32(SESSION_MS);
-        writer.i32(SESSION_MS);
-        writer.string(false, "")?;
-        writer.string(false, "consumer")?;
-        writer.array_length(false, 1)?;
-        writer.string(false, "range")?;
-        writer.bytes(false, &[])
-    })?;
-    let (generation_id, member_id) = client.call_until_ready("JoinGroup", &join, |reader| {
-        reader.i32()?;
-        let code = reader.i16()?;
-        let generation_id = reader.i32()?;
-        reader.string(false)?;
-        reader.string(false)?;
-        Ok((code, (generation_id, reader.string(false)?.to_owned())))
-    })?;
-    let sync = request(SYNC_GROUP, SYNC_GROUP_VERSION, |writer| {
-        writer.string(false, group_id)?;
-        writer.i32(generation_id);
-        writer.string(false, &member_id)?;
-        writer.array_length(false, 1)?;
-        writer.string(false, &member_id)?;
-        writer.bytes(false, &[])
-    })?;
+    let answer = client.call_until_ready("JoinGroup", &join_frame(group_id, "")?, joined)?;
+    let (generation_id, member_id) = (answer.generation_id, answer.member_id);
+    let sync = sync_frame(group_id, generation_id, &member_id, Some(&member_id))?;
     client.call_until_ready("SyncGroup", &sync, |reader| {
         reader.i32()?;
         Ok((reader.i16()?, ()))
