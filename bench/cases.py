@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import groups
+from bench import cold, groups
 from bench.brokers import BARNABAS, FIRST_TOPIC, KAFKA, MEMORY, Broker
 from bench.load import Figures, LoadFailed
 
@@ -118,6 +118,11 @@ def latency(rate: int, *, busy: bool) -> Case:
         return figures
 
     return Case(f"latency-{rate}-{'busy' if busy else 'quiet'}", measure)
+
+
+def cold_reader(broker: Broker, effort: Effort) -> Figures:
+    """Latency while others read what the page cache has forgotten."""
+    return cold.measure(broker, effort.mib, effort.latency_seconds, effort.latency_warm_up)
 
 
 def requests(kind: str, connections: int, depth: int) -> Case:
@@ -289,6 +294,7 @@ ALL = {
         *(requests("metadata", connections, 16) for connections in (1, 100)),
         Case("fsync", fsync, (BARNABAS,)),
         *(latency(rate, busy=busy) for busy in (False, True) for rate in (1000, 10000)),
+        Case("cold-reader", cold_reader),
         *(transactions(producers, records) for producers in (1, 8) for records in (1, 100)),
         *(group(protocol) for protocol in ("classic", "consumer")),
         *(requests(kind, 100, 1) for kind in ("offset-commit", "heartbeat")),
