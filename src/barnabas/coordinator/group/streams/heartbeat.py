@@ -7,7 +7,6 @@ target assignment, and how far can the member go towards it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from barnabas.coordinator.group.streams.member import NO_TIMEOUT, StreamsMember
 from barnabas.coordinator.group.streams.reconcile import Target, reconcile
 from barnabas.coordinator.group.streams.requests import CreateTopicsFirst
 from barnabas.coordinator.group.streams.target import configured_now, new_target, update_epoch
-from barnabas.coordinator.group.streams.tasks import NO_TASKS, Tasks, read, written
+from barnabas.coordinator.group.streams.tasks import NO_TASKS, Tasks, each, read, written
 from barnabas.coordinator.group.streams.topology import Topology, topology_said
 from barnabas.coordinator.group.streams.validation import OFFSETS_VERSION
 from barnabas.errors import InvalidRequest, UnknownServerError
@@ -29,10 +28,7 @@ from barnabas.protocol.generated import streams_group_heartbeat_response as resp
 if TYPE_CHECKING:
     from barnabas.coordinator.group.streams.group import StreamsGroup
     from barnabas.coordinator.machine import Call, Context, Record
-    from barnabas.protocol.generated.streams_group_heartbeat_request import (
-        StreamsGroupHeartbeatRequest,
-        TaskIds,
-    )
+    from barnabas.protocol.generated.streams_group_heartbeat_request import StreamsGroupHeartbeatRequest
 
 
 @dataclass(slots=True)
@@ -97,6 +93,9 @@ class Step:
         self.status.append(Problem(Status.ASSIGNMENT_DELAYED, f"Assignment delayed: {why}."))
 
     def _until_assignment(self) -> int:
+        if all(tasks.is_empty() for tasks in self.group.target.values()):
+            # An assignment that gives nothing to anybody, since topics were missing, keeps nobody waiting.
+            return 0
         interval = self._group_config("streams.assignment.interval.ms")
         return pace.until_assignment(self.group, interval, self.context.now)
 
@@ -138,13 +137,16 @@ class Step:
             member_epoch=member.member_epoch,
             heartbeat_interval_ms=self.heartbeat_interval(epoch),
         )
-        if request.member_epoch == 0 or member.assigned != self.before.assigned:
-            tasks = member.assigned.tasks()
+        tasks, owned = member.assigned.tasks(), owned_tasks(request)
+        changed = request.member_epoch == 0 or member.assigned != self.before.assigned
+        # Kafka tells only what has changed. A member that has lost that answer would never have its tasks.
+        behind = request.member_epoch != self.before.member_epoch or (owned is not None and owned != tasks)
+        if changed or behind:
             answer.active_tasks = written(tasks.active, response.TaskIds)
             answer.standby_tasks = written(tasks.standby, response.TaskIds)
             answer.warmup_tasks = written(tasks.warmup, response.TaskIds)
-            if member.user_endpoint is not None:
-                group.endpoint_information_epoch += 1
+        if changed and member.user_endpoint is not None:
+            group.endpoint_information_epoch += 1
         if group.endpoint_information_epoch != request.endpoint_information_epoch:
             others = [one for one in group.members.values() if one.member_id != member.member_id]
             answer.partitions_by_user_endpoint = partitions_by_endpoint(
@@ -198,7 +200,7 @@ def heartbeat(
     topology = step.topology(request)
     configured, metadata_hash = configured_now(group, topology, step.context)
     if configured.is_ready:
-        _validate_owned(request, configured)
+        _validate_owned(step.before, request, configured)
     bump = bool(step.written)
     epoch = update_epoch(group, topology, configured, metadata_hash, step.context, step.written, bump=bump)
     target = step.target(epoch, configured)
@@ -230,21 +232,15 @@ def owns_only_assigned(member: StreamsMember, request: StreamsGroupHeartbeatRequ
     )
 
 
-def _validate_owned(request: StreamsGroupHeartbeatRequest, configured: ConfiguredTopology) -> None:
-    """Raises InvalidRequest for tasks that the topology does not have."""
-    said: Sequence[Sequence[TaskIds] | None] = (
-        request.active_tasks,
-        request.standby_tasks,
-        request.warmup_tasks,
-    )
-    for task_ids in said:
-        for one in task_ids or ():
-            subtopology = configured.subtopologies.get(one.subtopology_id)
-            if subtopology is None:
-                raise InvalidRequest(f"Subtopology {one.subtopology_id} does not exist in the topology.")
-            for partition in one.partitions:
-                if not 0 <= partition < subtopology.task_count:
-                    raise InvalidRequest(
-                        f"Subtopology {one.subtopology_id} has {subtopology.task_count} tasks, but no task"
-                        f" {partition}."
-                    )
+def _validate_owned(
+    member: StreamsMember, request: StreamsGroupHeartbeatRequest, configured: ConfiguredTopology
+) -> None:
+    """Raises InvalidRequest for tasks that the topology does not have and the member never had: it may have
+    yet to give up tasks of a topic that was made anew with fewer partitions."""
+    had = {task for owned in (member.assigned, member.pending_revocation) for task in owned.tasks()}
+    for tasks in (request.active_tasks, request.standby_tasks, request.warmup_tasks):
+        for task in each(read(tasks)):
+            subtopology = configured.subtopologies.get(task.subtopology_id)
+            exists = subtopology is not None and 0 <= task.partition < subtopology.task_count
+            if not exists and task not in had:
+                raise InvalidRequest(f"Subtopology {task.subtopology_id} has no task {task.partition}.")

@@ -30,6 +30,10 @@ class Tasks:
         """Active, standby and warm-up tasks."""
         return self.active, self.standby, self.warmup
 
+    def __iter__(self) -> Iterator[Task]:
+        """Tasks of all roles."""
+        return (task for role in self.roles() for task in each(role))
+
     def is_empty(self) -> bool:
         """Whether there is no task in it."""
         return not any(self.roles())
