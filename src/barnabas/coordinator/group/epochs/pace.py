@@ -21,8 +21,8 @@ MS_FOR_EACH_MEMBER = 2
 QUIET_SHARE = 8
 """A group is asked again after this share of the time that it has been quiet."""
 GATHER_MS = 300
-"""How long others are waited for once somebody has everything to himself: most members of an application start
-together, and are not to wait for the whole interval since whoever came first has got his assignment."""
+"""How long others are waited for once somebody has everything to himself: most members of an application
+start together, and are not to wait for the whole interval since whoever came first has got his assignment."""
 
 
 class Paced(Protocol):
