@@ -15,6 +15,7 @@ use barnabas_protocol::generated::produce_response::{
 };
 use barnabas_protocol::wire::{Reader, Records};
 use barnabas_protocol::{LeaderEpoch, Millis, NodeId, Offset, PartitionIndex, TopicId, Uuid};
+use smallvec::{smallvec, SmallVec};
 
 use crate::append::{Appended, ProduceError, ACKS_ALL};
 use crate::authorize::{allowed, Operation, Resource};
@@ -72,13 +73,19 @@ impl PartitionAnswer {
 struct TopicAnswer {
     name: Arc<str>,
     id: TopicId,
-    partitions: Vec<PartitionAnswer>,
+    partitions: SmallVec<[PartitionAnswer; 1]>,
 }
+
+/// Most requests of clients that don't wait are of one partition.
+type TopicAnswers = SmallVec<[TopicAnswer; 1]>;
+
+/// What a request says of one topic.
+type Said<'r, 'a> = (&'r TopicProduceData<'a>, SmallVec<[&'r PartitionProduceData<'a>; 1]>);
 
 /// A Produce whose records are in the leader's log and not yet in those of the whole ISR.
 pub(crate) struct ParkedProduce {
     reply_to: ReplyTo,
-    topics: Vec<TopicAnswer>,
+    topics: TopicAnswers,
     nodes: Vec<Node>,
     deadline: Millis,
     wake: Arc<dyn Wake>,
@@ -122,7 +129,7 @@ impl Broker {
         &self,
         asked: &ProduceRequest<'_>,
         request: &BrokerRequest<'_>,
-        mut topics: Vec<TopicAnswer>,
+        mut topics: TopicAnswers,
     ) -> Handled {
         let failed =
             || topics.iter().flat_map(|topic| &topic.partitions).find(|answer| answer.error_code != 0);
@@ -155,14 +162,14 @@ impl Broker {
         request: &BrokerRequest<'_>,
         image: &MetadataImage,
         verdicts: &Verdicts,
-    ) -> Vec<TopicAnswer> {
-        let mut topics: Vec<TopicAnswer> = Vec::with_capacity(asked.topic_data.len());
+    ) -> TopicAnswers {
+        let mut topics = TopicAnswers::new();
         for (topic, partitions) in last_said(&asked.topic_data) {
             let found = asked_topic(topic, request.api_version, image);
             let mut answer = TopicAnswer {
                 name: found.map_or_else(|| topic.name.into(), |found| found.name.clone()),
                 id: found.map_or(topic.topic_id, |found| found.id),
-                partitions: Vec::with_capacity(partitions.len()),
+                partitions: SmallVec::with_capacity(partitions.len()),
             };
             let refused = match found {
                 None if request.api_version >= IDS_FROM => Some(error_code::UNKNOWN_TOPIC_ID),
@@ -298,36 +305,33 @@ pub(crate) fn may_write(request: &BrokerRequest<'_>, topic: &str) -> Option<i16>
     (topic_name::is_internal(topic) && !by_admin).then_some(error_code::INVALID_TOPIC_EXCEPTION)
 }
 
-fn all_refused(asked: &ProduceRequest<'_>, error: i16, message: Option<&str>) -> Vec<TopicAnswer> {
+fn all_refused(asked: &ProduceRequest<'_>, error: i16, message: Option<&str>) -> TopicAnswers {
     let answer = |data: &&PartitionProduceData<'_>| PartitionAnswer {
         message: message.map(str::to_owned),
         ..PartitionAnswer::error(data.index, error)
     };
-    let refused =
-        |(topic, partitions): (&TopicProduceData<'_>, Vec<&PartitionProduceData<'_>>)| TopicAnswer {
-            name: topic.name.into(),
-            id: topic.topic_id,
-            partitions: partitions.iter().map(answer).collect(),
-        };
+    let refused = |(topic, partitions): Said<'_, '_>| TopicAnswer {
+        name: topic.name.into(),
+        id: topic.topic_id,
+        partitions: partitions.iter().map(answer).collect(),
+    };
     last_said(&asked.topic_data).into_iter().map(refused).collect()
 }
 
 /// Each topic and partition once, in the order of their first mention, with what was said of them last.
 /// Topics without partitions are left out.
-pub(crate) fn last_said<'r, 'a>(
-    topics: &'r [TopicProduceData<'a>],
-) -> Vec<(&'r TopicProduceData<'a>, Vec<&'r PartitionProduceData<'a>>)> {
+pub(crate) fn last_said<'r, 'a>(topics: &'r [TopicProduceData<'a>]) -> SmallVec<[Said<'r, 'a>; 1]> {
     if let [topic] = topics {
         if let [data] = &topic.partition_data[..] {
-            return vec![(topic, vec![data])];
+            return smallvec![(topic, smallvec![data])];
         }
     }
-    let mut said: Vec<(&TopicProduceData<'a>, Vec<&PartitionProduceData<'a>>)> = Vec::new();
+    let mut said: SmallVec<[Said<'r, 'a>; 1]> = SmallVec::new();
     let mut topic_places: HashMap<(&str, Uuid), usize> = HashMap::new();
     let mut places: HashMap<(usize, PartitionIndex), usize> = HashMap::new();
     for topic in topics.iter().filter(|topic| !topic.partition_data.is_empty()) {
         let at = *topic_places.entry((topic.name, topic.topic_id)).or_insert_with(|| {
-            said.push((topic, Vec::new()));
+            said.push((topic, SmallVec::new()));
             said.len() - 1
         });
         for data in &topic.partition_data {
@@ -345,7 +349,7 @@ pub(crate) fn last_said<'r, 'a>(
 /// Answers when every partition is committed or failed, or when time is up; parks otherwise.
 fn wait(
     reply_to: ReplyTo,
-    mut topics: Vec<TopicAnswer>,
+    mut topics: TopicAnswers,
     nodes: Vec<Node>,
     deadline: Millis,
     wake: Arc<dyn Wake>,

@@ -131,9 +131,9 @@ fn hot_requests_allocate_no_more_than_they_did() {
 }
 
 /// One record to one partition.
-const PRODUCE_MAX: usize = 23;
+const PRODUCE_MAX: usize = 9;
 /// One partition, without a session.
-const FETCH_MAX: usize = 27;
+const FETCH_MAX: usize = 15;
 /// One topic of one partition.
 const METADATA_MAX: usize = 9;
 /// Without client software's name.

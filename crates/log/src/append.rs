@@ -5,12 +5,13 @@ use std::io::IoSlice;
 use barnabas_protocol::batch::{Batch, BatchError, BatchHeader, HEADER_SIZE, NO_TIMESTAMP};
 use barnabas_protocol::control::ControlRecordType;
 use barnabas_protocol::{LeaderEpoch, Millis, Offset};
+use smallvec::SmallVec;
 
 use crate::error::{AppendError, LogError};
 use crate::log::Log;
 use crate::producer_snapshot;
 use crate::producer_state::EndTxnMarker;
-use crate::segment::{Segment, Written};
+use crate::segment::Segment;
 use crate::transaction_index::{self, AbortedTxn};
 
 /// Decompressed bytes that a control batch may have; markers take less than a hundred.
@@ -92,7 +93,8 @@ impl Log {
         batches: &[AppendBatch<'_>],
         now: Millis,
     ) -> Result<AppendInfo, AppendError> {
-        let mut incoming = Vec::with_capacity(batches.len());
+        // One batch at a time is what a leader appends, as a rule.
+        let mut incoming: SmallVec<[Incoming<'_>; 1]> = SmallVec::new();
         let mut expected = self.log_end_offset;
         for batch in batches {
             let header = BatchHeader::parse(&batch.header)?;
@@ -172,16 +174,16 @@ impl Log {
     }
 
     fn write(&mut self, batches: &[Incoming<'_>]) -> Result<(), LogError> {
-        let headers: Vec<[u8; HEADER_SIZE]> = batches.iter().map(|batch| batch.header.to_bytes()).collect();
-        let mut parts = Vec::with_capacity(2 * batches.len());
-        for (header, batch) in headers.iter().zip(batches) {
+        let headers: SmallVec<[BatchHeader; 1]> = batches.iter().map(|batch| batch.header).collect();
+        let bytes: SmallVec<[[u8; HEADER_SIZE]; 1]> = headers.iter().map(BatchHeader::to_bytes).collect();
+        let mut parts: SmallVec<[IoSlice<'_>; 2]> = SmallVec::new();
+        for (header, batch) in bytes.iter().zip(batches) {
             parts.push(IoSlice::new(header));
             parts.push(IoSlice::new(batch.records));
         }
-        let written: Vec<Written> = batches.iter().map(|batch| Written::from(&batch.header)).collect();
         let interval = self.config.index_interval_bytes;
         let last = self.segments.len() - 1;
-        self.segments[last].append(&self.place, &parts, &written, interval)
+        self.segments[last].append(&self.place, &parts, &headers, interval)
     }
 
     fn note_leader_epochs(&mut self, batches: &[Incoming<'_>]) -> Result<(), LogError> {

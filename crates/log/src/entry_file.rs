@@ -58,7 +58,7 @@ impl<const N: usize> EntryFile<N> {
     }
 
     fn open(&self, place: &Place, how: Open) -> Result<Arc<dyn File>, LogError> {
-        self.file.get(&place.files, how, || self.path(place)).at("open", &self.path(place))
+        self.file.get(&place.files, how, || self.path(place)).at_path("open", || self.path(place))
     }
 
     /// The file, opened for writing and created when absent.
@@ -93,7 +93,7 @@ impl<const N: usize> EntryFile<N> {
     fn read(&self, place: &Place, index: usize) -> Result<[u8; N], LogError> {
         let mut entry = [0; N];
         let file = self.open(place, Open::Write)?;
-        file.read_exact_at(&mut entry, (index * N) as u64).at("read", &self.path(place))?;
+        file.read_exact_at(&mut entry, (index * N) as u64).at_path("read", || self.path(place))?;
         Ok(entry)
     }
 
@@ -153,7 +153,7 @@ impl<const N: usize> EntryFile<N> {
         let mut block = [0; BLOCK_BYTES];
         let block = &mut block[..(to - from) * N];
         let file = self.open(place, Open::Write)?;
-        file.read_exact_at(block, (from * N) as u64).at("read", &self.path(place))?;
+        file.read_exact_at(block, (from * N) as u64).at_path("read", || self.path(place))?;
         let mut entries = block.chunks_exact(N).map(|bytes| {
             let mut entry = [0; N];
             entry.copy_from_slice(bytes);

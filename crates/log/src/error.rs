@@ -107,10 +107,16 @@ pub enum AppendError {
 pub(crate) trait At<T> {
     /// Names what was tried (a verb) and on which path.
     fn at(self, action: &'static str, path: &Path) -> Result<T, LogError>;
+    /// The same, where the path is made only for an error: on the way of every append and read.
+    fn at_path(self, action: &'static str, path: impl FnOnce() -> PathBuf) -> Result<T, LogError>;
 }
 
 impl<T> At<T> for io::Result<T> {
     fn at(self, action: &'static str, path: &Path) -> Result<T, LogError> {
-        self.map_err(|source| LogError::Storage { action, path: path.to_path_buf(), source })
+        self.at_path(action, || path.to_path_buf())
+    }
+
+    fn at_path(self, action: &'static str, path: impl FnOnce() -> PathBuf) -> Result<T, LogError> {
+        self.map_err(|source| LogError::Storage { action, path: path(), source })
     }
 }

@@ -27,6 +27,7 @@ mod place;
 mod producer_snapshot;
 mod producer_state;
 mod read;
+mod recent;
 mod recovered_epochs;
 mod recovery;
 mod retention;

@@ -23,7 +23,7 @@ use crate::place::{Place, SNAPSHOT};
 use crate::producer_snapshot;
 use crate::producer_state::ProducerState;
 use crate::recovered_epochs::{read_epochs, OLD_FORMAT};
-use crate::segment::{Segment, Written};
+use crate::segment::Segment;
 use crate::transaction_index;
 use crate::verification::Verifications;
 
@@ -351,7 +351,7 @@ impl Log {
                 let file = segment.file(place)?;
                 file.write_all_at(batch.bytes, position).at("write", &segment.path(place))?;
             }
-            segment.note(place, &Written::from(&header), interval)?;
+            segment.note(place, &header, interval)?;
             if self.epochs.latest().is_none_or(|latest| header.partition_leader_epoch > latest.epoch) {
                 self.epochs.assign(header.partition_leader_epoch, header.base_offset);
             }
@@ -382,7 +382,7 @@ impl Log {
         loop {
             let position = scan.position();
             match scan.next_header().map_err(|error| segment.scan_error(place, position, error))? {
-                Some((_, header)) => segment.note(place, &Written::from(&header), interval)?,
+                Some((_, header)) => segment.note(place, &header, interval)?,
                 None => break,
             }
         }

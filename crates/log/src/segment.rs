@@ -17,6 +17,7 @@ use crate::batch_scan::{BatchScan, ScanError};
 use crate::error::{At, LogError};
 use crate::offset_index::OffsetIndex;
 use crate::place::{Place, LOG};
+use crate::recent::RecentBatches;
 use crate::time_index::{MaxTimestamp, TimeIndex};
 use crate::verified::Verified;
 
@@ -45,25 +46,12 @@ pub(crate) struct Segment {
     pub(crate) offset_index: OffsetIndex,
     pub(crate) time_index: TimeIndex,
     bytes_since_index_entry: u64,
+    recent: RecentBatches,
     /// Where the space ends that was taken ahead; 0 when none was, or none is left.
     reserved: u64,
     /// Largest timestamp of the first batch, which the age of the segment counts from.
     first_timestamp: OnceLock<Millis>,
     max_timestamp: OnceLock<MaxTimestamp>,
-}
-
-/// What the segment notes of a batch that was written to it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Written {
-    pub(crate) last_offset: Offset,
-    pub(crate) max_timestamp: Millis,
-    pub(crate) size: usize,
-}
-
-impl From<&BatchHeader> for Written {
-    fn from(header: &BatchHeader) -> Self {
-        Self { last_offset: header.last_offset(), max_timestamp: header.max_timestamp, size: header.size() }
-    }
 }
 
 impl Segment {
@@ -82,6 +70,7 @@ impl Segment {
             offset_index: OffsetIndex::existing(base_offset),
             time_index: TimeIndex::existing(base_offset),
             bytes_since_index_entry: 0,
+            recent: RecentBatches::default(),
             reserved: 0,
             first_timestamp: OnceLock::new(),
             max_timestamp: OnceLock::new(),
@@ -132,7 +121,7 @@ impl Segment {
 
     /// The `.log` file.
     pub(crate) fn file(&self, place: &Place) -> Result<Arc<dyn File>, LogError> {
-        self.file.get(&place.files, Open::Write, || self.path(place)).at("open", &self.path(place))
+        self.file.get(&place.files, Open::Write, || self.path(place)).at_path("open", || self.path(place))
     }
 
     /// Whether `offset` can be written relative to the base offset.
@@ -234,7 +223,7 @@ impl Segment {
         &mut self,
         place: &Place,
         parts: &[IoSlice<'_>],
-        batches: &[Written],
+        batches: &[BatchHeader],
         index_interval_bytes: u64,
     ) -> Result<(), LogError> {
         let file = self.file(place)?;
@@ -250,8 +239,9 @@ impl Segment {
             }
             return Err(LogError::Storage { action: "write", path: self.path(place), source });
         }
-        for batch in batches {
-            self.note(place, batch, index_interval_bytes)?;
+        for header in batches {
+            self.recent.push(self.size, header);
+            self.note(place, header, index_interval_bytes)?;
         }
         if self.offset_index.entries.is_worth_storing() {
             self.store_indexes(place).unwrap_or_else(|error| {
@@ -266,26 +256,26 @@ impl Segment {
     pub(crate) fn note(
         &mut self,
         place: &Place,
-        batch: &Written,
+        batch: &BatchHeader,
         index_interval_bytes: u64,
     ) -> Result<(), LogError> {
         self.is_complete = false;
         self.index_changes += 1;
         let mut max = self.max_timestamp(place)?;
         if batch.max_timestamp > max.timestamp {
-            max = MaxTimestamp { timestamp: batch.max_timestamp, offset: batch.last_offset };
+            max = MaxTimestamp { timestamp: batch.max_timestamp, offset: batch.last_offset() };
             self.max_timestamp = OnceLock::from(max);
         }
         if self.size == 0 {
             self.first_timestamp = OnceLock::from(batch.max_timestamp);
         }
         if self.bytes_since_index_entry > index_interval_bytes {
-            self.offset_index.push(batch.last_offset, self.size);
+            self.offset_index.push(batch.last_offset(), self.size);
             self.time_index.maybe_push(place, max)?;
             self.bytes_since_index_entry = 0;
         }
-        self.size += batch.size as u64;
-        self.bytes_since_index_entry += batch.size as u64;
+        self.size += batch.size() as u64;
+        self.bytes_since_index_entry += batch.size() as u64;
         Ok(())
     }
 
@@ -293,6 +283,9 @@ impl Segment {
     pub(crate) fn find(&self, place: &Place, offset: Offset) -> Result<Option<(u64, BatchHeader)>, LogError> {
         if self.size == 0 {
             return Ok(None);
+        }
+        if let Some(found) = self.recent.find(offset) {
+            return Ok(Some(found));
         }
         let from = self.offset_index.position_before(place, offset)?;
         match self.find_from(place, offset, from) {
@@ -384,6 +377,7 @@ impl Segment {
             self.reserved = 0;
             self.file(place)?.set_len(self.size).at("cut", &self.path(place))?;
         }
+        self.recent.forget();
         self.is_complete = true;
         Ok(())
     }
@@ -408,6 +402,7 @@ impl Segment {
         self.size = position;
         self.reserved = 0;
         self.verified.cut(position);
+        self.recent.forget();
         self.is_complete = false;
         self.index_changes += 1;
         self.bytes_since_index_entry = 0;
@@ -451,6 +446,7 @@ impl Segment {
         self.offset_index.entries.reset(place)?;
         self.time_index.entries.reset(place)?;
         self.size = 0;
+        self.recent.forget();
         self.is_complete = false;
         self.index_changes += 1;
         self.bytes_since_index_entry = 0;
@@ -469,6 +465,7 @@ impl Segment {
     /// Closes the files.
     pub(crate) fn close(&mut self) {
         self.file.close();
+        self.recent.forget();
         self.offset_index.entries.close();
         self.time_index.entries.close();
     }
