@@ -125,7 +125,7 @@ impl Node {
             api_key: request.api_key,
             api_version: request.api_version,
             correlation_id: request.correlation_id,
-            client_id: request.client_id.clone(),
+            client_id: request.client_id.as_deref().map(str::to_owned),
             listener: request.peer.listener.to_string(),
             client_address: request.peer.address.to_string(),
             connection: request.peer.number,

@@ -15,7 +15,7 @@ use crate::service::{Chunk, Millis};
 
 pub use crate::header::Header;
 pub use crate::input::{Frame, FrameError, Next, HEADER_BYTES_MAX, READ_BYTES_MAX};
-pub use crate::output::ResponseTooLarge;
+pub use crate::output::ResponseError;
 pub use crate::request_memory::RequestMemory;
 
 /// The request in hand.
@@ -102,7 +102,7 @@ impl Connection {
 
     /// Ends the request in hand with a response (None: it has none). Returns the bytes of the budget that
     /// are free again.
-    pub fn answer(&mut self, reply: Option<Vec<Chunk>>) -> Result<usize, ResponseTooLarge> {
+    pub fn answer(&mut self, reply: Option<Vec<Chunk>>) -> Result<usize, ResponseError> {
         assert!(!self.is_free());
         if let Some(chunks) = reply {
             self.output.push(chunks)?;

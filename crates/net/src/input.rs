@@ -7,19 +7,23 @@
 
 use std::io;
 use std::mem;
+use std::sync::Arc;
 
 use barnabas_protocol::header::HeaderError;
 
+use crate::frame_bytes::{take_buffer, FrameBytes, KEPT_BYTES_MIN};
 use crate::header::{self, Header};
 use crate::request_memory::RequestMemory;
 
 /// What a connection may hold before the header of its frame is known to be valid, and thus the longest header.
 pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// What a reactor reads at most in one call into the buffer that its connections share.
-pub const READ_BYTES_MAX: usize = 128 * 1024;
+pub const READ_BYTES_MAX: usize = KEPT_BYTES_MIN;
 /// Frames up to this size are cut out of the shared buffer. Larger ones, when they arrive in parts, get a buffer
 /// of their own, and are read into it without being copied.
 const CUT_BYTES_MAX: usize = 32 * 1024;
+/// A large frame takes the buffer that it begins in if that is no more than so many times what has arrived of it.
+const BUFFER_TO_RECEIVED_MAX: usize = 16;
 /// Length prefix of a frame.
 const PREFIX: usize = 4;
 /// API key, version and correlation id: what the shortest header has.
@@ -45,7 +49,7 @@ pub enum FrameError {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Header and body, without the length prefix.
-    pub bytes: Vec<u8>,
+    pub bytes: FrameBytes,
     /// The header.
     pub header: Header,
 }
@@ -66,7 +70,7 @@ pub enum Next {
 struct Partial {
     size: usize,
     header: Header,
-    bytes: Vec<u8>,
+    bytes: FrameBytes,
 }
 
 /// Received bytes of one connection.
@@ -79,6 +83,8 @@ pub(crate) struct Input {
     /// The header is looked at again when this much of an incomplete frame is there: doubled each time, so that
     /// a header that trickles in costs no more than twice its length.
     header_check_at: usize,
+    /// What the client has called itself last.
+    client_id: Option<Arc<str>>,
     /// Whether the connection has sent a valid header.
     proven: bool,
 }
@@ -91,6 +97,7 @@ impl Input {
             partial: None,
             frame_bytes_max,
             header_check_at: HEADER_BYTES_MIN,
+            client_id: None,
             proven: false,
         }
     }
@@ -111,12 +118,13 @@ impl Input {
         if rest.len() < size {
             return if size > CUT_BYTES_MAX { self.begin(size, memory) } else { Ok(Next::More) };
         }
-        let header = header::decode(&rest[..size])?;
+        let header = header::decode(&rest[..size], self.client_id.as_ref())?;
         if !memory.take(size) {
             return Ok(Next::Starved);
         }
-        let bytes = rest[..size].to_vec();
+        let bytes = FrameBytes::new(rest[..size].to_vec(), 0);
         self.consume(PREFIX + size);
+        self.note_client(&header);
         Ok(Next::Frame(Frame { bytes, header }))
     }
 
@@ -134,7 +142,7 @@ impl Input {
         if received.len() < self.header_check_at && !full {
             return Ok(Next::More);
         }
-        let header = match header::decode(received) {
+        let header = match header::decode(received, self.client_id.as_ref()) {
             Ok(header) => header,
             Err(error) if header::is_incomplete(&error) && !full => {
                 self.header_check_at = received.len() * 2;
@@ -145,10 +153,22 @@ impl Input {
         if !memory.take(size) {
             return Ok(Next::Starved);
         }
-        let received = received.to_vec();
-        self.consume(PREFIX + received.len());
-        self.partial = Some(Partial { size, header, bytes: received });
+        let bytes = match self.bytes.capacity() <= BUFFER_TO_RECEIVED_MAX * received.len() {
+            true => FrameBytes::new(mem::take(&mut self.bytes), self.start + PREFIX),
+            false => FrameBytes::new(received.to_vec(), 0),
+        };
+        self.start = 0;
+        self.bytes.clear();
+        self.consume(0);
+        self.note_client(&header);
+        self.partial = Some(Partial { size, header, bytes });
         Ok(Next::More)
+    }
+
+    fn note_client(&mut self, header: &Header) {
+        if self.client_id != header.client_id {
+            self.client_id.clone_from(&header.client_id);
+        }
     }
 
     fn consume(&mut self, count: usize) {
@@ -168,6 +188,9 @@ impl Input {
 
     /// Works with `buffer`, of [`READ_BYTES_MAX`], until [`Input::give_back`].
     pub(crate) fn lend(&mut self, buffer: &mut Vec<u8>) {
+        if buffer.capacity() == 0 {
+            *buffer = take_buffer();
+        }
         buffer.clear();
         buffer.extend_from_slice(&self.bytes[self.start..]);
         mem::swap(buffer, &mut self.bytes);
@@ -189,12 +212,17 @@ impl Input {
         R: FnOnce(&mut Vec<u8>, usize) -> io::Result<usize>,
     {
         if let Some(partial) = &mut self.partial {
-            let missing = partial.size - partial.bytes.len();
-            if partial.bytes.capacity() == partial.bytes.len() {
-                partial.bytes.reserve_exact(missing.min(partial.bytes.len().max(HEADER_BYTES_MAX)));
+            let received = partial.bytes.len();
+            let missing = partial.size - received;
+            let buffer = partial.bytes.buffer_mut();
+            if buffer.capacity() == buffer.len() {
+                buffer.reserve_exact(missing.min(received.max(HEADER_BYTES_MAX)));
             }
-            let room = partial.bytes.capacity() - partial.bytes.len();
-            return read(&mut partial.bytes, missing.min(room));
+            let room = buffer.capacity() - buffer.len();
+            return read(buffer, missing.min(room));
+        }
+        if self.bytes.capacity() == 0 {
+            self.bytes = take_buffer();
         }
         if self.start > 0 {
             self.bytes.drain(..self.start);

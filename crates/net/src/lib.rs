@@ -14,6 +14,7 @@ mod acceptor;
 mod clock;
 pub mod connection;
 mod connection_limits;
+mod frame_bytes;
 mod header;
 mod http;
 mod http_exchange;
@@ -35,6 +36,7 @@ mod transport;
 
 pub use clock::{Clock, Now, SystemClock};
 pub use connection_limits::ConnectionBounds;
+pub use frame_bytes::FrameBytes;
 pub use http::{HttpContent, HttpServer};
 pub use http_exchange::HttpReply;
 pub use listener::{BindError, BoundListener};

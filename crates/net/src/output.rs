@@ -1,7 +1,7 @@
 //! Responses that wait to be sent: the sending half of a connection.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::mem;
 
 use barnabas_disk::FileSlice;
@@ -12,15 +12,23 @@ use crate::service::Chunk;
 const JOIN_BYTES_MAX: usize = 4 * 1024;
 /// Size up to which small pieces are copied together.
 const JOINED_BYTES_MAX: usize = 64 * 1024;
+/// Parts of files up to this size are read and join their neighbours: sent from the file they take two calls more.
+const READ_BYTES_MAX: usize = 8 * 1024;
 /// An emptied buffer up to this size is kept for the next response.
 const SPARE_BYTES_MAX: usize = 4 * 1024;
 
-/// A response whose size does not fit into the prefix of a frame.
+/// Why a response can't be sent. Its connection must be closed.
 #[derive(Debug, thiserror::Error)]
-#[error("response of {bytes} bytes does not fit into a frame")]
-pub struct ResponseTooLarge {
-    /// Its size.
-    pub bytes: u64,
+pub enum ResponseError {
+    /// Its size does not fit into the prefix of a frame.
+    #[error("response of {bytes} bytes does not fit into a frame")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+    },
+    /// A file that a part of it is in.
+    #[error("a part of the response can't be read: {0}")]
+    File(#[from] io::Error),
 }
 
 #[derive(Debug)]
@@ -60,15 +68,15 @@ impl Output {
     }
 
     /// Adds one response behind those that wait.
-    pub(crate) fn push(&mut self, chunks: Vec<Chunk>) -> Result<(), ResponseTooLarge> {
+    pub(crate) fn push(&mut self, chunks: Vec<Chunk>) -> Result<(), ResponseError> {
         let bytes: u64 = chunks.iter().map(length).sum();
-        let size = i32::try_from(bytes).map_err(|_| ResponseTooLarge { bytes })?;
+        let size = i32::try_from(bytes).map_err(|_| ResponseError::TooLarge { bytes })?;
         self.join(&size.to_be_bytes());
         for chunk in chunks {
             match chunk {
                 Chunk::Bytes(bytes) if bytes.len() <= JOIN_BYTES_MAX => self.join(&bytes),
                 Chunk::Bytes(bytes) => self.add(Piece::Bytes(bytes)),
-                Chunk::File(slice) if slice.length == 0 => {}
+                Chunk::File(slice) if slice.length <= READ_BYTES_MAX => self.join_file(&slice)?,
                 Chunk::File(slice) => self.add(Piece::File(slice)),
             }
         }
@@ -81,16 +89,33 @@ impl Output {
     }
 
     fn join(&mut self, bytes: &[u8]) {
-        match self.pieces.back_mut() {
-            Some(Piece::Joined(joined)) if joined.len() + bytes.len() <= JOINED_BYTES_MAX => {
-                joined.extend_from_slice(bytes);
-                self.unsent += bytes.len() as u64;
-            }
-            _ if bytes.is_empty() => {}
-            _ => {
-                let mut joined = mem::take(&mut self.spare);
-                joined.extend_from_slice(bytes);
-                self.add(Piece::Joined(joined));
+        if !bytes.is_empty() {
+            let mut joined = self.joined_with_room(bytes.len());
+            joined.extend_from_slice(bytes);
+            self.pieces.push_back(Piece::Joined(joined));
+            self.unsent += bytes.len() as u64;
+        }
+    }
+
+    fn join_file(&mut self, slice: &FileSlice) -> io::Result<()> {
+        if slice.length > 0 {
+            let mut joined = self.joined_with_room(slice.length);
+            let start = joined.len();
+            joined.resize(start + slice.length, 0);
+            slice.file.read_exact_at(&mut joined[start..], slice.position)?;
+            self.pieces.push_back(Piece::Joined(joined));
+            self.unsent += slice.length as u64;
+        }
+        Ok(())
+    }
+
+    /// Takes the last piece out, if it has room for so many bytes more, or an empty one.
+    fn joined_with_room(&mut self, count: usize) -> Vec<u8> {
+        match self.pieces.pop_back() {
+            Some(Piece::Joined(joined)) if joined.len() + count <= JOINED_BYTES_MAX => joined,
+            other => {
+                self.pieces.extend(other);
+                mem::take(&mut self.spare)
             }
         }
     }

@@ -18,6 +18,7 @@ use mio::{Events, Poll, Token};
 
 use crate::clock::{Clock, Now};
 use crate::connection::{Connection, RequestMemory};
+use crate::frame_bytes::keep_buffers;
 use crate::mailbox::{Accepted, Item, Mailboxes, ReactorMailbox};
 use crate::metrics::ReactorMetrics;
 use crate::service::{ConnectionId, Peer, Reply, Service};
@@ -112,6 +113,7 @@ impl Reactor {
 
     /// Serves until it is told to stop, or until something fails that it can't do without.
     pub(crate) fn run(&mut self) -> io::Result<()> {
+        keep_buffers();
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         let mut items = Vec::new();
         loop {

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use barnabas_disk::FileSlice;
 
+use crate::frame_bytes::FrameBytes;
+
 /// Names one connection for the life of the node.
 pub type ConnectionId = u64;
 
@@ -44,9 +46,9 @@ pub struct Request {
     /// Chosen by the client, repeated in the response.
     pub correlation_id: i32,
     /// Client id of the header.
-    pub client_id: Option<String>,
+    pub client_id: Option<Arc<str>>,
     /// Header and body.
-    pub frame: Vec<u8>,
+    pub frame: FrameBytes,
     /// Where the body starts in `frame`.
     pub body: usize,
     /// When the request was complete.

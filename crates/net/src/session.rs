@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, Now};
-use crate::connection::{Connection, Frame, FrameError, Next, Parked, RequestMemory, ResponseTooLarge};
+use crate::connection::{Connection, Frame, FrameError, Next, Parked, RequestMemory, ResponseError};
 use crate::connection_limits::Slot;
 use crate::mailbox::{Item, Mailboxes};
 use crate::metrics::ReactorMetrics;
@@ -75,7 +75,7 @@ pub(crate) enum Closed {
     #[error("{0}")]
     Frame(#[from] FrameError),
     #[error("{0}")]
-    Response(#[from] ResponseTooLarge),
+    Response(#[from] ResponseError),
     #[error("{0}")]
     ByService(String),
     #[error("a request of api key {api_key} version {api_version} has failed with a panic")]
@@ -128,7 +128,7 @@ pub(crate) struct Session {
     pub(crate) idle_due: Option<Duration>,
     timings: Timings,
     /// Client id of the last request.
-    client_id: Option<String>,
+    client_id: Option<Arc<str>>,
     _slot: Slot,
 }
 

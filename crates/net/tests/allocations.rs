@@ -77,5 +77,5 @@ fn request_allocates_no_more_than_it_did() {
     assert!(one <= OF_THE_SERVICE + REQUEST_MAX, "a request allocates {one} times");
 }
 
-/// The frame, the client id.
-const REQUEST_MAX: usize = 2;
+/// The frame.
+const REQUEST_MAX: usize = 1;

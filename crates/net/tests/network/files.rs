@@ -45,6 +45,7 @@ fn responses(disk: &dyn Disk, path: &Path) -> Vec<(i32, Vec<u8>)> {
             Chunk::Bytes(vec![1; 5000]),
             slice(17, 0),
             slice(seed * 3, 2_000_000),
+            slice(seed, 8 * 1024 + seed as usize - 3),
             slice(FILE_BYTES as u64 - 5, 5),
             Chunk::Bytes(b"end".to_vec()),
         ])
@@ -69,6 +70,7 @@ fn bytes_of_a_file_are_the_same_with_and_without_a_descriptor() {
             &content[seed * 1000..][..10 + seed],
             &[1; 5000],
             &content[seed * 3..][..2_000_000],
+            &content[seed..][..8 * 1024 + seed - 3],
             &content[FILE_BYTES - 5..],
             b"end",
         ];
@@ -82,14 +84,17 @@ fn file_that_ends_too_early_closes_the_connection() {
     let disks: [(Box<dyn Disk>, std::path::PathBuf); 2] =
         [(Box::new(OsDisk::new()), directory.0.join("file")), (Box::new(MemoryDisk::new()), "/file".into())];
     for (disk, path) in disks {
-        disk.write_atomic(&path, &[7; 1000]).unwrap();
-        let file = disk.open(&path, Open::Read).unwrap();
-        let node = Node::start(move |_| {
-            let slice = FileSlice { file: Arc::clone(&file), position: 500, length: 501 };
-            Outcome::Reply(vec![Chunk::File(slice)])
-        });
-        let mut client = node.connect();
-        assert_eq!(client.ask(1, b""), None);
-        node.gone.recv().unwrap();
+        disk.write_atomic(&path, &[7; 20_000]).unwrap();
+        // Small parts are read, large ones are sent from the file.
+        for (position, length) in [(19_500, 501), (2_000, 18_001)] {
+            let file = disk.open(&path, Open::Read).unwrap();
+            let node = Node::start(move |_| {
+                let slice = FileSlice { file: Arc::clone(&file), position, length };
+                Outcome::Reply(vec![Chunk::File(slice)])
+            });
+            let mut client = node.connect();
+            assert_eq!(client.ask(1, b""), None);
+            node.gone.recv().unwrap();
+        }
     }
 }
