@@ -1,7 +1,7 @@
 //! Many connections on one thread, each with so many requests in flight: as soon as one is answered the next goes.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -14,6 +14,8 @@ use crate::figures::Figures;
 const PATIENCE_SECONDS: u64 = 60;
 const EVENTS_PER_TURN: usize = 1024;
 const READ_BYTES: usize = 1 << 18;
+/// Frames in one call.
+const SLICES_MAX: usize = 16;
 /// Longest wait for an event, after which the clock is looked at.
 const WAIT: Duration = Duration::from_millis(100);
 
@@ -56,8 +58,9 @@ struct Connection {
     /// The frames it sends in turn.
     frames: Vec<usize>,
     next: usize,
-    /// The frame on its way, and how much of it is sent.
-    sending: Option<(usize, usize)>,
+    /// The frames on their way, and how much of the first is sent.
+    sending: VecDeque<usize>,
+    position: usize,
     in_flight: VecDeque<(Instant, usize)>,
     received: Vec<u8>,
 }
@@ -92,8 +95,15 @@ where
         stream.set_nonblocking(true)?;
         let mut stream = TcpStream::from_std(stream);
         poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
-        let (in_flight, received) = (VecDeque::new(), Vec::new());
-        open.push(Connection { stream, frames, next: index, sending: None, in_flight, received });
+        open.push(Connection {
+            stream,
+            frames,
+            next: index,
+            sending: VecDeque::new(),
+            position: 0,
+            in_flight: VecDeque::new(),
+            received: Vec::new(),
+        });
     }
     let answers = Answers { of_frame: vec![0; frames.len()], ..Answers::default() };
     let buffer = vec![0; READ_BYTES];
@@ -166,27 +176,43 @@ impl<F: Fn(&[u8]) -> Result<i16, LoadError>> Loop<'_, F> {
         Ok(())
     }
 
+    /// Sends as many frames as may be in flight, several in one call, so that the load is not what is measured.
     fn send(&mut self, connection: &mut Connection) -> Result<(), LoadError> {
-        loop {
-            let (frame, position) = match connection.sending {
-                Some(sending) => sending,
-                None if self.stopping || connection.in_flight.len() >= self.limits.depth => return Ok(()),
-                None => {
-                    let frame = connection.frames[connection.next % connection.frames.len()];
-                    connection.next += 1;
-                    self.sent += 1;
-                    connection.in_flight.push_back((Instant::now(), frame));
-                    (frame, 0)
-                }
-            };
-            connection.sending = Some((frame, position));
-            match connection.stream.write(&self.frames[frame][position..]) {
-                Ok(count) if position + count == self.frames[frame].len() => connection.sending = None,
-                Ok(count) => connection.sending = Some((frame, position + count)),
+        while !self.stopping && connection.in_flight.len() < self.limits.depth {
+            let frame = connection.frames[connection.next % connection.frames.len()];
+            connection.next += 1;
+            self.sent += 1;
+            connection.in_flight.push_back((Instant::now(), frame));
+            connection.sending.push_back(frame);
+        }
+        while !connection.sending.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let mut skip = connection.position;
+            let count = connection.sending.len().min(SLICES_MAX);
+            for (slice, frame) in slices.iter_mut().zip(&connection.sending) {
+                *slice = IoSlice::new(&self.frames[*frame][std::mem::take(&mut skip)..]);
+            }
+            match connection.stream.write_vectored(&slices[..count]) {
+                Ok(count) => connection.sent(count, self.frames),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
             }
+        }
+        Ok(())
+    }
+}
+
+impl Connection {
+    /// Notes that so many bytes more were sent.
+    fn sent(&mut self, count: usize, frames: &[Vec<u8>]) {
+        self.position += count;
+        while let Some(length) = self.sending.front().map(|frame| frames[*frame].len()) {
+            if self.position < length {
+                return;
+            }
+            self.position -= length;
+            self.sending.pop_front();
         }
     }
 }
