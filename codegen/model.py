@@ -13,7 +13,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 PRIMITIVES = frozenset(
-    "bool int8 int16 uint16 int32 uint32 int64 float64 string uuid bytes records".split(" ")  # noqa: SIM905
+    (
+        "bool",
+        "int8",
+        "int16",
+        "uint16",
+        "int32",
+        "uint32",
+        "int64",
+        "float64",
+        "string",
+        "uuid",
+        "bytes",
+        "records",
+    )
 )
 
 # Bytes of the values whose size never varies.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from barnabas.config import UpdateMode, broker_keys, client_metrics_keys, group_keys, topic_keys
+from barnabas.config import ConfigKey, UpdateMode, broker_keys, client_metrics_keys, group_keys, topic_keys
 from barnabas.config.reference import reference
 from barnabas.config.synonyms import TOPIC_SYNONYMS, group_synonym
 
@@ -48,8 +48,8 @@ def test_config_marked_effective_is_named_where_it_is_read() -> None:
 
 
 @pytest.mark.parametrize("keys", [topic_keys(), group_keys(), client_metrics_keys()])
-def test_configs_of_other_resources_change_at_once(keys: dict[str, object]) -> None:
-    assert all(getattr(key, "update_mode") is UpdateMode.CLUSTER_WIDE for key in keys.values())  # noqa: B009
+def test_configs_of_other_resources_change_at_once(keys: dict[str, ConfigKey]) -> None:
+    assert all(key.update_mode is UpdateMode.CLUSTER_WIDE for key in keys.values())
 
 
 def names_in_code() -> set[str]:
