@@ -5,17 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from barnabas._core import Record, RecordMetadata
+    from barnabas.clients.consumer import Consumer, TopicPartition
+    from barnabas.clients.producer import Producer
     from barnabas.server.broker import Broker
 
-__all__ = ["Broker", "__version__"]
+__all__ = ["Broker", "Consumer", "Producer", "Record", "RecordMetadata", "TopicPartition", "__version__"]
 
 __version__ = "0.1.0"
 
 
+_HOMES = {
+    "Broker": "barnabas.server.broker",
+    "Consumer": "barnabas.clients.consumer",
+    "Producer": "barnabas.clients.producer",
+    "Record": "barnabas._core",
+    "RecordMetadata": "barnabas._core",
+    "TopicPartition": "barnabas.clients.consumer",
+}
+
+
 def __getattr__(name: str) -> Any:
     # Imported when asked for: the command line starts faster without.
-    if name == "Broker":
-        from barnabas.server.broker import Broker
+    if home := _HOMES.get(name):
+        import importlib
 
-        return Broker
+        return getattr(importlib.import_module(home), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """The native half of barnabas. Everything that crosses between Python and Rust is in this file."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Self, final
 
 from barnabas.protocol.message import Message
 
@@ -511,3 +511,118 @@ class Node:
     def transaction_checked(self, check_id: int, errors: Sequence[int]) -> None:
         """Answers a TransactionCheck with an error code for each of its partitions; the Produce goes on. A
         check that is over already is ignored."""
+
+# ---- clients --------------------------------------------------------------------------------------------
+
+Data = bytes | bytearray | memoryview | str | None
+"""What a key or a value may be; text goes out as UTF-8."""
+Headers = Mapping[str, Data] | Iterable[tuple[str, Data]]
+OnDelivery = Callable[[Exception | None, RecordMetadata | None], object]
+
+@final
+class Record:
+    """One record of a topic. Key, value and headers are read from its batch when they are asked for."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since the Unix epoch: the producer's, or the time of append where the topic says
+        so."""
+    @property
+    def leader_epoch(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None:
+        """None is a tombstone."""
+    @property
+    def headers(self) -> list[tuple[str, bytes | None]]: ...
+
+@final
+class RecordMetadata:
+    """Where a record lies that was sent."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int:
+        """-1 where no broker has told (acks=0, or the batch was a repetition)."""
+    @property
+    def timestamp(self) -> int:
+        """The time of append, where the topic stamps records; else -1."""
+
+class NativeProducer:
+    """The producer below `barnabas.Producer`."""
+
+    def __new__(cls, configs: dict[str, Any], seed: int) -> Self: ...
+    def produce(
+        self,
+        topic: str,
+        value: Data = None,
+        key: Data = None,
+        partition: int | None = None,
+        on_delivery: OnDelivery | None = None,
+        timestamp: int | None = None,
+        headers: Headers | None = None,
+    ) -> None:
+        """Hands a record in. Waits at most `max.block.ms` for metadata and for room in `buffer.memory`."""
+    def poll(self, timeout: float | None = 0.0) -> int:
+        """Calls `on_delivery` for what is done; waits up to `timeout` seconds for one. How many were
+        called."""
+    def flush_all(self, timeout: float | None) -> bool:
+        """Sends everything and waits until it is done; False when `timeout` seconds were not enough. Raises
+        the first failure that nobody asked about."""
+    def partition_count(self, topic: str, timeout: float | None) -> int:
+        """How many partitions a topic has; waits for it."""
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes of `buffer.memory` in use."""
+    def fileno(self) -> int:
+        """A descriptor that is readable when `poll` has something to tell."""
+    def clear(self) -> None:
+        """Silences the descriptor."""
+    def stop(self) -> None:
+        """Gives up what is not sent, tells those who wait, and ends the thread."""
+
+@final
+class NativeConsumer:
+    """The consumer below `barnabas.Consumer`. A place is an offset, or "earliest", "latest", or "timestamp"
+    with a time instead of the offset."""
+
+    def __new__(cls, configs: dict[str, Any]) -> Self: ...
+    def assign(self, partitions: Sequence[tuple[str, int, int | None, str | None]]) -> None:
+        """Reads exactly these from now on: topic, partition, and where to begin."""
+    def seek(self, topic: str, index: int, offset: int | None, place: str | None) -> bool:
+        """Goes to another place; False when the partition is not read."""
+    def pause(self, topic: str, index: int, paused: bool) -> bool:
+        """Stops or goes on giving out records; False when the partition is not read."""
+    def assignment(self) -> list[tuple[str, int]]:
+        """What is read."""
+    def paused(self) -> list[tuple[str, int]]:
+        """What of it is paused."""
+    def position(self, topic: str, index: int, timeout: float | None) -> int | None:
+        """Offset of the record that comes next; None when it was not known within `timeout` seconds."""
+    def poll(self, timeout: float | None, max_records: int) -> list[Record]:
+        """Up to `max_records` records; waits up to `timeout` seconds for the first."""
+    def partition_count(self, topic: str, timeout: float | None) -> int:
+        """How many partitions a topic has; waits for it."""
+    def offset_of(
+        self, topic: str, index: int, offset: int | None, place: str, timeout: float | None
+    ) -> tuple[int, int] | None:
+        """Offset and timestamp of a place in a partition; None when no record is that new."""
+    def fileno(self) -> int:
+        """A descriptor that is readable when `poll` may have something to give."""
+    def clear(self) -> None:
+        """Silences the descriptor."""
+    def close(self) -> None:
+        """Ends the thread."""
+
+def partition_of_key(key: bytes, count: int) -> int:
+    """The partition of a key among `count`, as Java's default partitioner finds it."""

@@ -4,6 +4,7 @@
 //! Python, `codec` turns messages, `image` shows the metadata. No thread of Rust ever calls into Python.
 
 mod cleaners;
+mod client;
 mod clock;
 mod codec;
 mod coordinators;
@@ -55,6 +56,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     image::register(module)?;
     module.add_class::<events::ConnectionClosed>()?;
     subscriptions::register(module)?;
+    client::register(module)?;
     module.add("RELEASE", !cfg!(debug_assertions))?;
     module.add_function(wrap_pyfunction!(native_apis, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decompress, module)?)?;

@@ -425,6 +425,17 @@ pub fn set_max_timestamp_and_type(batch: &mut [u8], timestamp_type: TimestampTyp
     put(batch, at::CRC, crc.to_be_bytes());
 }
 
+/// Names the idempotent producer and the place in its sequence, and sets the checksum anew.
+///
+/// `batch` holds exactly one whole batch.
+pub fn set_producer(batch: &mut [u8], id: ProducerId, epoch: ProducerEpoch, base_sequence: i32) {
+    put(batch, at::PRODUCER_ID, id.to_be_bytes());
+    put(batch, at::PRODUCER_EPOCH, epoch.to_be_bytes());
+    put(batch, at::BASE_SEQUENCE, base_sequence.to_be_bytes());
+    let crc = crc32c(&batch[at::ATTRIBUTES..]);
+    put(batch, at::CRC, crc.to_be_bytes());
+}
+
 /// CRC-32C of a batch whose header and records lie apart.
 pub(crate) fn crc_of(header: &[u8; HEADER_SIZE], records: &[u8]) -> u32 {
     crc32c_append(crc32c(&header[at::ATTRIBUTES..]), records)

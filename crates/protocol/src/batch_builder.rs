@@ -98,9 +98,16 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// A batch without records.
     pub fn new(config: BuilderConfig) -> BatchBuilder {
+        BatchBuilder::with_buffer(config, Vec::new())
+    }
+
+    /// A batch without records, in a buffer that is used again: what it holds is thrown away.
+    pub fn with_buffer(config: BuilderConfig, mut buffer: Vec<u8>) -> BatchBuilder {
+        buffer.clear();
+        buffer.resize(HEADER_SIZE, 0);
         BatchBuilder {
             config,
-            writer: Writer::append_to(vec![0; HEADER_SIZE]),
+            writer: Writer::append_to(buffer),
             records_count: 0,
             last_offset: config.base_offset.wrapping_sub(1),
             base_timestamp: config.delete_horizon_ms,
@@ -152,6 +159,23 @@ impl BatchBuilder {
     /// Size of the batch so far, before compression.
     pub fn uncompressed_size(&self) -> usize {
         self.writer.bytes.len()
+    }
+
+    /// Size of the buffer that the batch is written to.
+    pub fn capacity(&self) -> usize {
+        self.writer.bytes.capacity()
+    }
+
+    /// The buffer, to be used again; the batch is given up.
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.writer.bytes
+    }
+
+    /// Names the idempotent producer, when the batch is about to be sent: its place in the sequence is known then.
+    pub fn set_producer(&mut self, id: ProducerId, epoch: ProducerEpoch, base_sequence: i32) {
+        self.config.producer_id = id;
+        self.config.producer_epoch = epoch;
+        self.config.base_sequence = base_sequence;
     }
 
     /// The largest of the records' own timestamps so far, or -1.

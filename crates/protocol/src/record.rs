@@ -106,6 +106,18 @@ pub struct Headers<'a> {
     count: u32,
 }
 
+impl<'a> Headers<'a> {
+    /// Headers whose bytes were checked before, as [`Headers::bytes`] gave them.
+    pub fn new(bytes: &'a [u8], count: u32) -> Headers<'a> {
+        Headers { bytes, count }
+    }
+
+    /// The bytes that are still to be read.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
 impl<'a> Iterator for Headers<'a> {
     type Item = Header<'a>;
 
@@ -188,6 +200,11 @@ impl<'a> RecordIter<'a> {
     /// Reads `bytes`, the records section of a batch with `header`, not compressed.
     pub fn new(header: &BatchHeader, bytes: &'a [u8]) -> Self {
         RecordIter { header: *header, rest: bytes, index: 0, done: false }
+    }
+
+    /// The bytes of the records that are still to come.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Records that are still to come, if the header is right.

@@ -23,6 +23,26 @@ class ConfigError(BarnabasError):
     """A configuration that can't be used."""
 
 
+class ClientTimeout(BarnabasError, TimeoutError):
+    """Nothing came of it in time."""
+
+
+class BufferFull(BarnabasError, BufferError):
+    """A producer's `buffer.memory` had no room for `max.block.ms`."""
+
+
+class NoOffset(BarnabasError):
+    """A consumer has no position, and `auto.offset.reset` is `none`."""
+
+
+class ClientClosed(BarnabasError):
+    """The client is closed."""
+
+
+class ForkedClient(BarnabasError):
+    """The client was made before this process was forked off."""
+
+
 class KafkaError(BarnabasError):
     """An error that the protocol has a code for. Without a message it has the text of its code."""
 

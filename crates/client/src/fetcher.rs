@@ -1,0 +1,543 @@
+//! Reads partitions from their leaders: where to begin, what to ask for, what came.
+//!
+//! A turn of the owner is `exchange` (under the lock that the user's threads share), then `transmit` (without it).
+//! Checking and decompressing happen in `received`, without the lock. One fetch at a time is under way to a broker,
+//! since a session has an order.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use barnabas_protocol::api::ApiKey;
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::generated::fetch_request::{FetchPartition, FetchRequest, FetchTopic, ForgottenTopic};
+use barnabas_protocol::generated::fetch_response::{FetchResponse, PartitionData};
+use barnabas_protocol::generated::list_offsets_request::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
+};
+use barnabas_protocol::generated::list_offsets_response::ListOffsetsResponse;
+use barnabas_protocol::{Millis, NodeId, Offset};
+
+use crate::assignment::{Assignment, Slot, Start};
+use crate::cluster::{Cluster, NO_NODE};
+use crate::error::ClientError;
+use crate::fetch_session::{FetchSession, Partition, SessionRequest};
+use crate::fetched::{decode, Decoded};
+use crate::link::{Answer, Links};
+
+/// ListOffsets: the first record.
+const EARLIEST: i64 = -2;
+/// ListOffsets: after the last record.
+const LATEST: i64 = -1;
+/// FetchRequest: from a consumer, not a replica.
+const CONSUMER: i32 = -1;
+
+/// The configs of a consumer that decide how it reads.
+#[derive(Debug, Clone)]
+pub struct FetcherConfig {
+    /// `fetch.min.bytes`.
+    pub fetch_min_bytes: i32,
+    /// `fetch.max.bytes`.
+    pub fetch_max_bytes: i32,
+    /// `fetch.max.wait.ms`.
+    pub fetch_max_wait_ms: i32,
+    /// `max.partition.fetch.bytes`.
+    pub max_partition_fetch_bytes: i32,
+    /// `isolation.level` is `read_committed`.
+    pub read_committed: bool,
+    /// `check.crcs`.
+    pub check_crcs: bool,
+    /// `client.rack`.
+    pub client_rack: String,
+    /// `auto.offset.reset`.
+    pub reset: Start,
+    /// `retry.backoff.ms`.
+    pub retry_backoff_ms: Millis,
+}
+
+/// What a partition was asked for, and who may use the answer.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    generation: u64,
+    offset: Offset,
+}
+
+/// What a consumer asks brokers.
+#[derive(Debug)]
+pub enum Purpose {
+    /// Where the leaders are.
+    Metadata,
+    /// For offsets, on behalf of partitions (generation) or of questions (number).
+    ListOffsets(Vec<(Partition, Whom)>),
+    /// For records.
+    Fetch(BTreeMap<Partition, Asked>),
+}
+
+/// On whose behalf an offset is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// A partition that has to begin, in this generation.
+    Slot(u64),
+    /// A question of the user, by number.
+    Lookup(u64),
+}
+
+/// What came, on its way to the assignment.
+#[derive(Debug)]
+enum News {
+    Records(Partition, u64, Decoded, Offset),
+    /// The offset is not in the log any more, or not yet.
+    OutOfRange(Partition, u64, Offset),
+    Failed(Partition, u64, ClientError),
+    Offset(Partition, Whom, Result<Option<(Offset, Millis)>, ErrorCode>),
+}
+
+/// What is to be sent next.
+#[derive(Debug, Default)]
+struct Plan {
+    offsets: BTreeMap<NodeId, Vec<(Partition, Whom, i64)>>,
+    fetches: BTreeMap<NodeId, BTreeMap<Partition, (FetchPartition, Asked)>>,
+}
+
+/// The reading half of a consumer.
+#[derive(Debug)]
+pub struct Fetcher {
+    config: FetcherConfig,
+    cluster: Cluster,
+    links: Links<Purpose>,
+    sessions: HashMap<NodeId, FetchSession>,
+    /// Brokers that a fetch is under way to.
+    fetching: Vec<NodeId>,
+    /// Partitions and questions that an offset is being looked for.
+    resetting: Vec<(Partition, Whom)>,
+    news: Vec<News>,
+    plan: Plan,
+    /// After an error: not before.
+    retry_at: Millis,
+}
+
+impl Fetcher {
+    /// Nothing is read.
+    pub fn new(config: FetcherConfig, cluster: Cluster, mut links: Links<Purpose>, now: Millis) -> Fetcher {
+        cluster.bootstrap(&mut links, now);
+        Fetcher {
+            config,
+            cluster,
+            links,
+            sessions: HashMap::new(),
+            fetching: Vec::new(),
+            resetting: Vec::new(),
+            news: Vec::new(),
+            plan: Plan::default(),
+            retry_at: Millis::MIN,
+        }
+    }
+
+    /// The connections, for the owner of sockets.
+    pub fn links(&mut self) -> &mut Links<Purpose> {
+        &mut self.links
+    }
+
+    /// Gives what came to the user's side, and looks what is wanted next. True when something came.
+    pub fn exchange(&mut self, assignment: &mut Assignment, now: Millis) -> bool {
+        let mut came = false;
+        for news in std::mem::take(&mut self.news) {
+            came = true;
+            self.tell(assignment, news);
+        }
+        let topics: Vec<Arc<str>> = assignment.partitions().map(|((topic, _), _)| topic.clone()).collect();
+        let asked = assignment.lookups.iter().map(|lookup| lookup.partition.0.clone());
+        for topic in topics.into_iter().chain(asked.collect::<Vec<_>>()) {
+            self.cluster.want(&topic, now);
+        }
+        for (name, known) in assignment.topics_mut() {
+            self.cluster.want(name, now);
+            let counted = self.cluster.topic(name).map(counted);
+            came |= counted.is_some() && known.is_none();
+            *known = counted;
+        }
+        self.plan = Plan::default();
+        if now >= self.retry_at {
+            self.plan(assignment, now);
+        }
+        came
+    }
+
+    fn tell(&self, assignment: &mut Assignment, news: News) {
+        match news {
+            News::Records(partition, generation, decoded, high_watermark) => {
+                let Some(slot) = assignment.current(&partition, generation) else { return };
+                take_in(slot, decoded, high_watermark);
+            }
+            News::OutOfRange(partition, generation, offset) => {
+                let Some(slot) = assignment.current(&partition, generation) else { return };
+                if slot.fetch_offset == Some(offset) && slot.queue.is_empty() {
+                    slot.reason = "its offset is out of range";
+                    slot.begin(self.config.reset);
+                }
+            }
+            News::Failed(partition, generation, error) => {
+                if let Some(slot) = assignment.current(&partition, generation) {
+                    slot.error = Some(error);
+                }
+            }
+            News::Offset(partition, Whom::Slot(generation), found) => {
+                let Some(slot) = assignment.current(&partition, generation) else { return };
+                match found {
+                    Ok(Some((offset, _))) => slot.begin(Start::Offset(offset)),
+                    // No record is that new: go on after the last one.
+                    Ok(None) => slot.start = Some(Start::Latest),
+                    Err(_) => {}
+                }
+            }
+            News::Offset(_, Whom::Lookup(id), found) => {
+                let lookup = assignment.lookups.iter_mut().find(|lookup| lookup.id == id);
+                let Some(lookup) = lookup else { return };
+                match found {
+                    Ok(found) => lookup.answer = Some(Ok(found)),
+                    Err(error) if error.retriable() => lookup.asked = false,
+                    Err(error) => {
+                        let (topic, partition) = &lookup.partition;
+                        let error = ClientError::broker(error, &format!("{topic}-{partition}"));
+                        lookup.answer = Some(Err(error));
+                    }
+                }
+            }
+        }
+    }
+
+    fn plan(&mut self, assignment: &mut Assignment, now: Millis) {
+        for (partition, slot) in assignment.slots_mut() {
+            if slot.start == Some(Start::None) && slot.error.is_none() {
+                slot.start = None;
+                let (topic, partition) = partition.clone();
+                let reason = slot.reason.to_string();
+                slot.error = Some(ClientError::NoOffset { topic: topic.to_string(), partition, reason });
+            }
+        }
+        for (partition, slot) in assignment.partitions() {
+            let Some(leader) = self.leader(partition, now) else { continue };
+            let whom = Whom::Slot(slot.generation);
+            match (slot.start, slot.fetch_offset) {
+                (Some(start), _) if !self.resetting.contains(&(partition.clone(), whom)) => {
+                    let asked = (partition.clone(), whom, timestamp(start));
+                    self.plan.offsets.entry(leader).or_default().push(asked);
+                }
+                (None, Some(offset)) if assignment.is_hungry(slot) && !self.fetching.contains(&leader) => {
+                    let asked = self.wanted(partition, slot, offset);
+                    self.plan.fetches.entry(leader).or_default().insert(partition.clone(), asked);
+                }
+                _ => {}
+            }
+        }
+        let lookups: Vec<_> = assignment.lookups.iter().filter(|l| !l.asked && l.answer.is_none()).collect();
+        for lookup in lookups {
+            if let Some(leader) = self.leader(&lookup.partition, now) {
+                let asked = (lookup.partition.clone(), Whom::Lookup(lookup.id), timestamp(lookup.start));
+                self.plan.offsets.entry(leader).or_default().push(asked);
+            }
+        }
+        for lookup in &mut assignment.lookups {
+            let whom = Whom::Lookup(lookup.id);
+            let mut planned = self.plan.offsets.iter();
+            lookup.asked |= planned.any(|(&leader, all)| {
+                self.links.ready(leader, now) && all.iter().any(|asked| asked.1 == whom)
+            });
+        }
+    }
+
+    fn wanted(&self, partition: &Partition, slot: &Slot, offset: Offset) -> (FetchPartition, Asked) {
+        let known = self.cluster.partition(&partition.0, partition.1);
+        let data = FetchPartition {
+            partition: partition.1,
+            current_leader_epoch: known.map_or(-1, |known| known.leader_epoch),
+            fetch_offset: offset,
+            last_fetched_epoch: -1,
+            partition_max_bytes: self.config.max_partition_fetch_bytes,
+            ..Default::default()
+        };
+        (data, Asked { generation: slot.generation, offset })
+    }
+
+    fn leader(&mut self, partition: &Partition, now: Millis) -> Option<NodeId> {
+        match self.cluster.partition(&partition.0, partition.1) {
+            Some(known) if known.leader != NO_NODE => Some(known.leader),
+            _ => {
+                self.cluster.refresh(now);
+                None
+            }
+        }
+    }
+
+    /// Sends what was planned.
+    pub fn transmit(&mut self, now: Millis) {
+        self.cluster.step(&mut self.links, Purpose::Metadata, now);
+        let plan = std::mem::take(&mut self.plan);
+        for (leader, asked) in plan.offsets {
+            if self.links.ready(leader, now) {
+                self.list_offsets(leader, &asked, now);
+            }
+        }
+        for (leader, asked) in plan.fetches {
+            if self.links.ready(leader, now) {
+                self.fetch(leader, asked, now);
+            }
+        }
+    }
+
+    fn isolation_level(&self) -> i8 {
+        i8::from(self.config.read_committed)
+    }
+
+    fn list_offsets(&mut self, leader: NodeId, asked: &[(Partition, Whom, i64)], now: Millis) {
+        let Some(version) = self.links.version(leader, ApiKey::ListOffsets) else { return };
+        let topics = asked.iter().map(|((topic, partition), _, timestamp)| {
+            let known = self.cluster.partition(topic, *partition);
+            let epoch = known.map_or(-1, |known| known.leader_epoch);
+            let partition = ListOffsetsPartition {
+                partition_index: *partition,
+                current_leader_epoch: if version >= 4 { epoch } else { -1 },
+                timestamp: *timestamp,
+            };
+            ListOffsetsTopic { name: topic, partitions: vec![partition] }
+        });
+        let request = ListOffsetsRequest {
+            replica_id: CONSUMER,
+            isolation_level: if version >= 2 { self.isolation_level() } else { 0 },
+            topics: topics.collect(),
+            ..Default::default()
+        };
+        let whom: Vec<(Partition, Whom)> = asked.iter().map(|(p, whom, _)| (p.clone(), *whom)).collect();
+        let api = (ApiKey::ListOffsets, version);
+        let purpose = Some(Purpose::ListOffsets(whom.clone()));
+        let encode = |writer: &mut _| request.encode(writer, version);
+        if self.links.send(now, leader, api, purpose, &[], encode).is_ok() {
+            self.resetting.extend(whom);
+        }
+    }
+
+    fn fetch(&mut self, leader: NodeId, wanted: BTreeMap<Partition, (FetchPartition, Asked)>, now: Millis) {
+        let Some(version) = self.links.version(leader, ApiKey::Fetch) else { return };
+        let (mut data, mut asked) = (BTreeMap::new(), BTreeMap::new());
+        for (partition, (fetch, ask)) in wanted {
+            data.insert(partition.clone(), fetch);
+            asked.insert(partition, ask);
+        }
+        let session = self.sessions.entry(leader).or_default().request(data);
+        let request = fetch_request(&self.config, version, &session);
+        let api = (ApiKey::Fetch, version);
+        let encode = |writer: &mut _| request.encode(writer, version);
+        match self.links.send(now, leader, api, Some(Purpose::Fetch(asked)), &[], encode) {
+            Ok(()) => self.fetching.push(leader),
+            Err(error) => log::error!("a fetch request can't be written: {error}"),
+        }
+    }
+
+    /// Takes bytes of a broker.
+    pub fn received(&mut self, node: NodeId, bytes: &[u8], now: Millis) {
+        for answer in self.links.received(node, bytes, now) {
+            self.answered(answer, now);
+        }
+    }
+
+    /// Lets time pass for requests, and takes those whose connection was lost.
+    pub fn settle(&mut self, now: Millis) {
+        self.links.expire(now);
+        for answer in self.links.take_lost() {
+            self.cluster.refresh(now);
+            self.answered(answer, now);
+        }
+    }
+
+    fn answered(&mut self, answer: Answer<Purpose>, now: Millis) {
+        match &answer.purpose {
+            Purpose::Metadata => self.cluster.answered(&answer, &mut self.links, now),
+            Purpose::ListOffsets(asked) => self.offsets_answered(&answer, asked, now),
+            Purpose::Fetch(_) => self.fetch_answered(answer, now),
+        }
+    }
+
+    fn offsets_answered(&mut self, answer: &Answer<Purpose>, asked: &[(Partition, Whom)], now: Millis) {
+        self.resetting.retain(|resetting| !asked.contains(resetting));
+        let mut reader = answer.body();
+        let response = reader.as_mut().and_then(|r| ListOffsetsResponse::decode(r, answer.version).ok());
+        for (index, (partition, whom)) in asked.iter().enumerate() {
+            // One topic entry for each question, in order; a broker answers alike.
+            let found =
+                response.as_ref().and_then(|r| r.topics.get(index)).filter(|t| *t.name == *partition.0);
+            let found = found.and_then(|topic| topic.partitions.first());
+            let result = match found {
+                Some(found) if found.error_code == 0 && found.offset < 0 => Ok(None),
+                Some(found) if found.error_code == 0 => Ok(Some((found.offset, found.timestamp))),
+                Some(found) => Err(ErrorCode(found.error_code)),
+                None => Err(ErrorCode::NETWORK_EXCEPTION),
+            };
+            match (result, whom) {
+                (Err(error), Whom::Slot(generation)) if !error.retriable() => {
+                    let (topic, index) = partition;
+                    let error = ClientError::broker(error, &format!("{topic}-{index}"));
+                    self.news.push(News::Failed(partition.clone(), *generation, error));
+                }
+                (result, whom) => {
+                    if result.is_err() {
+                        self.back_off(now);
+                    }
+                    self.news.push(News::Offset(partition.clone(), *whom, result));
+                }
+            }
+        }
+    }
+
+    fn back_off(&mut self, now: Millis) {
+        self.retry_at = now + self.config.retry_backoff_ms;
+        self.cluster.refresh(now);
+    }
+
+    fn fetch_answered(&mut self, answer: Answer<Purpose>, now: Millis) {
+        self.fetching.retain(|&node| node != answer.node);
+        let session = self.sessions.entry(answer.node).or_default();
+        let (Some((frame, body_at)), Purpose::Fetch(asked)) = (answer.frame, answer.purpose) else {
+            session.forget();
+            return self.back_off(now);
+        };
+        let frame = Arc::new(frame);
+        let mut reader = barnabas_protocol::wire::Reader::new(&frame[body_at..]);
+        let Ok(response) = FetchResponse::decode(&mut reader, answer.version) else {
+            session.forget();
+            self.links.close(answer.node, now);
+            return self.back_off(now);
+        };
+        let error = ErrorCode(response.error_code);
+        if !session.answered(error, response.session_id) {
+            let of_session = [ErrorCode::FETCH_SESSION_ID_NOT_FOUND, ErrorCode::INVALID_FETCH_SESSION_EPOCH];
+            if !of_session.contains(&error) {
+                self.back_off(now);
+            }
+            return;
+        }
+        for topic in &response.responses {
+            for data in &topic.partitions {
+                let partition = (Arc::from(topic.topic), data.partition_index);
+                if let Some(ask) = asked.get(&partition) {
+                    self.partition_answered(&frame, partition, ask, data, now);
+                }
+            }
+        }
+    }
+
+    fn partition_answered(
+        &mut self,
+        frame: &Arc<Vec<u8>>,
+        partition: Partition,
+        ask: &Asked,
+        data: &PartitionData<'_>,
+        now: Millis,
+    ) {
+        match ErrorCode(data.error_code) {
+            ErrorCode::NONE => {
+                let Some(bytes) = data.records.bytes() else { return };
+                let start = bytes.as_ptr() as usize - frame.as_ptr() as usize;
+                let aborted = data.aborted_transactions.as_deref().unwrap_or_default();
+                let aborted = self.config.read_committed.then_some(aborted);
+                let range = start..start + bytes.len();
+                let decoded = decode(frame, range, ask.offset, aborted, self.config.check_crcs);
+                let news = News::Records(partition, ask.generation, decoded, data.high_watermark);
+                self.news.push(news);
+            }
+            ErrorCode::OFFSET_OUT_OF_RANGE => {
+                self.news.push(News::OutOfRange(partition, ask.generation, ask.offset));
+            }
+            error if error.retriable() || error == ErrorCode::UNKNOWN_SERVER_ERROR => self.back_off(now),
+            error => {
+                let about = format!("{}-{}", partition.0, partition.1);
+                let error = ClientError::broker(error, &about);
+                self.news.push(News::Failed(partition, ask.generation, error));
+            }
+        }
+    }
+
+    /// When the owner has to look again if nothing happens.
+    pub fn deadline(&self, now: Millis) -> Option<Millis> {
+        let at = [self.links.deadline(now), self.cluster.deadline(), Some(self.retry_at)];
+        at.into_iter().flatten().filter(|&at| at > now).min()
+    }
+
+    /// Whether a turn would do something at once.
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+}
+
+/// How many partitions a topic has, as it is told to the user.
+fn counted(topic: &crate::cluster::Topic) -> Result<usize, ClientError> {
+    match topic.partitions.len() {
+        0 => Err(ClientError::broker(topic.error, "the topic")),
+        count => Ok(count),
+    }
+}
+
+fn timestamp(start: Start) -> i64 {
+    match start {
+        Start::Earliest => EARLIEST,
+        Start::Timestamp(timestamp) => timestamp,
+        _ => LATEST,
+    }
+}
+
+/// Puts what came behind what waits.
+fn take_in(slot: &mut Slot, decoded: Decoded, high_watermark: Offset) {
+    slot.high_watermark = high_watermark;
+    let count = decoded.batches.len();
+    // The bytes of a response count as long as one of its batches is there; the last one carries the rest.
+    let share = decoded.size / count.max(1);
+    slot.queue.extend(decoded.batches.into_iter().map(|batch| (batch, share)));
+    slot.buffered += share * count;
+    let all_taken = slot.position == slot.fetch_offset;
+    if let Some(next) = decoded.next_offset {
+        slot.fetch_offset = Some(next);
+        if count == 0 && all_taken {
+            slot.position = Some(next); // Markers and what was aborted: nothing for the user.
+        }
+    }
+    slot.last_epoch = decoded.last_epoch.unwrap_or(slot.last_epoch);
+    slot.error = decoded.error;
+}
+
+fn fetch_request<'a>(
+    config: &'a FetcherConfig,
+    version: i16,
+    session: &'a SessionRequest,
+) -> FetchRequest<'a> {
+    let mut topics: Vec<FetchTopic<'a>> = Vec::new();
+    for ((topic, _), data) in &session.changed {
+        let mut data = data.clone();
+        if version < 9 {
+            data.current_leader_epoch = -1;
+        }
+        match topics.last_mut().filter(|last| last.topic == &**topic) {
+            Some(last) => last.partitions.push(data),
+            None => topics.push(FetchTopic { topic, partitions: vec![data], ..Default::default() }),
+        }
+    }
+    let mut forgotten: Vec<ForgottenTopic<'a>> = Vec::new();
+    for (topic, partition) in session.forgotten.iter().filter(|_| version >= 7) {
+        match forgotten.last_mut().filter(|last| last.topic == &**topic) {
+            Some(last) => last.partitions.push(*partition),
+            None => {
+                forgotten.push(ForgottenTopic { topic, partitions: vec![*partition], ..Default::default() })
+            }
+        }
+    }
+    FetchRequest {
+        replica_id: CONSUMER,
+        max_wait_ms: config.fetch_max_wait_ms,
+        min_bytes: config.fetch_min_bytes,
+        max_bytes: config.fetch_max_bytes,
+        isolation_level: i8::from(config.read_committed),
+        session_id: if version >= 7 { session.id } else { 0 },
+        session_epoch: if version >= 7 { session.epoch } else { -1 },
+        topics,
+        forgotten_topics_data: forgotten,
+        rack_id: if version >= 11 { &config.client_rack } else { "" },
+        ..Default::default()
+    }
+}

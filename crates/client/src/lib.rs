@@ -1,0 +1,24 @@
+//! Kafka clients: a producer and a consumer for any broker since 2.1. Knows no Python.
+//!
+//! State machines take bytes, records and the time, and give bytes and results: `link` (connections), `cluster`
+//! (metadata), `accumulator`, `pipeline` and `sender` (producer), `assignment`, `fetch_session`, `fetched` and
+//! `fetcher` (consumer). `driver` is the one place with sockets and a clock: a thread for each client. `producer`
+//! and `consumer` are what users hold.
+
+pub mod accumulator;
+pub mod assignment;
+pub mod cluster;
+pub mod consumer;
+pub mod driver;
+pub mod error;
+pub mod fetch_session;
+pub mod fetched;
+pub mod fetcher;
+pub mod link;
+pub mod partitioner;
+pub mod pipeline;
+pub mod producer;
+pub mod sender;
+pub mod versions;
+
+pub use error::ClientError;

@@ -1,0 +1,449 @@
+//! Connections to brokers as state machines: bytes in, answers out; requests in, bytes out. No socket here.
+//!
+//! Always true:
+//!   a broker answers in the order in which it was asked, so `in_flight` is a queue
+//!   every request gets exactly one answer: the broker's, or that the connection was lost
+//!   nothing but ApiVersions is sent before the broker has said which versions it speaks
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::IoSlice;
+use std::sync::Arc;
+
+use barnabas_protocol::api::ApiKey;
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::generated::api_versions_request::ApiVersionsRequest;
+use barnabas_protocol::generated::api_versions_response::ApiVersionsResponse;
+use barnabas_protocol::generated::request_header::RequestHeader;
+use barnabas_protocol::wire::{EncodeError, Reader, Writer};
+use barnabas_protocol::{Millis, NodeId};
+
+use crate::versions::Versions;
+
+/// The largest answer that is believed; a larger length is the sign of a peer that speaks something else.
+const RESPONSE_BYTES_MAX: usize = 1 << 30;
+/// ApiVersions of this version names the client (KIP-511); brokers that don't know it answer in version 0.
+const API_VERSIONS: i16 = 3;
+
+/// What all connections of a client have in common.
+#[derive(Debug, Clone)]
+pub struct LinkConfig {
+    /// `client.id`.
+    pub client_id: String,
+    /// `request.timeout.ms`.
+    pub request_timeout_ms: Millis,
+    /// `reconnect.backoff.ms`.
+    pub reconnect_backoff_ms: Millis,
+    /// `reconnect.backoff.max.ms`.
+    pub reconnect_backoff_max_ms: Millis,
+    /// `socket.connection.setup.timeout.ms`.
+    pub setup_timeout_ms: Millis,
+}
+
+/// Bytes to send: a head, or a batch that a request refers to without a copy.
+pub type Chunk = Arc<Vec<u8>>;
+
+/// What a request was for, with what came of it.
+#[derive(Debug)]
+pub struct Answer<P> {
+    /// Who was asked.
+    pub node: NodeId,
+    /// Version of request and response.
+    pub version: i16,
+    /// As the sender of the request put it.
+    pub purpose: P,
+    /// The response's frame, and where its body begins; None when the connection was lost before.
+    pub frame: Option<(Vec<u8>, usize)>,
+}
+
+impl<P> Answer<P> {
+    /// Reads the body; None when the connection was lost.
+    pub fn body(&self) -> Option<Reader<'_>> {
+        self.frame.as_ref().map(|(bytes, at)| Reader::new(&bytes[*at..]))
+    }
+}
+
+#[derive(Debug)]
+struct Sent<P> {
+    correlation_id: i32,
+    api: ApiKey,
+    version: i16,
+    deadline: Millis,
+    /// None: ApiVersions of the connection itself.
+    purpose: Option<P>,
+}
+
+#[derive(Debug, PartialEq)]
+enum State {
+    /// Not connected, and not to be tried before `retry_at`.
+    Idle {
+        retry_at: Millis,
+    },
+    Connecting {
+        deadline: Millis,
+    },
+    /// ApiVersions is on its way.
+    Negotiating,
+    Ready(Versions),
+}
+
+#[derive(Debug)]
+struct Link<P> {
+    host: String,
+    port: u16,
+    state: State,
+    /// Attempts that failed in a row.
+    failures: u32,
+    in_flight: VecDeque<Sent<P>>,
+    output: VecDeque<Chunk>,
+    /// Bytes of the first chunk that are sent.
+    sent: usize,
+    input: Vec<u8>,
+    /// Whether the owner of sockets was told to connect.
+    announced: bool,
+}
+
+/// What the owner of sockets has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Connect to a broker.
+    Connect(NodeId, String, u16),
+    /// Close the connection to a broker.
+    Close(NodeId),
+}
+
+/// All connections of a client, by broker. Bootstrap addresses have negative ids.
+#[derive(Debug)]
+pub struct Links<P> {
+    config: LinkConfig,
+    links: BTreeMap<NodeId, Link<P>>,
+    correlation_id: i32,
+    orders: Vec<Order>,
+    lost: Vec<Answer<P>>,
+}
+
+impl<P> Links<P> {
+    /// No connection.
+    pub fn new(config: LinkConfig) -> Links<P> {
+        Links { config, links: BTreeMap::new(), correlation_id: 0, orders: Vec::new(), lost: Vec::new() }
+    }
+
+    /// `request.timeout.ms`.
+    pub fn request_timeout_ms(&self) -> Millis {
+        self.config.request_timeout_ms
+    }
+
+    /// Notes where a broker is. One that has moved is connected to anew.
+    pub fn set_address(&mut self, node: NodeId, host: &str, port: u16, now: Millis) {
+        if let Some(link) = self.links.get(&node) {
+            if link.host == host && link.port == port {
+                return;
+            }
+            self.lose(node, now, false);
+        }
+        let state = State::Idle { retry_at: now };
+        let link = Link {
+            host: host.to_string(),
+            port,
+            state,
+            failures: 0,
+            in_flight: VecDeque::new(),
+            output: VecDeque::new(),
+            sent: 0,
+            input: Vec::new(),
+            announced: false,
+        };
+        self.links.insert(node, link);
+    }
+
+    /// All brokers with an address.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.links.keys().copied()
+    }
+
+    /// Whether a request can be sent to `node`; begins to connect when it can't.
+    pub fn ready(&mut self, node: NodeId, now: Millis) -> bool {
+        let setup_timeout_ms = self.config.setup_timeout_ms;
+        let Some(link) = self.links.get_mut(&node) else { return false };
+        if let State::Idle { retry_at } = link.state {
+            if retry_at <= now {
+                link.state = State::Connecting { deadline: now + setup_timeout_ms };
+                link.announced = true;
+                self.orders.push(Order::Connect(node, link.host.clone(), link.port));
+            }
+        }
+        matches!(link.state, State::Ready(_))
+    }
+
+    /// Whether the node is connected or on the way to it.
+    pub fn is_usable(&self, node: NodeId) -> bool {
+        self.links.get(&node).is_some_and(|link| !matches!(link.state, State::Idle { .. }))
+    }
+
+    /// Requests that wait for their answers.
+    pub fn in_flight(&self, node: NodeId) -> usize {
+        self.links.get(&node).map_or(0, |link| link.in_flight.len())
+    }
+
+    /// Whether bytes wait to be sent.
+    pub fn has_output(&self, node: NodeId) -> bool {
+        self.links.get(&node).is_some_and(|link| !link.output.is_empty())
+    }
+
+    /// The version in which `node` is asked; None when it is not connected or doesn't know the API.
+    pub fn version(&self, node: NodeId, api: ApiKey) -> Option<i16> {
+        match &self.links.get(&node)?.state {
+            State::Ready(versions) => versions.of(api),
+            _ => None,
+        }
+    }
+
+    /// Sends a request to a node that is ready. `external` are the bytes that `encode` has left out. With
+    /// `answered` false no response will come (acks=0).
+    pub fn send<E>(
+        &mut self,
+        now: Millis,
+        node: NodeId,
+        (api, version): (ApiKey, i16),
+        purpose: Option<P>,
+        external: &[Chunk],
+        encode: E,
+    ) -> Result<(), EncodeError>
+    where
+        E: FnOnce(&mut Writer) -> Result<(), EncodeError>,
+    {
+        self.correlation_id = self.correlation_id.wrapping_add(1) & i32::MAX;
+        let correlation_id = self.correlation_id;
+        let client_id = self.config.client_id.clone();
+        let deadline = now + self.config.request_timeout_ms;
+        let Some(link) = self.links.get_mut(&node) else { return Ok(()) };
+        let mut writer = Writer::append_to(vec![0; 4]);
+        let header = RequestHeader {
+            request_api_key: api.code(),
+            request_api_version: version,
+            correlation_id,
+            client_id: Some(&client_id),
+        };
+        header.encode(&mut writer, api.request_header_version(version))?;
+        encode(&mut writer)?;
+        link.push(writer, external);
+        if let Some(purpose) = purpose {
+            let purpose = Some(purpose);
+            link.in_flight.push_back(Sent { correlation_id, api, version, deadline, purpose });
+        }
+        Ok(())
+    }
+
+    /// The socket of `node` is connected.
+    pub fn connected(&mut self, node: NodeId, now: Millis) {
+        let Some(link) = self.links.get_mut(&node) else { return };
+        link.state = State::Negotiating;
+        self.negotiate(node, API_VERSIONS, now);
+    }
+
+    fn negotiate(&mut self, node: NodeId, version: i16, now: Millis) {
+        let body = ApiVersionsRequest {
+            client_software_name: "barnabas",
+            client_software_version: env!("CARGO_PKG_VERSION"),
+            ..Default::default()
+        };
+        let body = if version == 0 { ApiVersionsRequest::default() } else { body };
+        let api = (ApiKey::ApiVersions, version);
+        let encoded = self.send(now, node, api, None, &[], |writer| body.encode(writer, version));
+        assert!(encoded.is_ok(), "ApiVersions can always be encoded");
+        let correlation_id = self.correlation_id;
+        let deadline = now + self.config.request_timeout_ms;
+        if let Some(link) = self.links.get_mut(&node) {
+            let api = ApiKey::ApiVersions;
+            link.in_flight.push_back(Sent { correlation_id, api, version, deadline, purpose: None });
+        }
+    }
+
+    /// The socket of `node` is closed, or could not be opened.
+    pub fn disconnected(&mut self, node: NodeId, now: Millis) {
+        self.lose(node, now, true);
+    }
+
+    /// Takes bytes of `node`; whole responses come out. Bytes that are no response end the connection.
+    pub fn received(&mut self, node: NodeId, bytes: &[u8], now: Millis) -> Vec<Answer<P>> {
+        let mut answers = Vec::new();
+        if let Some(link) = self.links.get_mut(&node) {
+            link.input.extend_from_slice(bytes);
+        }
+        loop {
+            let Some(link) = self.links.get_mut(&node) else { return answers };
+            match link.next_frame() {
+                Ok(None) => return answers,
+                Ok(Some((sent, frame, at))) => match sent.purpose {
+                    Some(purpose) => {
+                        let (version, frame) = (sent.version, Some((frame, at)));
+                        answers.push(Answer { node, version, purpose, frame });
+                    }
+                    None if self.negotiated(node, sent.version, &frame[at..], now) => {}
+                    None => break,
+                },
+                Err(NotAResponse) => break,
+            }
+        }
+        self.close(node, now);
+        answers
+    }
+
+    /// Reads what the broker speaks; false when it can't be read.
+    fn negotiated(&mut self, node: NodeId, version: i16, body: &[u8], now: Millis) -> bool {
+        // A broker that does not know the version answers in version 0, with what it knows.
+        let refused = body.get(..2) == Some(&ErrorCode::UNSUPPORTED_VERSION.code().to_be_bytes());
+        if refused && version > 0 {
+            self.negotiate(node, 0, now);
+            return true;
+        }
+        match ApiVersionsResponse::decode(&mut Reader::new(body), version) {
+            Ok(response) if response.error_code == 0 => {
+                if let Some(link) = self.links.get_mut(&node) {
+                    link.state = State::Ready(Versions::new(&response));
+                    link.failures = 0;
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Gives a connection up.
+    pub fn close(&mut self, node: NodeId, now: Millis) {
+        self.lose(node, now, true);
+        self.orders.push(Order::Close(node));
+    }
+
+    fn lose(&mut self, node: NodeId, now: Millis, wait: bool) {
+        let config = &self.config;
+        let Some(link) = self.links.get_mut(&node) else { return };
+        if !wait && !matches!(link.state, State::Idle { .. }) {
+            self.orders.push(Order::Close(node));
+        }
+        let backoff = config.reconnect_backoff_ms << link.failures.min(16);
+        let backoff = backoff.min(config.reconnect_backoff_max_ms);
+        link.failures = link.failures.saturating_add(1);
+        link.state = State::Idle { retry_at: now + if wait { backoff } else { 0 } };
+        link.output.clear();
+        link.input = Vec::new();
+        link.sent = 0;
+        link.announced = false;
+        for sent in link.in_flight.drain(..) {
+            if let Some(purpose) = sent.purpose {
+                self.lost.push(Answer { node, version: sent.version, purpose, frame: None });
+            }
+        }
+    }
+
+    /// Closes connections whose oldest request has waited too long.
+    pub fn expire(&mut self, now: Millis) {
+        let late = self.links.iter().filter(|(_, link)| link.deadline().is_some_and(|at| at <= now));
+        for node in late.map(|(&node, _)| node).collect::<Vec<_>>() {
+            self.close(node, now);
+        }
+    }
+
+    /// When [`Links::expire`] has something to do, or a broker may be connected to again.
+    pub fn deadline(&self, now: Millis) -> Option<Millis> {
+        let waits = |link: &Link<P>| match link.state {
+            State::Idle { retry_at } if retry_at > now => Some(retry_at),
+            _ => link.deadline(),
+        };
+        self.links.values().filter_map(waits).min()
+    }
+
+    /// What the owner of sockets has to do now.
+    pub fn take_orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// Requests whose connection was lost since the last call.
+    pub fn take_lost(&mut self) -> Vec<Answer<P>> {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Nodes that have bytes to send.
+    pub fn writable(&self) -> Vec<NodeId> {
+        self.links.iter().filter(|(_, link)| !link.output.is_empty()).map(|(&node, _)| node).collect()
+    }
+
+    /// The bytes that `node` is sent next; how many slices were filled in.
+    pub fn front<'a>(&'a self, node: NodeId, slices: &mut [IoSlice<'a>]) -> usize {
+        let Some(link) = self.links.get(&node) else { return 0 };
+        let mut skip = link.sent;
+        let mut count = 0;
+        for (chunk, slot) in link.output.iter().zip(slices) {
+            *slot = IoSlice::new(&chunk[std::mem::take(&mut skip)..]);
+            count += 1;
+        }
+        count
+    }
+
+    /// Notes that `count` bytes were sent to `node`.
+    pub fn advance(&mut self, node: NodeId, count: usize) {
+        let Some(link) = self.links.get_mut(&node) else { return };
+        link.sent += count;
+        while let Some(length) = link.output.front().map(|chunk| chunk.len()) {
+            if link.sent < length {
+                return;
+            }
+            link.sent -= length;
+            link.output.pop_front();
+        }
+    }
+}
+
+/// Bytes that are no response, or not the next one.
+struct NotAResponse;
+
+impl<P> Link<P> {
+    fn deadline(&self) -> Option<Millis> {
+        match self.state {
+            State::Connecting { deadline } => Some(deadline),
+            _ => self.in_flight.front().map(|sent| sent.deadline),
+        }
+    }
+
+    /// Queues a request whose first four bytes are still to be its length.
+    fn push(&mut self, writer: Writer, external: &[Chunk]) {
+        let splices = writer.splices.clone();
+        let mut bytes = writer.into_bytes();
+        let length = bytes.len() - 4 + external.iter().map(|chunk| chunk.len()).sum::<usize>();
+        assert!(length <= i32::MAX as usize, "a request of {length} bytes");
+        bytes[..4].copy_from_slice(&(length as i32).to_be_bytes());
+        let mut at = 0;
+        for splice in splices {
+            self.output.push_back(Arc::new(bytes[at..splice.position].to_vec()));
+            self.output.push_back(external[splice.index as usize].clone());
+            at = splice.position;
+        }
+        if at < bytes.len() {
+            self.output.push_back(Arc::new(bytes.split_off(at)));
+        }
+    }
+
+    /// The next whole response, and what it answers; the number is where its body begins.
+    fn next_frame(&mut self) -> Result<Option<(Sent<P>, Vec<u8>, usize)>, NotAResponse> {
+        let Some((prefix, rest)) = self.input.split_first_chunk::<4>() else { return Ok(None) };
+        let length = i32::from_be_bytes(*prefix);
+        let size = usize::try_from(length).ok().filter(|&size| (4..=RESPONSE_BYTES_MAX).contains(&size));
+        let Some(size) = size else { return Err(NotAResponse) };
+        if rest.len() < size {
+            return Ok(None);
+        }
+        let sent = self.in_flight.front().ok_or(NotAResponse)?;
+        let mut reader = Reader::new(&rest[..size]);
+        let correlation_id = reader.i32().map_err(|_| NotAResponse)?;
+        if correlation_id != sent.correlation_id {
+            return Err(NotAResponse);
+        }
+        if sent.api.response_header_version(sent.version) >= 1 {
+            reader.skip_tagged_fields().map_err(|_| NotAResponse)?;
+        }
+        let at = 4 + reader.position();
+        let rest = self.input.split_off(4 + size);
+        let frame = std::mem::replace(&mut self.input, rest);
+        let sent = self.in_flight.pop_front().ok_or(NotAResponse)?;
+        Ok(Some((sent, frame, at)))
+    }
+}

@@ -1,0 +1,290 @@
+//! A producer: what the user's threads hold, and the thread that sends.
+//!
+//! Handing a record in takes one lock that is hardly ever contended, and copies the record into the batch that it
+//! will be sent in. The thread is woken when a batch begins or is full, not for each record.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::{Millis, NodeId};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::accumulator::{Accumulator, AccumulatorConfig, Completed, NewRecord, Refused, TopicIndex};
+use crate::cluster::{Cluster, ClusterConfig};
+use crate::driver::{Clock, Driver, Machine, Wake};
+use crate::error::ClientError;
+use crate::link::{LinkConfig, Links};
+use crate::sender::{Purpose, Sender, SenderConfig};
+
+/// All configs of a producer.
+#[derive(Debug, Clone)]
+pub struct ProducerConfig {
+    /// Of the waiting records.
+    pub accumulator: AccumulatorConfig,
+    /// Of the sender.
+    pub sender: SenderConfig,
+    /// Of the metadata.
+    pub cluster: ClusterConfig,
+    /// Of the connections.
+    pub link: LinkConfig,
+    /// `max.block.ms`.
+    pub max_block_ms: Millis,
+}
+
+/// Told that results wait, from the producer's thread.
+pub type Notify = Box<dyn Fn() + Send + Sync>;
+
+struct Shared {
+    accumulator: Mutex<Accumulator>,
+    /// Something is done, or the metadata is there.
+    progress: Condvar,
+    notify: Option<Notify>,
+}
+
+/// Sends records to topics.
+pub struct Producer {
+    shared: Arc<Shared>,
+    wake: Wake,
+    clock: Clock,
+    max_block_ms: Millis,
+    buffer_memory: usize,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How a wait ended that is interrupted now and then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// What was waited for is there.
+    Done,
+    /// Not yet.
+    NotYet,
+}
+
+impl Producer {
+    /// Begins to send. `notify` is called on the producer's thread when results wait.
+    pub fn start(config: ProducerConfig, notify: Option<Notify>) -> io::Result<Producer> {
+        let clock = Clock::start();
+        let (driver, wake) = Driver::new(clock)?;
+        let max_block_ms = config.max_block_ms;
+        let buffer_memory = config.accumulator.buffer_memory;
+        let accumulator = Mutex::new(Accumulator::new(config.accumulator));
+        let shared = Arc::new(Shared { accumulator, progress: Condvar::new(), notify });
+        let cluster = Cluster::new(config.cluster);
+        let sender = Sender::new(config.sender, cluster, Links::new(config.link), clock.now());
+        let mut machine = Running { shared: shared.clone(), sender };
+        let run = move || driver.run(&mut machine);
+        let thread = std::thread::Builder::new().name("barnabas-producer".to_string()).spawn(run)?;
+        let thread = Mutex::new(Some(thread));
+        Ok(Producer { shared, wake, clock, max_block_ms, buffer_memory, thread })
+    }
+
+    /// Time by the clock that [`Producer::append`] compares with.
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// `max.block.ms`.
+    pub fn max_block_ms(&self) -> Millis {
+        self.max_block_ms
+    }
+
+    /// The number of a topic.
+    pub fn topic(&self, name: &str) -> TopicIndex {
+        self.shared.accumulator.lock().topic(name)
+    }
+
+    /// Takes a record if there is room now.
+    #[inline]
+    pub fn append(&self, topic: TopicIndex, record: &NewRecord<'_>) -> Result<(), Refused> {
+        let appended = self.shared.accumulator.lock().append(topic, record, || self.clock.now());
+        match appended {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                self.wake.wake();
+                Ok(())
+            }
+            Err(refused) => {
+                if !matches!(refused, Refused::Failed(_)) {
+                    self.wake.wake();
+                }
+                Err(refused)
+            }
+        }
+    }
+
+    /// Takes a record; when there is no room, waits for some up to `slice_ms`, and leaves it to the caller to try
+    /// again.
+    pub fn append_within(
+        &self,
+        topic: TopicIndex,
+        record: &NewRecord<'_>,
+        slice_ms: u64,
+    ) -> Result<(), Refused> {
+        let mut accumulator = self.shared.accumulator.lock();
+        let appended = accumulator.append(topic, record, || self.clock.now());
+        if !matches!(appended, Ok(false) | Err(Refused::Failed(_))) {
+            self.wake.wake();
+        }
+        if matches!(appended, Err(Refused::Full | Refused::NoMetadata)) {
+            self.wait_in(&mut accumulator, slice_ms);
+        }
+        appended.map(drop)
+    }
+
+    /// Waits until something is done or `slice_ms` have passed.
+    pub fn wait(&self, slice_ms: u64) {
+        let mut accumulator = self.shared.accumulator.lock();
+        self.wait_in(&mut accumulator, slice_ms);
+    }
+
+    fn wait_in(&self, accumulator: &mut MutexGuard<'_, Accumulator>, slice_ms: u64) {
+        self.shared.progress.wait_for(accumulator, Duration::from_millis(slice_ms));
+    }
+
+    /// What to tell a caller whose record was refused for `max.block.ms`.
+    pub fn timed_out(&self, topic: TopicIndex, refused: &Refused) -> ClientError {
+        let accumulator = self.shared.accumulator.lock();
+        match refused {
+            Refused::Failed(error) => error.clone(),
+            Refused::Full => {
+                let (buffer_memory, max_block_ms) = (self.buffer_memory, self.max_block_ms);
+                ClientError::BufferFull { buffer_memory, max_block_ms }
+            }
+            Refused::NoMetadata => {
+                let name = accumulator.topic_name(topic);
+                match accumulator.topic_error(topic) {
+                    ErrorCode::NONE => {
+                        let waited = self.max_block_ms;
+                        ClientError::Timeout(format!("no broker has told of topic {name} in {waited} ms"))
+                    }
+                    error => ClientError::broker(error, &format!("topic {name}")),
+                }
+            }
+        }
+    }
+
+    /// How many partitions the topic has; 0 while that is not known, which asks for it.
+    pub fn partition_count(&self, topic: TopicIndex) -> usize {
+        let count = self.shared.accumulator.lock().partition_count(topic);
+        if count == 0 {
+            self.wake.wake();
+        }
+        count
+    }
+
+    /// Begins to send everything at once; what is to be waited for with [`Producer::flushed`].
+    pub fn begin_flush(&self) -> u64 {
+        let mark = self.shared.accumulator.lock().begin_flush();
+        self.wake.wake();
+        mark
+    }
+
+    /// Waits for `slice_ms` until everything before `mark` is done.
+    pub fn flushed(&self, mark: u64, slice_ms: u64) -> Waited {
+        let mut accumulator = self.shared.accumulator.lock();
+        if !accumulator.flushed(mark) {
+            self.wait_in(&mut accumulator, slice_ms);
+        }
+        match accumulator.flushed(mark) {
+            true => Waited::Done,
+            false => Waited::NotYet,
+        }
+    }
+
+    /// Ends what [`Producer::begin_flush`] began.
+    pub fn end_flush(&self) {
+        self.shared.accumulator.lock().end_flush();
+    }
+
+    /// Results of records that were handed in with a report, since the last call.
+    pub fn take_completed(&self) -> Vec<Completed> {
+        self.shared.accumulator.lock().take_completed()
+    }
+
+    /// Waits up to `slice_ms` for results.
+    pub fn wait_completed(&self, slice_ms: u64) -> Vec<Completed> {
+        let mut accumulator = self.shared.accumulator.lock();
+        if !accumulator.has_completed() {
+            self.wait_in(&mut accumulator, slice_ms);
+        }
+        accumulator.take_completed()
+    }
+
+    /// The first failure, since the last call, of records without a report.
+    pub fn take_unreported(&self) -> Option<ClientError> {
+        self.shared.accumulator.lock().take_unreported()
+    }
+
+    /// Bytes that wait, in buffers.
+    pub fn buffered_bytes(&self) -> usize {
+        self.shared.accumulator.lock().used()
+    }
+
+    /// Whether [`Producer::close`] was called.
+    pub fn is_closed(&self) -> bool {
+        self.shared.accumulator.lock().is_closed()
+    }
+
+    /// Takes no records any more, gives up what is not sent, and ends the thread.
+    pub fn close(&self) {
+        self.shared.accumulator.lock().close();
+        self.wake.wake();
+        if let Some(thread) = self.thread.lock().take() {
+            if thread.join().is_err() {
+                log::error!("the thread of a producer has failed");
+            }
+        }
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The sender with what it shares.
+struct Running {
+    shared: Arc<Shared>,
+    sender: Sender,
+}
+
+impl Machine for Running {
+    type Purpose = Purpose;
+
+    fn links(&mut self) -> &mut Links<Purpose> {
+        self.sender.links()
+    }
+
+    fn received(&mut self, node: NodeId, bytes: &[u8], now: Millis) {
+        self.sender.received(node, bytes, now);
+    }
+
+    fn turn(&mut self, now: Millis) -> Option<Millis> {
+        self.sender.settle(now);
+        let (at, news, results) = {
+            let mut accumulator = self.shared.accumulator.lock();
+            if accumulator.is_closed() {
+                self.sender.abandon(&mut accumulator);
+                self.shared.progress.notify_all();
+                return None;
+            }
+            let news = self.sender.collect(&mut accumulator, now);
+            (accumulator.wake_at(), news, accumulator.has_completed())
+        };
+        if news {
+            self.shared.progress.notify_all();
+        }
+        if let (true, Some(notify)) = (results, &self.shared.notify) {
+            notify();
+        }
+        self.sender.transmit(now);
+        if self.sender.has_news() {
+            return Some(now);
+        }
+        Some(self.sender.deadline(now).map_or(at, |deadline| deadline.min(at)))
+    }
+}

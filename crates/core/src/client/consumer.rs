@@ -1,0 +1,305 @@
+//! `barnabas._core.NativeConsumer`.
+
+use std::collections::HashMap;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+
+use barnabas_client::assignment::{Start, Taken};
+use barnabas_client::consumer::Consumer;
+use barnabas_client::fetch_session::Partition;
+use barnabas_client::ClientError;
+use barnabas_protocol::record::RecordIter;
+use parking_lot::Mutex;
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+
+use super::doorbell::Doorbell;
+use super::errors::raised;
+use super::fork::Process;
+use super::options::Options;
+use super::record::Record;
+use super::waiting::{self, seconds};
+
+/// A batch of which the user has a part.
+struct Rest {
+    taken: Taken,
+    /// Bytes of the records that the user has.
+    at: usize,
+    /// How many those are.
+    count: i32,
+}
+
+/// What of the last batches is still to be given out, and names as Python has them.
+#[derive(Default)]
+struct Reading {
+    rest: Option<Rest>,
+    /// Came behind records that the user got first.
+    error: Option<ClientError>,
+    names: HashMap<Arc<str>, Py<PyString>>,
+}
+
+/// The consumer below `barnabas.Consumer`.
+#[pyclass(frozen, module = "barnabas._core")]
+pub(crate) struct NativeConsumer {
+    consumer: ManuallyDrop<Consumer>,
+    process: Process,
+    reading: Mutex<Reading>,
+    doorbell: Arc<Doorbell>,
+}
+
+impl Drop for NativeConsumer {
+    fn drop(&mut self) {
+        if !self.process.is_gone() {
+            // SAFETY: dropped here only, and nobody uses it afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.consumer) };
+        }
+    }
+}
+
+fn partition(topic: &str, index: i32) -> Partition {
+    (Arc::from(topic), index)
+}
+
+/// Where to begin: an offset, or one of the words for a place.
+fn start(offset: Option<i64>, place: Option<&str>) -> PyResult<Option<Start>> {
+    match (offset, place) {
+        (None, None) => Ok(None),
+        (None, Some("earliest")) => Ok(Some(Start::Earliest)),
+        (None, Some("latest")) => Ok(Some(Start::Latest)),
+        (Some(timestamp), Some("timestamp")) if timestamp >= 0 => Ok(Some(Start::Timestamp(timestamp))),
+        (Some(offset), None) if offset >= 0 => Ok(Some(Start::Offset(offset))),
+        (offset, place) => Err(PyValueError::new_err(format!("no place to begin: {offset:?} {place:?}"))),
+    }
+}
+
+impl NativeConsumer {
+    /// Makes records of a batch, until there are `max` of them; what is left is kept.
+    fn give(
+        &self,
+        py: Python<'_>,
+        reading: &mut Reading,
+        mut rest: Rest,
+        records: &mut Vec<Py<Record>>,
+        max: usize,
+    ) -> PyResult<()> {
+        let (key, generation) = (rest.taken.partition.clone(), rest.taken.generation);
+        let name = reading.names.entry(key.0.clone()).or_insert_with(|| PyString::new(py, &key.0).unbind());
+        let batch = rest.taken.batch.clone();
+        let base = batch.bytes();
+        let mut header = batch.header;
+        header.records_count -= rest.count;
+        let mut iter = RecordIter::new(&header, &base[rest.at..]);
+        let mut next = None;
+        while records.len() < max {
+            let Some(fields) = iter.next() else { break };
+            let fields = fields.map_err(|error| {
+                let (topic, index) = &key;
+                raised(py, &ClientError::Corrupt(format!("{topic}-{index}: {error}")))
+            })?;
+            rest.count += 1;
+            next = Some(fields.offset + 1);
+            if fields.offset >= rest.taken.from {
+                let record = Record::new(&batch, base, &fields, name.clone_ref(py), key.1);
+                records.push(Py::new(py, record)?);
+            }
+        }
+        rest.at = base.len() - iter.rest().len();
+        let is_done = iter.remaining() == 0;
+        let next = if is_done { Some(batch.header.next_offset()) } else { next };
+        if let Some(next) = next {
+            self.consumer.advance(&key, generation, next);
+        }
+        reading.rest = (!is_done).then_some(rest);
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl NativeConsumer {
+    #[new]
+    fn new(configs: &Bound<'_, PyDict>) -> PyResult<NativeConsumer> {
+        let config = Options(configs).consumer()?;
+        let doorbell = Doorbell::new()?;
+        let consumer = Consumer::start(config, Some(doorbell.notify()));
+        let consumer = consumer.map_err(|error| PyOSError::new_err(error.to_string()))?;
+        let reading = Mutex::new(Reading::default());
+        let process = Process::current();
+        Ok(NativeConsumer { consumer: ManuallyDrop::new(consumer), process, reading, doorbell })
+    }
+
+    /// Reads exactly these from now on: topic, partition, and where to begin.
+    fn assign(
+        &self,
+        py: Python<'_>,
+        partitions: Vec<(String, i32, Option<i64>, Option<String>)>,
+    ) -> PyResult<()> {
+        self.process.check(py)?;
+        let mut wanted = Vec::with_capacity(partitions.len());
+        for (topic, index, offset, place) in &partitions {
+            wanted.push((partition(topic, *index), start(*offset, place.as_deref())?));
+        }
+        self.consumer.assign(wanted);
+        Ok(())
+    }
+
+    /// Goes to another place; False when the partition is not read.
+    fn seek(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        index: i32,
+        offset: Option<i64>,
+        place: Option<&str>,
+    ) -> PyResult<bool> {
+        self.process.check(py)?;
+        let start = start(offset, place)?.ok_or_else(|| PyValueError::new_err("where to?"))?;
+        Ok(self.consumer.seek(&partition(topic, index), start))
+    }
+
+    /// Stops or goes on giving out records; False when the partition is not read.
+    fn pause(&self, py: Python<'_>, topic: &str, index: i32, paused: bool) -> PyResult<bool> {
+        self.process.check(py)?;
+        Ok(self.consumer.pause(&partition(topic, index), paused))
+    }
+
+    /// What is read.
+    fn assignment(&self, py: Python<'_>) -> PyResult<Vec<(String, i32)>> {
+        self.process.check(py)?;
+        Ok(self.consumer.assignment().into_iter().map(|(topic, index)| (topic.to_string(), index)).collect())
+    }
+
+    /// What of it is paused.
+    fn paused(&self, py: Python<'_>) -> PyResult<Vec<(String, i32)>> {
+        self.process.check(py)?;
+        Ok(self.consumer.paused().into_iter().map(|(topic, index)| (topic.to_string(), index)).collect())
+    }
+
+    /// Offset of the record that comes next; waits until it is known. None when `timeout` seconds were not enough.
+    fn position(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        index: i32,
+        timeout: Option<f64>,
+    ) -> PyResult<Option<i64>> {
+        self.process.check(py)?;
+        let partition = partition(topic, index);
+        let found =
+            waiting::until(py, seconds(timeout)?, |slice| match self.consumer.position(&partition) {
+                None => Some(None),
+                Some(Some(offset)) => Some(Some(offset)),
+                Some(None) => {
+                    self.consumer.wait(slice);
+                    None
+                }
+            })?;
+        match found {
+            Some(None) => Err(PyValueError::new_err(format!("{topic}-{index} is not assigned"))),
+            Some(offset) => Ok(offset),
+            None => Ok(None),
+        }
+    }
+
+    /// Up to `max_records` records; waits up to `timeout` seconds for the first.
+    fn poll<'py>(
+        &self,
+        py: Python<'py>,
+        timeout: Option<f64>,
+        max_records: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
+        self.process.check(py)?;
+        let timeout = seconds(timeout)?;
+        // As in Java's client: two threads that read would each get a part of what they expect.
+        let busy = || PyRuntimeError::new_err("another thread is in poll() of this consumer");
+        let mut reading = self.reading.try_lock().ok_or_else(busy)?;
+        if let Some(error) = reading.error.take() {
+            return Err(raised(py, &error));
+        }
+        let mut records: Vec<Py<Record>> = Vec::new();
+        if let Some(rest) = reading.rest.take() {
+            if self.consumer.is_current(&rest.taken.partition, rest.taken.generation) {
+                self.give(py, &mut reading, rest, &mut records, max_records)?;
+            } else {
+                self.consumer.put_back(rest.taken);
+            }
+        }
+        while records.len() < max_records {
+            let first = records.is_empty();
+            let taken = match self.consumer.next(0) {
+                Ok(None) if first => {
+                    waiting::until(py, timeout, |slice| self.consumer.next(slice).transpose())?
+                }
+                Ok(None) => None,
+                Ok(Some(taken)) => Some(Ok(taken)),
+                Err(error) => Some(Err(error)),
+            };
+            let taken = match taken {
+                None => break,
+                Some(Ok(taken)) => taken,
+                Some(Err(error)) if first => return Err(raised(py, &error)),
+                Some(Err(error)) => {
+                    reading.error = Some(error);
+                    break;
+                }
+            };
+            let rest = Rest { taken, at: 0, count: 0 };
+            self.give(py, &mut reading, rest, &mut records, max_records)?;
+        }
+        PyList::new(py, records)
+    }
+
+    /// How many partitions a topic has; waits for it.
+    fn partition_count(&self, py: Python<'_>, topic: &str, timeout: Option<f64>) -> PyResult<usize> {
+        self.process.check(py)?;
+        let mut last = None;
+        let found = waiting::until(py, seconds(timeout)?, |slice| {
+            match self.consumer.partition_count(topic, slice) {
+                Some(Ok(count)) => Some(count),
+                Some(Err(error)) => {
+                    last = Some(error);
+                    self.consumer.wait(slice);
+                    None
+                }
+                None => None,
+            }
+        })?;
+        let silence = || ClientError::Timeout(format!("no broker has told of topic {topic}"));
+        found.ok_or_else(|| raised(py, &last.unwrap_or_else(silence)))
+    }
+
+    /// Offset and timestamp of a place in a partition; waits for the answer. None when no record is that new.
+    fn offset_of(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        index: i32,
+        offset: Option<i64>,
+        place: &str,
+        timeout: Option<f64>,
+    ) -> PyResult<Option<(i64, i64)>> {
+        self.process.check(py)?;
+        let start = start(offset, Some(place))?.ok_or_else(|| PyValueError::new_err("where?"))?;
+        let id = self.consumer.look_up(partition(topic, index), start);
+        let found = waiting::until(py, seconds(timeout)?, |slice| self.consumer.looked_up(id, slice))?;
+        let silence = || ClientError::Timeout(format!("no broker has told of offsets of {topic}-{index}"));
+        found.unwrap_or_else(|| Err(silence())).map_err(|error| raised(py, &error))
+    }
+
+    /// A descriptor that is readable when [`NativeConsumer::poll`] may have something to give.
+    fn fileno(&self) -> i32 {
+        self.doorbell.listen()
+    }
+
+    /// Silences the descriptor.
+    fn clear(&self) {
+        self.doorbell.clear();
+    }
+
+    /// Ends the thread.
+    fn close(&self, py: Python<'_>) {
+        if !self.process.is_gone() {
+            py.detach(|| self.consumer.close());
+        }
+    }
+}

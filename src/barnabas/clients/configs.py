@@ -1,0 +1,125 @@
+"""A client's configs, from keywords and mappings to values that the engine takes."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from barnabas.config import client as tables
+from barnabas.config.definition import ConfigKey, parse_table
+from barnabas.config.errors import InvalidValue, MissingConfig, UnknownConfig
+from barnabas.config.values import Value, default_value, parse_value
+
+DEFAULT_PORT = 9092
+
+
+@functools.cache
+def producer_keys() -> dict[str, ConfigKey]:
+    """All configs of a producer, by Kafka's name."""
+    return parse_table(tables.COMMON, with_mode=False) | parse_table(tables.PRODUCER, with_mode=False)
+
+
+@functools.cache
+def consumer_keys() -> dict[str, ConfigKey]:
+    """All configs of a consumer, by Kafka's name."""
+    return parse_table(tables.COMMON, with_mode=False) | parse_table(tables.CONSUMER, with_mode=False)
+
+
+def resolve(
+    keys: Mapping[str, ConfigKey], configs: Mapping[str, Any] | None, keywords: Mapping[str, Any]
+) -> dict[str, Value | list[tuple[str, int]]]:
+    """All values by name; `configs` has Kafka's names, `keywords` the same with underscores. Raises
+    ConfigError."""
+    given = {**(configs or {}), **keywords}
+    by_keyword = {name.replace(".", "_"): name for name in keys}
+    values: dict[str, Value | list[tuple[str, int]]] = {
+        name: default_value(key) for name, key in keys.items()
+    }
+    for name, value in given.items():
+        key = keys.get(name) or keys.get(by_keyword.get(name, ""))
+        if key is None:
+            raise _unknown(name, keys)
+        values[key.name] = parse_value(key, _text(key, value))
+    for name, key in keys.items():
+        if key.required and not values[name]:
+            raise MissingConfig(name)
+    values["bootstrap.servers"] = _addresses(values["bootstrap.servers"])
+    return values
+
+
+def _unknown(name: str, keys: Mapping[str, ConfigKey]) -> UnknownConfig:
+    dotted = name.replace("_", ".")
+    if dotted in tables.UNBUILT:
+        return UnknownConfig(name, "Kafka has one of this name, which is not built into these clients yet.")
+    near = difflib.get_close_matches(dotted, keys, n=1)
+    return UnknownConfig(name, f"Did you mean {near[0]}?" if near else "")
+
+
+def _text(key: ConfigKey, value: Any) -> str | None:
+    """A Python value as it would stand in a properties file."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case int() | float():
+            return str(value)
+        case list() | tuple():
+            return ",".join(map(str, value))
+        case _:
+            raise InvalidValue(key.name, value, f"can't be {type(value).__name__}")
+
+
+def _addresses(servers: Any) -> list[tuple[str, int]]:
+    addresses = []
+    for server in servers:
+        host, colon, port = server.rpartition(":")
+        if not colon or server.endswith("]"):
+            host, port = server, str(DEFAULT_PORT)
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise InvalidValue("bootstrap.servers", server, "must be host:port pairs")
+        addresses.append((host.strip("[]"), int(port)))
+    return addresses
+
+
+def producer_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """All of a producer's, checked against each other as Kafka does."""
+    values = resolve(producer_keys(), configs, keywords)
+    given = {name.replace("_", ".") for name in (*(configs or {}), *keywords)}
+    acks = values["acks"]
+    in_flight = values["max.in.flight.requests.per.connection"]
+    assert isinstance(in_flight, int)
+    conflict = None
+    if acks not in ("all", "-1"):
+        conflict = "acks", acks, "must be all when enable.idempotence is true"
+    elif in_flight > 5:
+        name = "max.in.flight.requests.per.connection"
+        conflict = name, in_flight, "must be at most 5 when enable.idempotence is true"
+    elif values["retries"] == 0:
+        conflict = "retries", 0, "must be at least 1 when enable.idempotence is true"
+    if conflict and values["enable.idempotence"]:
+        if "enable.idempotence" in given:
+            raise InvalidValue(*conflict)
+        values["enable.idempotence"] = False
+    delivery, linger = values["delivery.timeout.ms"], values["linger.ms"]
+    request = values["request.timeout.ms"]
+    assert isinstance(delivery, int)
+    assert isinstance(linger, int)
+    assert isinstance(request, int)
+    if delivery < linger + request:
+        if "delivery.timeout.ms" in given:
+            raise InvalidValue(
+                "delivery.timeout.ms", delivery, "must be at least linger.ms plus request.timeout.ms"
+            )
+        values["delivery.timeout.ms"] = linger + request
+    values["acks"] = -1 if acks == "all" else int(str(acks))
+    return values
+
+
+def consumer_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """All of a consumer's."""
+    return resolve(consumer_keys(), configs, keywords)

@@ -1,0 +1,109 @@
+"""Configs of the clients: producer and consumer.
+
+The columns are described in `definition`. Defaults are Java's, but for `batch.size`.
+"""
+
+COMMON = """
+bootstrap.servers | list | required | - | effective
+    Where to find the cluster at first: host:port pairs.
+client.id | string | barnabas | - | effective
+    What the client calls itself towards brokers.
+metadata.max.age.ms | long | 300000 | 0.. | effective
+    Age at which metadata is asked for again though nothing seems wrong.
+reconnect.backoff.max.ms | long | 1000 | 0.. | effective
+    Longest pause before a broker is connected to again.
+reconnect.backoff.ms | long | 50 | 0.. | effective
+    Pause before a broker is connected to again; doubled each time.
+request.timeout.ms | int | 30000 | 1.. | effective
+    How long a request may take before its connection is given up.
+retry.backoff.ms | long | 100 | 0.. | effective
+    Pause before a request is repeated.
+security.protocol | string | PLAINTEXT | one of PLAINTEXT | effective
+    How to talk to brokers. TLS and SASL are not built yet.
+socket.connection.setup.timeout.ms | long | 10000 | 1.. | effective
+    How long a connection may take to come about.
+"""
+
+PRODUCER = """
+acks | string | all | one of all -1 0 1 | effective
+    Whose word makes a record delivered: all in-sync replicas', the leader's alone (1), nobody's (0).
+batch.size | int | 1000000 | 1..2000000000 | effective
+    Bytes of records, before compression, at which a batch is full. It takes memory as records come.
+buffer.memory | long | 33554432 | 1048576.. | effective
+    Bytes that records may take until they are delivered.
+compression.gzip.level | int | -1 | -1..9 | effective
+    Level of gzip.
+compression.lz4.level | int | 9 | 1..17 | effective
+    Level of LZ4.
+compression.type | string | none | one of none gzip snappy lz4 zstd | effective
+    How batches are compressed.
+compression.zstd.level | int | 3 | -131072..22 | effective
+    Level of Zstandard.
+delivery.timeout.ms | int | 120000 | 0.. | effective
+    How long after it was handed in a record is given up.
+enable.idempotence | boolean | true | - | effective
+    Whether a record is written once though it may be sent twice.
+linger.ms | long | 5 | 0.. | effective
+    How long a batch waits for more records.
+max.block.ms | long | 60000 | 0.. | effective
+    How long handing in a record may wait for metadata and room.
+max.in.flight.requests.per.connection | int | 5 | 1.. | effective
+    Requests to one broker that may be without an answer.
+max.request.size | int | 1048576 | 0.. | effective
+    Bytes of a request, before compression; no record may be larger.
+partitioner | string | default | one of default round_robin | effective
+    Own to barnabas. Records without a partition go where Java's clients send them, or to each in turn.
+partitioner.ignore.keys | boolean | false | - | effective
+    Whether keys don't choose the partition.
+retries | int | 2147483647 | 0.. | effective
+    How often a batch is sent again, within delivery.timeout.ms.
+retry.backoff.max.ms | long | 1000 | 0.. | effective
+    Longest pause before a batch is sent again.
+"""
+
+CONSUMER = """
+allow.auto.create.topics | boolean | true | - | effective
+    Whether a broker may create topics that are asked for.
+auto.offset.reset | string | latest | one of earliest latest none | effective
+    Where to begin when there is no position, or it is no longer in the log.
+check.crcs | boolean | true | - | effective
+    Whether the checksums of batches are compared.
+client.rack | string | '' | - | effective
+    Where the client is.
+fetch.max.bytes | int | 52428800 | 0.. | effective
+    Bytes of one answer.
+fetch.max.wait.ms | int | 500 | 0.. | effective
+    How long a broker may wait for fetch.min.bytes.
+fetch.min.bytes | int | 1 | 0.. | effective
+    Bytes for which a broker waits before it answers.
+isolation.level | string | read_uncommitted | one of read_uncommitted read_committed | effective
+    Whether records of open and aborted transactions are seen.
+max.partition.fetch.bytes | int | 1048576 | 1.. | effective
+    Bytes of one partition in an answer; twice as much may wait for the user.
+max.poll.records | int | 500 | 1.. | effective
+    Most records that poll() gives at once.
+"""
+
+UNBUILT = frozenset(
+    {
+        "enable.auto.commit",
+        "auto.commit.interval.ms",
+        "group.id",
+        "group.instance.id",
+        "group.protocol",
+        "heartbeat.interval.ms",
+        "interceptor.classes",
+        "max.poll.interval.ms",
+        "partition.assignment.strategy",
+        "sasl.jaas.config",
+        "sasl.mechanism",
+        "sasl.password",
+        "sasl.username",
+        "session.timeout.ms",
+        "ssl.keystore.location",
+        "ssl.truststore.location",
+        "transaction.timeout.ms",
+        "transactional.id",
+    }
+)
+"""Configs of Kafka's clients whose meaning is not built yet: they are refused, never ignored."""

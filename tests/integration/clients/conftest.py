@@ -1,0 +1,21 @@
+"""The clients' tests run twice: against barnabas, and against Apache Kafka 4.3.1."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.oracle import apache_kafka
+from tests.support.server import cluster_under_test
+
+
+@pytest.fixture(
+    scope="module", params=["barnabas", pytest.param("apache", marks=[pytest.mark.oracle, pytest.mark.slow])]
+)
+def cluster(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Bootstrap address of a cluster of one node."""
+    if request.param == "barnabas":
+        with cluster_under_test("--memory") as address:
+            yield address
+        return
+    with apache_kafka() as kafka:
+        yield kafka.bootstrap
