@@ -228,6 +228,10 @@ class Fatal:
     reason: str
 
 @final
+class FiguresWanted:
+    """Somebody looks at `/metrics`: to be answered with `Node.tell_figures`."""
+
+@final
 class CoordinatorLeadership:
     """This node begins or ends to lead a partition of `__consumer_offsets`, `__transaction_state` or
     `__share_group_state`. Events of one partition come in the order in which things happened."""
@@ -301,6 +305,7 @@ Event = (
     | DirectoryReturned
     | LogLine
     | Fatal
+    | FiguresWanted
     | CoordinatorLeadership
     | CoordinatorCommitted
     | PartitionReadable
@@ -309,6 +314,9 @@ Event = (
     | TransactionCheck
     | MarkersMoved
 )
+
+Figure = tuple[str, Sequence[tuple[str, str]], float]
+"""(family, labels, value) of a sample."""
 
 CoordinatorBatch = tuple[str, int, int, Sequence[tuple[bytes, bytes | None]], int, int, int, int]
 """(topic, partition, leader epoch, records as (key, value), timestamp, producer id, producer epoch,
@@ -496,6 +504,8 @@ class Node:
         """Forgets the transactions of producers, by id; then takes note of partitions that are part of open
         ones: a Produce to them is told without a TransactionCheck, as long as this node leads the partition
         of `__transaction_state` in that epoch."""
+    def tell_figures(self, figures: Sequence[Figure]) -> None:
+        """What `/metrics` shows of what Python knows, all of it."""
     def publish_steady(self, withdrawn: Sequence[str] | None, members: Sequence[SteadyMember]) -> None:
         """First withdraws these groups (None: all), whose heartbeats are Python's again from now on; then
         publishes members: the next heartbeats that say the same and nothing new, on the same connection, are

@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,7 +15,14 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from barnabas.cli.connection import Connection
 from barnabas.cli.root import outcome
@@ -39,6 +47,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BarnabasUp]:
     arguments = ["--set", "barnabas.metrics.port=0", "--set", "barnabas.slow.request.ms=60000"]
     node = BarnabasUp(directory, arguments).start()
     try:
+        admin = AdminClient({"bootstrap.servers": node.bootstrap})
+        synced = NewTopic("orders", 1, 1, config={"barnabas.durability": "fsync"})
+        admin.create_topics([synced])["orders"].result(SECONDS_MAX)
         producer = Producer({"bootstrap.servers": node.bootstrap, "linger.ms": 50})
         for _ in range(100):
             producer.produce("orders", b"x" * 100)
@@ -101,6 +112,36 @@ def test_requests_have_their_times(page: Scrape) -> None:
     assert page.total(f"{requests}_Count", name="RequestsPerSec", request="Produce") >= 1
     assert page.value("barnabas_request_seconds_count", request="Produce") >= 1
     assert page.value("barnabas_slow_requests_total", request="Produce") == 0
+
+
+def test_flushes_and_compaction_are_told(page: Scrape) -> None:
+    flushes = {"name": "LogFlushRateAndTimeMs"}
+    assert page.value("kafka_log_LogFlushStats_Count", **flushes) >= 1
+    assert page.value("kafka_log_LogFlushStats_Max", **flushes) > 0
+    cleaner = "kafka_log_LogCleanerManager_Value"
+    assert page.value(cleaner, name="time-since-last-run-ms") < 60_000
+    assert page.total(cleaner, name="uncleanable-partitions-count") == 0
+
+
+def test_coordinators_tell_of_their_groups(node: BarnabasUp, url: str) -> None:
+    config = {"bootstrap.servers": node.bootstrap, "enable.auto.commit": False}
+    classic = Consumer({**config, "group.id": "classic"})
+    classic.commit(offsets=[TopicPartition("orders", 0, 5)], asynchronous=False)
+    classic.close()
+    consumer = Consumer({**config, "group.id": "consumer", "group.protocol": "consumer"})
+    consumer.subscribe(["orders"])
+    deadline = time.monotonic() + SECONDS_MAX
+    while not consumer.assignment():
+        assert time.monotonic() < deadline
+        consumer.poll(0.1)
+    groups = "kafka_server_group_coordinator_metrics"
+    page = scrape(url)
+    assert page.value(f"{groups}_group_count", protocol="consumer") == 1
+    assert page.total(f"{groups}_consumer_group_count") == 1
+    assert page.value("kafka_coordinator_group_GroupMetadataManager_Value", name="NumGroupsEmpty") == 1
+    assert page.value("kafka_coordinator_group_GroupMetadataManager_Value", name="NumOffsets") == 1
+    assert page.value(f"{groups}_num_partitions", state="active") == 50
+    consumer.close()
 
 
 def test_every_name_of_kafka_is_one_that_its_jmx_exporter_gives(url: str) -> None:
@@ -189,3 +230,43 @@ def test_top_draws_in_a_terminal_until_q_is_pressed(node: BarnabasUp) -> None:
         process.kill()
         process.communicate()
         os.close(keyboard)
+
+
+def set_slow_request_ms(admin: AdminClient, limit: int) -> None:
+    entry = ConfigEntry("barnabas.slow.request.ms", str(limit), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.BROKER, "1", incremental_configs=[entry])
+    [altered] = admin.incremental_alter_configs([resource]).values()
+    altered.result(SECONDS_MAX)
+
+
+def slow_requests(node: BarnabasUp) -> list[str]:
+    return [line for line in node.log.read_text().splitlines() if "slow request: CreateTopics" in line]
+
+
+def test_slow_requests_get_a_line_above_a_threshold_that_can_be_moved(node: BarnabasUp, url: str) -> None:
+    admin = AdminClient({"bootstrap.servers": node.bootstrap, "client.id": "administrator"})
+
+    def create(name: str) -> None:
+        # So many partitions take more than a millisecond on any machine.
+        admin.create_topics([NewTopic(name, 100, 1)])[name].result(SECONDS_MAX)
+
+    create("slow-0")
+    assert slow_requests(node) == []
+    set_slow_request_ms(admin, 1)
+    create("slow-1")
+    deadline = time.monotonic() + SECONDS_MAX
+    while not (lines := slow_requests(node)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    [line] = lines
+    assert re.search(
+        r"CreateTopics version \d+ of 127\.0\.0\.1:\d+ \(client id \"administrator\", \d+ bytes\) "
+        r"took [\d.]+ ms: "
+        r"queue [\d.]+, handling [\d.]+, waiting [\d.]+, sending [\d.]+",
+        line,
+    )
+    assert scrape(url).value("barnabas_slow_requests_total", request="CreateTopics") == 1
+    set_slow_request_ms(admin, 0)
+    create("slow-2")
+    assert slow_requests(node) == lines
+    assert scrape(url).value("barnabas_slow_requests_total", request="CreateTopics") == 1

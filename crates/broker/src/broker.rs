@@ -11,6 +11,7 @@ use barnabas_protocol::generated::api_versions_response::ApiVersion;
 use barnabas_protocol::{Millis, PartitionIndex, TopicId, Uuid};
 use parking_lot::Mutex;
 
+use crate::cold_reads::ColdReads;
 use crate::coordinator::CoordinatorEvents;
 use crate::coordinator_markers::CoordinatorMarkers;
 use crate::error_code;
@@ -102,6 +103,7 @@ pub struct Broker {
     pub(crate) timers: Mutex<Timers>,
     pub(crate) gone: Gone,
     pub(crate) syncs: Arc<SyncQueues>,
+    pub(crate) cold_reads: ColdReads,
 }
 
 impl Broker {
@@ -135,6 +137,7 @@ impl Broker {
             timers: Mutex::new(Timers::new(&settings, now)),
             gone: Gone::default(),
             syncs,
+            cold_reads: ColdReads::default(),
             settings,
         }
     }

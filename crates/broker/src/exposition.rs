@@ -1,7 +1,7 @@
 //! The broker's part of `/metrics`: traffic, replicas, logs, and the cluster as its metadata tells it.
 
 use barnabas_image::MetadataImage;
-use barnabas_metrics::{Exposition, Kind, Moment, Rates};
+use barnabas_metrics::{Exposition, Kind, Moment, Rates, Windows, MICROS_IN_MILLIS};
 
 use crate::broker::{Broker, Hosted};
 use crate::metrics::TrafficCounts;
@@ -16,6 +16,7 @@ const TRAFFIC: &str = "kafka_server_BrokerTopicMetrics";
 const REPLICAS: &str = "kafka_server_ReplicaManager";
 const CONTROLLER: &str = "kafka_controller_KafkaController";
 const LOGS: &str = "kafka_log_Log";
+const LOG_FLUSHES: &str = "kafka_log_LogFlushStats";
 const LOG_MANAGER: &str = "kafka_log_LogManager";
 const FETCH_SESSIONS: &str = "kafka_server_FetchSessionCache";
 
@@ -34,8 +35,9 @@ struct Replicas {
 
 impl Broker {
     /// Adds everything that the broker knows.
-    pub fn expose(&self, to: &mut Exposition, rates: &mut Rates, now: Moment) {
+    pub fn expose(&self, to: &mut Exposition, rates: &mut Rates, windows: &mut Windows, now: Moment) {
         self.expose_traffic(to, rates, now);
+        self.expose_flushes(to, rates, windows, now);
         self.expose_replicas(to);
         self.expose_directories(to);
         expose_cluster(&self.image(), to);
@@ -65,6 +67,13 @@ impl Broker {
             meter(Some(topic), counts);
         }
         left_out(to, "topics", topics.len().saturating_sub(TOPICS_MAX));
+    }
+
+    fn expose_flushes(&self, to: &mut Exposition, rates: &mut Rates, windows: &mut Windows, now: Moment) {
+        let (name, all) = ("LogFlushRateAndTimeMs", self.logs.flush_times());
+        let speed = rates.look(name, all.count(), now);
+        to.meter(LOG_FLUSHES, &[("name", name)], all.count(), speed);
+        to.sizes(LOG_FLUSHES, &[("name", name)], &windows.look(name, &all, now), MICROS_IN_MILLIS);
     }
 
     fn expose_replicas(&self, to: &mut Exposition) {

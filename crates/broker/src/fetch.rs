@@ -14,12 +14,13 @@ use barnabas_protocol::{LeaderEpoch, Millis, NodeId, Uuid};
 
 use crate::authorize::{allowed, Operation, Resource};
 use crate::broker::Broker;
+use crate::cold_reads::Arrival;
 use crate::current_leader::{current_leader, endpoints, Node};
 use crate::error_code;
 use crate::fetch_session::{Asked, Context, Key, Told, TopicRef, Wanted};
 use crate::leader::FollowerFetch;
 use crate::partition::{Partition, NO_EPOCH};
-use crate::read::{Read, Reader};
+use crate::read::{Read, ReadBounds, Reader};
 use crate::request::{BrokerRequest, Handled, Parked, ReplyTo, Waiting};
 use crate::waiters::{Registration, Wake, Want};
 
@@ -33,6 +34,10 @@ const REPLICA_STATE_FROM: i16 = 15;
 const NODE_ENDPOINTS_FROM: i16 = 16;
 /// Replica id of tools that read everything.
 const DEBUG_REPLICA: NodeId = -2;
+/// How often a request lets the disk bring bytes in that are gone again when it looks; then it waits itself.
+const ARRIVALS_MAX: u32 = 3;
+/// Pause between two looks at a disk that takes its time. What it brings wakes the request anyway.
+const DISK_WAIT_MS: Millis = 1_000;
 
 /// One partition of the request.
 struct Part {
@@ -52,14 +57,23 @@ struct Plan {
     max_bytes: i32,
     deadline: Millis,
     listener: Arc<str>,
+    /// How often the disk was waited for.
+    arrivals: u32,
 }
 
 /// A Fetch that waits for bytes.
 pub(crate) struct ParkedFetch {
     plan: Plan,
     wake: Arc<dyn Wake>,
-    /// Held for its drop, which takes the request out of the partitions' lists.
-    _registration: Registration,
+    waits: Waits,
+}
+
+/// What for.
+enum Waits {
+    /// Records that nobody has written yet. Held for its drop, which takes the request out of the partitions' lists.
+    Growth { _registration: Registration },
+    /// Records that come from the disk.
+    Disk(Arc<Arrival>),
 }
 
 /// One round over all partitions.
@@ -68,6 +82,8 @@ struct Round {
     bytes: i64,
     /// Whether something was found that must be told at once.
     urgent: bool,
+    /// What must come from the disk before there is more.
+    cold: Vec<FileSlice>,
 }
 
 impl Broker {
@@ -104,25 +120,52 @@ impl Broker {
             max_bytes: asked.max_bytes.min(self.settings().fetch_max_bytes),
             deadline: request.now.saturating_add(asked.max_wait_ms.into()),
             listener: request.listener.clone(),
+            arrivals: 0,
         };
         let round = self.fetch_round(&plan, request.now);
         if plan.is_answered_by(&round, request.now) {
             return self.fetch_reply(plan, round, request.now);
         }
-        self.fetch_wait(plan, round.bytes, request.ticket.wake(), request.now)
+        self.fetch_wait(plan, round, request.ticket.wake(), request.now)
     }
 
     pub(crate) fn resume_fetch(&self, parked: ParkedFetch, now: Millis) -> Handled {
-        let ParkedFetch { plan, wake, _registration } = parked;
+        let ParkedFetch { mut plan, wake, waits } = parked;
+        if let Waits::Disk(arrival) = &waits {
+            if !arrival.is_there() {
+                let deadline = now.saturating_add(DISK_WAIT_MS);
+                return park(deadline, ParkedFetch { plan, wake, waits });
+            }
+            plan.arrivals += 1;
+        }
         let round = self.fetch_round(&plan, now);
         if plan.is_answered_by(&round, now) {
             return self.fetch_reply(plan, round, now);
         }
-        self.fetch_wait(plan, round.bytes, wake, now)
+        self.fetch_wait(plan, round, wake, now)
+    }
+
+    /// Parks until there is more.
+    fn fetch_wait(&self, plan: Plan, round: Round, wake: Arc<dyn Wake>, now: Millis) -> Handled {
+        match round.cold.is_empty() {
+            true => self.fetch_wait_for_growth(plan, round.bytes, wake, now),
+            false => self.fetch_wait_for_disk(plan, round.cold, wake, now),
+        }
+    }
+
+    fn fetch_wait_for_disk(
+        &self,
+        plan: Plan,
+        cold: Vec<FileSlice>,
+        wake: Arc<dyn Wake>,
+        now: Millis,
+    ) -> Handled {
+        let waits = Waits::Disk(self.cold_reads.fetch(cold, wake.clone()));
+        park(now.saturating_add(DISK_WAIT_MS), ParkedFetch { plan, wake, waits })
     }
 
     /// Registers, looks once more, and parks when there is still too little.
-    fn fetch_wait(&self, plan: Plan, found: i64, wake: Arc<dyn Wake>, now: Millis) -> Handled {
+    fn fetch_wait_for_growth(&self, plan: Plan, found: i64, wake: Arc<dyn Wake>, now: Millis) -> Handled {
         let mut registration = Registration::new(wake.clone(), plan.min_bytes - found);
         for partition in plan.parts.iter().filter_map(|part| part.target.as_ref().ok()) {
             registration.wait(partition.clone(), Want::Bytes);
@@ -131,10 +174,12 @@ impl Broker {
         if plan.is_answered_by(&round, now) {
             return self.fetch_reply(plan, round, now);
         }
+        if !round.cold.is_empty() {
+            return self.fetch_wait_for_disk(plan, round.cold, wake, now);
+        }
         registration.found(round.bytes - found);
-        let deadline = plan.deadline;
-        let parked = ParkedFetch { plan, wake, _registration: registration };
-        Handled::Park { deadline, state: Parked(Waiting::Fetch(Box::new(parked))) }
+        let waits = Waits::Growth { _registration: registration };
+        park(plan.deadline, ParkedFetch { plan, wake, waits })
     }
 
     fn fetch_target(
@@ -156,7 +201,8 @@ impl Broker {
     }
 
     fn fetch_round(&self, plan: &Plan, now: Millis) -> Round {
-        let mut round = Round { answers: Vec::with_capacity(plan.parts.len()), bytes: 0, urgent: false };
+        let answers = Vec::with_capacity(plan.parts.len());
+        let mut round = Round { answers, bytes: 0, urgent: false, cold: Vec::new() };
         let mut left = plan.max_bytes;
         for part in &plan.parts {
             let answer = match &part.target {
@@ -166,8 +212,9 @@ impl Broker {
                     Err(*error)
                 }
                 Ok(partition) => {
-                    let answer = self.fetch_partition(plan, part, partition, left, round.bytes == 0, now);
+                    let mut answer = self.fetch_partition(plan, part, partition, left, round.bytes == 0, now);
                     round.urgent |= answer.as_ref().map_or(true, |read| read.diverging.is_some());
+                    round.cold.extend(answer.as_mut().ok().and_then(|read| read.cold.take()));
                     answer
                 }
             };
@@ -188,8 +235,12 @@ impl Broker {
         first: bool,
         now: Millis,
     ) -> Result<Read, i16> {
-        let max_bytes = part.wanted.partition_max_bytes.min(left);
-        let read = partition.read(&part.wanted, plan.reader, max_bytes, first);
+        let bounds = ReadBounds {
+            max_bytes: part.wanted.partition_max_bytes.min(left),
+            min_one_batch: first,
+            only_cached: plan.arrivals < ARRIVALS_MAX,
+        };
+        let read = partition.read(&part.wanted, plan.reader, bounds);
         let read = read.map_err(|failure| self.code_of(partition, failure))?;
         if let (Reader::Follower { replica, broker_epoch }, None) = (plan.reader, read.diverging) {
             let Wanted { fetch_offset, log_start_offset, .. } = part.wanted;
@@ -201,7 +252,10 @@ impl Broker {
         Ok(read)
     }
 
-    fn fetch_reply(&self, plan: Plan, round: Round, now: Millis) -> Handled {
+    fn fetch_reply(&self, plan: Plan, mut round: Round, now: Millis) -> Handled {
+        if !round.cold.is_empty() {
+            self.cold_reads.hint(std::mem::take(&mut round.cold));
+        }
         let mut keep = Vec::with_capacity(plan.parts.len());
         let told = plan
             .parts
@@ -232,9 +286,16 @@ impl Plan {
     }
 
     fn is_answered_by(&self, round: &Round, now: Millis) -> bool {
+        if round.bytes == 0 && !round.urgent && !round.cold.is_empty() {
+            return false; // There are bytes, they only take their time.
+        }
         let waitable = self.parts.iter().any(|part| part.target.is_ok());
         round.urgent || !waitable || round.bytes >= self.min_bytes || now >= self.deadline
     }
+}
+
+fn park(deadline: Millis, parked: ParkedFetch) -> Handled {
+    Handled::Park { deadline, state: Parked(Waiting::Fetch(Box::new(parked))) }
 }
 
 /// The answers, with the files and leaders that they point to.

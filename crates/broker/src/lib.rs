@@ -11,8 +11,8 @@
 //! 1. `Broker::applying` and `Broker::timers` (threads that own no connection)
 //! 2. a partition's role, held for reading while its log is read or appended to
 //! 3. a partition's log
-//! 4. leaves: the lists of waiters, the queues of syncs, the log manager's maps, the fetch session cache (then one session in it),
-//!    effects, failed directories
+//! 4. leaves: the lists of waiters, the queues of syncs and of cold reads, the log manager's maps, the fetch session
+//!    cache (then one session in it), effects, failed directories
 
 mod api_versions;
 mod append;
@@ -20,6 +20,7 @@ mod apply;
 mod authorize;
 mod broker;
 mod cluster_view;
+mod cold_reads;
 mod coordinator;
 mod coordinator_log;
 mod coordinator_markers;
@@ -55,6 +56,7 @@ mod verify;
 mod waiters;
 
 pub use broker::{Broker, Effect};
+pub use cold_reads::COLD_READ_THREADS;
 pub use coordinator::{CoordinatorEvent, CoordinatorEvents, TransactionCheck};
 pub use coordinator_log::{CoordinatorAppended, CoordinatorBatch, CoordinatorRead, CoordinatorRecord};
 pub use coordinator_markers::MarkersWritten;

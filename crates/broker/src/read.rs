@@ -33,6 +33,19 @@ pub(crate) struct Read {
     /// None unless committed records were asked for.
     pub(crate) aborted: Option<Vec<AbortedTxn>>,
     pub(crate) records: Option<FileSlice>,
+    /// What must come from the disk before there is more.
+    pub(crate) cold: Option<FileSlice>,
+}
+
+/// How much a read gives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadBounds {
+    /// At most so many bytes.
+    pub(crate) max_bytes: i32,
+    /// But the whole first batch in any case.
+    pub(crate) min_one_batch: bool,
+    /// And nothing that must come from the disk.
+    pub(crate) only_cached: bool,
 }
 
 impl Read {
@@ -73,13 +86,12 @@ pub(crate) fn log_error_code(error: &LogError) -> i16 {
 }
 
 impl Partition {
-    /// Reads what `wanted` asks for: at most `max_bytes`, but the whole first batch when `min_one_batch`.
+    /// Reads what `wanted` asks for.
     pub(crate) fn read(
         &self,
         wanted: &Wanted,
         reader: Reader,
-        max_bytes: i32,
-        min_one_batch: bool,
+        bounds: ReadBounds,
     ) -> Result<Read, ReadFailure> {
         let role = self.role.read();
         let leader = role.leader(wanted.current_leader_epoch)?;
@@ -102,6 +114,7 @@ impl Partition {
             diverging: None,
             aborted: (reader == Reader::Committed).then(Vec::new),
             records: None,
+            cold: None,
         };
         read.diverging = diverging(&log, wanted)?;
         if read.diverging.is_some() {
@@ -120,8 +133,10 @@ impl Partition {
             return Ok(read);
         }
         // Kafka 4.3.1 fails on a negative size.
-        let max_bytes = usize::try_from(max_bytes).map_err(|_| error_code::UNKNOWN_SERVER_ERROR)?;
-        fill(&log, &mut read, offset, max_bytes, bound, min_one_batch)?;
+        if bounds.max_bytes < 0 {
+            return Err(error_code::UNKNOWN_SERVER_ERROR.into());
+        }
+        fill(&log, &mut read, offset, bound, bounds)?;
         Ok(read)
     }
 
@@ -163,11 +178,16 @@ fn fill(
     log: &Log,
     read: &mut Read,
     offset: Offset,
-    max_bytes: usize,
     bound: Offset,
-    min_one_batch: bool,
+    bounds: ReadBounds,
 ) -> Result<(), LogError> {
-    let found = log.read(offset, max_bytes, bound, min_one_batch)?;
+    let ReadBounds { max_bytes, min_one_batch, only_cached } = bounds;
+    let max_bytes = max_bytes as usize;
+    let mut found = match only_cached {
+        true => log.read_cached(offset, max_bytes, bound, min_one_batch)?,
+        false => log.read(offset, max_bytes, bound, min_one_batch)?,
+    };
+    read.cold = found.cold.take();
     if let (Some(first), Some(slice)) = (&found.first_batch, &found.slice) {
         if slice.length < first.size {
             // A part of one batch is of no use to anybody: Kafka gives nothing instead, as if it had not looked.

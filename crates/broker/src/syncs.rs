@@ -164,21 +164,21 @@ impl Broker {
 
     fn sync(&self, partition: &Partition, now: Millis) {
         partition.sync.begin();
-        match commit(partition, now) {
+        match self.commit(partition, now) {
             Ok(()) => partition.synced(now),
             // A disk that has failed to write must not be asked again: it may say that all is well.
             Err(error) => self.storage_failed(partition, &error),
         }
         partition.sync.end();
     }
-}
 
-fn commit(partition: &Partition, now: Millis) -> Result<(), LogError> {
-    let log = partition.log.load_full();
-    let commit = log.write().start_commit(now)?;
-    if let Some(commit) = commit {
-        commit.run()?;
-        log.write().finish_flush(&commit);
+    fn commit(&self, partition: &Partition, now: Millis) -> Result<(), LogError> {
+        let log = partition.log.load_full();
+        let commit = log.write().start_commit(now)?;
+        if let Some(commit) = commit {
+            self.logs.run_flush(&commit)?;
+            log.write().finish_flush(&commit);
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -92,6 +92,11 @@ impl Cleaners {
         Cleaners { cleaner, broker, hash_key, current: Mutex::default() }
     }
 
+    /// What they work with.
+    pub(crate) fn cleaner(&self) -> Arc<LogCleaner> {
+        self.cleaner.clone()
+    }
+
     /// Lets the threads run that the configs ask for, instead of those that run now. What these have begun is
     /// given up, and nobody waits for it.
     pub(crate) fn configure(

@@ -1,5 +1,6 @@
 //! The node's clock: this crate is an edge, where time comes in.
 
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use barnabas_protocol::Millis;
@@ -14,4 +15,10 @@ pub(crate) fn now() -> Millis {
 #[allow(clippy::disallowed_methods, reason = "the edge: this is where time comes in")]
 pub(crate) fn instant() -> Instant {
     Instant::now()
+}
+
+/// Microseconds since this was asked first: never go back.
+pub(crate) fn micros() -> u64 {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    BEGAN.get_or_init(instant).elapsed().as_micros() as u64
 }

@@ -4,6 +4,10 @@ use pyo3::prelude::*;
 
 use crate::uuid::Uuid;
 
+/// Somebody wants to see what Python counts.
+#[pyclass(frozen, module = "barnabas._core")]
+pub(crate) struct FiguresWanted {}
+
 /// A whole request that Python answers.
 #[pyclass(frozen, get_all, module = "barnabas._core")]
 pub(crate) struct ColdRequest {

@@ -44,6 +44,8 @@ pub(crate) enum Event {
     Coordinator(CoordinatorEvent),
     /// A line for the log.
     Log { level: log::Level, target: String, message: String },
+    /// Somebody wants to see what Python counts.
+    FiguresWanted,
     /// The node can't go on; the reason.
     Fatal(String),
 }

@@ -10,6 +10,7 @@ mod codec;
 mod coordinators;
 mod directories;
 mod events;
+mod figures;
 mod image;
 mod inbox;
 mod log_lines;
@@ -53,6 +54,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<events::MarkersMoved>()?;
     module.add_class::<events::LogLine>()?;
     module.add_class::<events::Fatal>()?;
+    module.add_class::<events::FiguresWanted>()?;
     image::register(module)?;
     module.add_class::<events::ConnectionClosed>()?;
     subscriptions::register(module)?;

@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use barnabas_broker::Broker;
-use barnabas_metrics::{Exposition, Kind, Moment, Rates, Windows};
+use barnabas_log::LogCleaner;
+use barnabas_metrics::{Distribution, Exposition, Kind, Moment, Rates, Windows, MICROS_IN_MILLIS};
 use barnabas_net::{ApiTotals, HttpReply, Network, NetworkMetrics};
 use barnabas_protocol::api::ApiKey;
 use parking_lot::Mutex;
 
 use crate::clock;
+use crate::figures::Figures;
 use crate::inbox::Inbox;
 use crate::process;
 
 const REQUESTS: &str = "kafka_network_RequestMetrics";
 const SOCKETS: &str = "kafka_server_socket_server_metrics";
 const SOCKET_SERVER: &str = "kafka_network_SocketServer";
+const CLEANER: &str = "kafka_log_LogCleaner";
+const CLEANER_MANAGER: &str = "kafka_log_LogCleanerManager";
 const PURGATORY: &str = "kafka_server_DelayedOperationPurgatory";
 /// A broker that serves, in Kafka's numbers of states.
 const RUNNING: f64 = 3.0;
@@ -35,7 +39,6 @@ const BOUNDS: [u64; 13] = [
     1 << 22,
     1 << 24,
 ];
-const MICROS_IN_MILLIS: f64 = 1e-3;
 const MICROS_IN_SECONDS: f64 = 1e-6;
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -44,6 +47,8 @@ pub(crate) struct MetricsPage {
     broker: Arc<Broker>,
     network: Arc<Mutex<Option<Network>>>,
     inbox: Arc<Inbox>,
+    cleaner: Arc<LogCleaner>,
+    figures: Arc<Figures>,
     started: Instant,
     seen: Mutex<Seen>,
 }
@@ -61,9 +66,19 @@ impl MetricsPage {
         broker: Arc<Broker>,
         network: Arc<Mutex<Option<Network>>>,
         inbox: Arc<Inbox>,
+        cleaner: Arc<LogCleaner>,
+        figures: Arc<Figures>,
     ) -> MetricsPage {
         let seen = Seen { rates: Rates::new(0.0), windows: Windows::default(), idle: (0.0, 0, 1.0) };
-        MetricsPage { broker, network, inbox, started: clock::instant(), seen: Mutex::new(seen) }
+        MetricsPage {
+            broker,
+            network,
+            inbox,
+            cleaner,
+            figures,
+            started: clock::instant(),
+            seen: Mutex::new(seen),
+        }
     }
 
     /// What a path is answered with.
@@ -79,11 +94,14 @@ impl MetricsPage {
 
     fn text(&self) -> String {
         let (mut to, mut seen) = (Exposition::default(), self.seen.lock());
+        let seen = &mut *seen;
         let now = self.started.elapsed().as_secs_f64();
-        self.broker.expose(&mut to, &mut seen.rates, now);
+        self.broker.expose(&mut to, &mut seen.rates, &mut seen.windows, now);
+        expose_cleaner(&self.cleaner, &mut to);
+        self.figures.expose(&self.inbox, &mut to);
         let network = self.network.lock().as_ref().map(|one| (one.metrics(), listeners(one)));
         if let Some((metrics, listeners)) = network {
-            expose_requests(&metrics, &mut to, &mut seen, now);
+            expose_requests(&metrics, &mut to, seen, now);
             expose_sockets(&metrics, &listeners, &mut to);
             let idle = seen.idle_share(&metrics, now);
             to.value(SOCKET_SERVER, &[("name", "NetworkProcessorAvgIdlePercent")], idle);
@@ -96,7 +114,6 @@ impl MetricsPage {
         process::expose(&mut to);
         seen.rates.forget_unseen();
         seen.windows.forget_unseen();
-        drop(seen);
         to.into_text()
     }
 }
@@ -148,16 +165,44 @@ fn expose_api(request: &str, totals: &ApiTotals, to: &mut Exposition, seen: &mut
         let labels = [("name", "RequestsPerSec"), ("request", request), ("version", version.as_str())];
         to.meter(REQUESTS, &labels, *count, speed);
     }
+    // No request is held back yet, and no response waits for a thread that sends it.
+    let mut none = Distribution::default();
+    none.add_zeros(totals.total.count());
     for (name, all, scale) in [
         ("TotalTimeMs", &totals.total, MICROS_IN_MILLIS),
         ("RequestQueueTimeMs", &totals.queue, MICROS_IN_MILLIS),
         ("LocalTimeMs", &totals.local, MICROS_IN_MILLIS),
         ("RemoteTimeMs", &totals.remote, MICROS_IN_MILLIS),
+        ("ThrottleTimeMs", &none, MICROS_IN_MILLIS),
+        ("ResponseQueueTimeMs", &none, MICROS_IN_MILLIS),
         ("ResponseSendTimeMs", &totals.send, MICROS_IN_MILLIS),
         ("RequestBytes", &totals.bytes, 1.0),
     ] {
         let recent = seen.windows.look(&format!("{name} {request}"), all, now);
         to.histogram(REQUESTS, &[("name", name), ("request", request)], all.count(), &recent, scale);
+    }
+}
+
+fn expose_cleaner(cleaner: &LogCleaner, to: &mut Exposition) {
+    let figures = cleaner.figures();
+    for (name, value) in [
+        ("max-buffer-utilization-percent", 100.0 * figures.memory_ratio),
+        ("cleaner-recopy-percent", 100.0 * figures.kept_ratio),
+        ("max-clean-time-secs", figures.pass_ms as f64 / 1000.0),
+    ] {
+        to.value(CLEANER, &[("name", name)], value.trunc());
+    }
+    to.value(CLEANER_MANAGER, &[("name", "max-dirty-percent")], (100.0 * figures.dirty_ratio_max).trunc());
+    let since = figures.looked_at.map_or(0, |then| clock::now() - then).max(0);
+    to.value(CLEANER_MANAGER, &[("name", "time-since-last-run-ms")], since as f64);
+    for uncleanable in cleaner.uncleanable_by_directory() {
+        let path = uncleanable.directory.display().to_string();
+        for (name, value) in [
+            ("uncleanable-partitions-count", uncleanable.logs as f64),
+            ("uncleanable-bytes", uncleanable.bytes as f64),
+        ] {
+            to.value(CLEANER_MANAGER, &[("name", name), ("logDirectory", path.as_str())], value);
+        }
     }
 }
 

@@ -22,8 +22,9 @@ use crate::coordinators;
 use crate::directories::DirectoriesError;
 use crate::events::{
     python_level, ColdRequest, Committed, ConnectionClosed, CoordinatorCommitted, DirectoryFailed,
-    DirectoryReturned, Fatal, LogLine, ReplicaDirectory,
+    DirectoryReturned, Fatal, FiguresWanted, LogLine, ReplicaDirectory,
 };
+use crate::figures::Figure;
 use crate::image::MetadataImage;
 use crate::inbox::{Event, Inbox};
 use crate::log_lines;
@@ -102,6 +103,7 @@ impl Node {
                 let target = target.replace("::", ".");
                 Py::new(py, LogLine { level: python_level(level), target, message })?.into_any()
             }
+            Event::FiguresWanted => Py::new(py, FiguresWanted {})?.into_any(),
             Event::Fatal(reason) => Py::new(py, Fatal { reason })?.into_any(),
         }))
     }
@@ -493,6 +495,11 @@ impl Node {
     ) -> PyResult<()> {
         let running = self.running()?;
         py.detach(|| coordinators::publish_steady(&running.broker, withdrawn.as_deref(), members));
+        Ok(())
+    }
+
+    fn tell_figures(&self, figures: Vec<Figure>) -> PyResult<()> {
+        self.running()?.figures.tell(figures);
         Ok(())
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use barnabas_broker::{ApiRange, Broker, BrokerSettings, Effect, Endpoint, SupportedFeature};
+use barnabas_broker::{
+    ApiRange, Broker, BrokerSettings, Effect, Endpoint, SupportedFeature, COLD_READ_THREADS,
+};
 use barnabas_disk::{Disk, Lock, MemoryDisk, OpenFiles, OsDisk};
 use barnabas_image::MetadataImage;
 use barnabas_log::{DirectoryError, LoadProgress, LogConfig, LogManagerSettings};
@@ -22,6 +24,7 @@ use pyo3::exceptions::PyValueError;
 use crate::cleaners::Cleaners;
 use crate::clock;
 use crate::directories::{self, DirectoriesError};
+use crate::figures::Figures;
 use crate::inbox::{Event, Inbox};
 use crate::metadata::{describe, Metadata};
 use crate::metrics::MetricsPage;
@@ -68,6 +71,7 @@ pub(crate) struct Running {
     housekeeping: Arc<Housekeeping>,
     metrics: Mutex<Option<HttpServer>>,
     pub(crate) cleaners: Cleaners,
+    pub(crate) figures: Arc<Figures>,
     _metadata_lock: Option<Box<dyn Lock>>,
 }
 
@@ -101,6 +105,7 @@ impl Running {
         let dynamic = |name| settings.number_in_force(name, &image);
         logs.set_recovery_threads(dynamic("num.recovery.threads.per.data.dir")? as usize);
         logs.set_producer_id_expiration_ms(dynamic("producer.id.expiration.ms")?);
+        logs.measure_flushes(clock::micros);
         let logs = Arc::new(logs);
         let previous_broker_epoch = logs.previous_broker_epoch().unwrap_or(-1);
         let broker_settings = broker_settings(settings, &found.cluster_id, log.kraft_version())?;
@@ -113,6 +118,7 @@ impl Running {
         }
         Ok(Running {
             cleaners: Cleaners::new(broker.clone(), hash_key),
+            figures: Arc::default(),
             service: Arc::new(NodeService {
                 broker: broker.clone(),
                 inbox: inbox.clone(),
@@ -148,6 +154,11 @@ impl Running {
                 threads.push(thread.spawn(move || broker.run_syncs(directory, &clock::now))?);
             }
         }
+        for number in 0..COLD_READ_THREADS {
+            let broker = self.broker.clone();
+            let thread = std::thread::Builder::new().name(format!("cold-read-{number}"));
+            threads.push(thread.spawn(move || broker.run_cold_reads())?);
+        }
         let (broker, metadata, inbox) = (self.broker.clone(), self.metadata.clone(), inbox.clone());
         let housekeeping = self.housekeeping.clone();
         let thread = std::thread::Builder::new().name("housekeeping".to_string());
@@ -180,7 +191,13 @@ impl Running {
     /// Serves `/metrics` there; the port, which may have been 0.
     pub(crate) fn serve_metrics(&self, host: &str, port: u16, inbox: &Arc<Inbox>) -> Result<u16, StartError> {
         let listener = BoundListener::bind(&ListenerSettings::new("metrics", host, port))?;
-        let page = MetricsPage::new(self.broker.clone(), self.network.clone(), inbox.clone());
+        let page = MetricsPage::new(
+            self.broker.clone(),
+            self.network.clone(),
+            inbox.clone(),
+            self.cleaners.cleaner(),
+            self.figures.clone(),
+        );
         let content = Arc::new(move |path: &str| page.reply(path));
         let server = HttpServer::start(listener, Arc::new(SystemClock::new()), content)?;
         let port = server.address().port();
@@ -205,6 +222,7 @@ impl Running {
         self.housekeeping.stop();
         self.cleaners.stop();
         self.broker.stop_syncs();
+        self.broker.stop_cold_reads();
         for thread in self.threads.lock().drain(..) {
             if thread.join().is_err() {
                 log::error!("a thread of the node has panicked");

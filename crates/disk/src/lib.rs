@@ -96,6 +96,9 @@ pub trait Disk: Send + Sync + Debug + 'static {
 /// An exclusive lock, released when dropped.
 pub trait Lock: Send + Sync + Debug {}
 
+/// Bytes between the places at which [`File::cached_bytes`] looks: Linux reads so many ahead at a time.
+pub const CACHED_STEP: usize = 128 * 1024;
+
 /// An open file. All calls name their position.
 pub trait File: Send + Sync + Debug {
     /// Reads up to `buffer.len()` bytes; fewer only at the end of the file.
@@ -117,6 +120,12 @@ pub trait File: Send + Sync + Debug {
     /// writes take their space themselves.
     fn reserve(&self, position: u64, length: u64) {
         let _ = (position, length);
+    }
+    /// How many of `length` bytes from `position` on can be read without waiting for the disk, as far as that can
+    /// be told: it looks at one byte of each [`CACHED_STEP`], and says all of them where there is no way to look.
+    fn cached_bytes(&self, position: u64, length: usize) -> usize {
+        let _ = position;
+        length
     }
     /// Makes content and length durable.
     fn sync_data(&self) -> io::Result<()>;
@@ -145,6 +154,13 @@ pub struct FileSlice {
 }
 
 impl FileSlice {
+    /// What is left of the range behind the bytes that are cached; None when all of them are.
+    pub fn uncached(self) -> Option<FileSlice> {
+        let cached = self.file.cached_bytes(self.position, self.length);
+        let (position, length) = (self.position + cached as u64, self.length - cached);
+        (length > 0).then_some(FileSlice { position, length, ..self })
+    }
+
     /// Reads the whole range.
     pub fn read(&self) -> io::Result<Vec<u8>> {
         let mut buffer = vec![0; self.length];

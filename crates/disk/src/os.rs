@@ -18,7 +18,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{Disk, Entry, File, Lock, Open, Space};
+use crate::{Disk, Entry, File, Lock, Open, Space, CACHED_STEP};
 
 /// The file system of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -167,6 +167,12 @@ impl File for OsFile {
 
     fn reserve(&self, position: u64, length: u64) {
         platform::reserve(&self.file, position, length);
+    }
+
+    fn cached_bytes(&self, position: u64, length: usize) -> usize {
+        let places = (0..length).step_by(CACHED_STEP).chain(length.checked_sub(1));
+        let missing = places.into_iter().find(|at| !platform::is_cached(&self.file, position + *at as u64));
+        missing.unwrap_or(length)
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -41,6 +41,9 @@ struct State {
     /// Changes that are still done before the power fails.
     left: u64,
     changes: u64,
+    /// Files of which nothing is cached, and how often somebody had to wait for one.
+    uncached: BTreeSet<NodeId>,
+    waits: u64,
 }
 
 #[derive(Debug)]
@@ -61,6 +64,8 @@ impl SimDisk {
                 failures: 0,
                 left: u64::MAX,
                 changes: 0,
+                uncached: BTreeSet::new(),
+                waits: 0,
             })),
         }
     }
@@ -78,6 +83,17 @@ impl SimDisk {
     /// Whether the power has failed and has not come back.
     pub fn has_failed(&self) -> bool {
         self.state.lock().left == 0
+    }
+
+    /// Nothing is in the page cache any more; a file comes back as a whole when it is read.
+    pub fn drop_cache(&self) {
+        let mut state = self.state.lock();
+        state.uncached = (0..state.nodes.len()).collect();
+    }
+
+    /// How often a read met a file that was not cached.
+    pub fn waits(&self) -> u64 {
+        self.state.lock().waits
     }
 
     /// The power fails and comes back: what was not synced is lost, in part or as a whole.
@@ -329,6 +345,10 @@ impl SimFile {
 
 impl File for SimFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        {
+            let mut state = self.disk.state.lock();
+            state.waits += u64::from(state.uncached.remove(&self.node));
+        }
         self.with(false, |content| {
             let from = usize::try_from(position).unwrap_or(usize::MAX).min(content.bytes.len());
             let count = buffer.len().min(content.bytes.len() - from);
@@ -352,6 +372,13 @@ impl File for SimFile {
 
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.with(true, |content| content.set_len(length as usize))
+    }
+
+    fn cached_bytes(&self, _position: u64, length: usize) -> usize {
+        match self.disk.state.lock().uncached.contains(&self.node) {
+            true => 0,
+            false => length,
+        }
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -8,7 +8,7 @@ use barnabas_protocol::batch::{Batch, BatchError, BatchHeader, HEADER_SIZE};
 use std::io;
 
 /// Bytes read at once when only headers are wanted: small batches share a read, large ones are jumped over.
-const HEADERS_BLOCK: usize = 8 * 1024;
+pub(crate) const HEADERS_BLOCK: usize = 8 * 1024;
 /// Bytes read at once when batches are wanted whole.
 const BATCHES_BLOCK: usize = 1 << 20;
 

@@ -14,6 +14,7 @@
 mod batch_filter;
 mod choose;
 mod cleaned_segment;
+mod figures;
 mod key_hash;
 mod offset_map;
 mod pass;
@@ -31,6 +32,7 @@ use crate::error::LogError;
 use crate::log::Log;
 use crate::log_manager::{DirectoryFailure, LogManager, LogRef, TopicPartition};
 use crate::log_manager_run::delete_files;
+pub use figures::{CleanerFigures, Uncleanable};
 pub use key_hash::HashKey;
 use pass::{Pass, PassError, PassReport};
 pub(crate) use replace::Replacing;
@@ -80,6 +82,7 @@ struct State {
     in_progress: BTreeSet<TopicPartition>,
     /// Logs that can't be compacted, until the node starts again or the log is another one.
     uncleanable: BTreeMap<TopicPartition, Weak<RwLock<Log>>>,
+    figures: CleanerFigures,
 }
 
 /// A log that this thread alone works on.
@@ -105,13 +108,16 @@ impl LogCleaner {
     /// segments of compacted logs whose retention is over.
     pub fn run_once(&self, settings: &CleanerSettings, host: &dyn CleanerHost) -> CleanerRound {
         let mut round = CleanerRound::default();
-        let found = self.grab_dirtiest(host.now(), &mut round.failures);
+        let began = host.now();
+        let found = self.grab_dirtiest(began, &mut round.failures);
+        self.state.lock().figures.look(began, found.as_ref().map(|(_, range)| range));
         if let Some((grabbed, range)) = found {
             let pass = Pass { log: &grabbed.log, range, settings, host };
             match pass.run() {
                 Ok(report) => {
                     round.cleaned = true;
                     tell(&grabbed, range.first_dirty_offset, &report);
+                    self.state.lock().figures.pass(host.now() - began, &report);
                     round.failures.extend(self.logs.checkpoint_cleaned());
                 }
                 Err(PassError::Aborted) => log::debug!("compaction of {:?} is given up", grabbed.partition),
@@ -194,7 +200,7 @@ impl LogCleaner {
 
 fn tell(grabbed: &Grabbed<'_>, from: i64, report: &PassReport) {
     let (topic, index) = &grabbed.partition;
-    let PassReport { end_offset, bytes_before, bytes_after } = report;
+    let PassReport { end_offset, bytes_before, bytes_after, .. } = report;
     log::info!(
         "compacted {topic}-{index}: offsets {from} to {end_offset} are new, {bytes_before} bytes became {bytes_after}"
     );

@@ -10,7 +10,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use barnabas_disk::{File, LazyFile, Open};
+use barnabas_disk::{File, FileSlice, LazyFile, Open};
 use barnabas_protocol::Offset;
 
 use crate::error::{At, LogError};
@@ -66,19 +66,39 @@ impl<const N: usize> EntryFile<N> {
         self.open(place, Open::Create)
     }
 
+    /// The last entry, if that is known without a look at the file.
+    pub(crate) fn known_last(&self) -> Option<[u8; N]> {
+        self.last.get().copied().flatten()
+    }
+
+    /// What must come from the disk before entries can be searched.
+    pub(crate) fn cold(&self, place: &Place) -> Result<Option<FileSlice>, LogError> {
+        let length = match self.stored.get() {
+            Some(stored) => stored * N,
+            None => self.file_length(place)? as usize,
+        };
+        match length {
+            0 => Ok(None),
+            _ => Ok(FileSlice { file: self.open(place, Open::Write)?, position: 0, length }.uncached()),
+        }
+    }
+
+    /// 0 when there is no file.
+    fn file_length(&self, place: &Place) -> Result<u64, LogError> {
+        let path = self.path(place);
+        match place.disk().file_len(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            length => length.at("look at", &path),
+        }
+    }
+
     /// Entries in the file. Apache Kafka makes index files larger than their content while they grow, and a
     /// crash leaves them so: zeroes at the end are no entries. (The first may be: the time 0 at the base offset.)
     fn stored(&self, place: &Place) -> Result<usize, LogError> {
         if let Some(stored) = self.stored.get() {
             return Ok(*stored);
         }
-        let path = self.path(place);
-        let length = match place.disk().file_len(&path) {
-            Ok(length) => length,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(error).at("look at", &path),
-        };
-        let mut count = length as usize / N;
+        let mut count = self.file_length(place)? as usize / N;
         if count > 1 && self.read(place, count - 1)? == [0; N] {
             count = self.search(place, 1, count, |entry| *entry != [0; N])?;
         }

@@ -7,6 +7,7 @@
 
 mod append;
 mod batch_scan;
+mod cached;
 pub mod checkpoints;
 mod cleaner;
 mod config;
@@ -14,6 +15,7 @@ mod directory_names;
 mod entry_file;
 mod error;
 mod flush;
+mod flush_times;
 mod leader_epochs;
 mod log;
 mod log_directory;
@@ -23,6 +25,7 @@ mod log_manager_run;
 mod meta_properties;
 mod offset_index;
 mod offsets;
+mod overflow;
 mod place;
 mod producer_snapshot;
 mod producer_state;
@@ -40,10 +43,13 @@ mod verified;
 
 pub use crate::log::{Log, LogPosition};
 pub use append::{AppendBatch, AppendInfo};
-pub use cleaner::{CleanerHost, CleanerRound, CleanerSettings, HashKey, LogCleaner};
+pub use cleaner::{
+    CleanerFigures, CleanerHost, CleanerRound, CleanerSettings, HashKey, LogCleaner, Uncleanable,
+};
 pub use config::{CompressionType, ConfigError, Durability, LogConfig, MessageTimestampType};
 pub use error::{AppendError, LogError};
 pub use flush::Flush;
+pub use flush_times::Stopwatch;
 pub use leader_epochs::{EpochEntry, LeaderEpochs};
 pub use log_directory::{lock, LOCK};
 pub use log_manager::{

@@ -17,6 +17,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::config::LogConfig;
 use crate::directory_names;
 use crate::error::{At, LogError};
+use crate::flush_times::FlushTimes;
 use crate::log::Log;
 use crate::log_directory::LogDirectory;
 use crate::meta_properties::DirectoryError;
@@ -90,6 +91,7 @@ pub struct LogManager {
     pub(crate) logs: RwLock<Logs>,
     /// Directories of deleted logs, and when they are to be removed.
     pub(crate) removals: Mutex<Vec<(Millis, PathBuf)>>,
+    pub(crate) flush_times: FlushTimes,
 }
 
 #[derive(Debug, Default)]
@@ -134,9 +136,17 @@ impl LogManager {
             return Err(DirectoryError::AllOffline { reason });
         }
         let files = Arc::new(OpenFiles::new(disk, settings.open_files_max));
-        let (logs, removals) = Default::default();
+        let (logs, removals, flush_times) = Default::default();
         let producer_id_expiration_ms = AtomicI64::new(settings.producer_id_expiration_ms);
-        Ok(LogManager { files, settings, producer_id_expiration_ms, directories, logs, removals })
+        Ok(LogManager {
+            files,
+            settings,
+            producer_id_expiration_ms,
+            directories,
+            logs,
+            removals,
+            flush_times,
+        })
     }
 
     /// Changes `num.recovery.threads.per.data.dir`, which counts for the next `load`.

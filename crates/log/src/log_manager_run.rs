@@ -281,7 +281,7 @@ impl LogManager {
             let Some(up_to) = due else { return Ok(()) };
             let flush = log.write().start_flush(up_to, now)?;
             let Some(flush) = flush else { return Ok(()) };
-            flush.run()?; // The log is free while the disk works.
+            self.run_flush(&flush)?; // The log is free while the disk works.
             log.write().finish_flush(&flush);
             Ok(())
         })

@@ -71,14 +71,18 @@ impl OffsetIndex {
         self.entries.push(entry);
     }
 
+    /// Whether the last entry is not behind `offset`, as far as that is known without a look at the file.
+    pub(crate) fn is_known_to_end_before(&self, offset: Offset) -> bool {
+        self.entries.known_last().is_some_and(|last| self.decode(&last).offset <= offset)
+    }
+
     /// A position that is not behind the batch that contains `offset`: of the last entry with an offset up
     /// to it, or the beginning.
     pub(crate) fn position_before(&self, place: &Place, offset: Offset) -> Result<u64, LogError> {
-        if let Some(last) = self.entries.last(place)? {
-            // Readers at the head of the log, the most frequent ones, need no search.
-            if self.base_offset + relative_offset(&last) <= offset {
-                return Ok(position(&last));
-            }
+        // Readers at the head of the log, the most frequent ones, need no search.
+        let last = self.last(place)?;
+        if last.offset <= offset {
+            return Ok(last.position);
         }
         let relative = offset - self.base_offset;
         let count = self.entries.count_while(place, |entry| relative_offset(entry) <= relative)?;

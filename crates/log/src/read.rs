@@ -19,6 +19,9 @@ pub struct ReadResult {
     pub slice: Option<FileSlice>,
     /// The first batch of the bytes.
     pub first_batch: Option<BatchFacts>,
+    /// What must come from the disk before there are more bytes, if only cached ones were asked for: a part of the
+    /// log behind the bytes, or of an index.
+    pub cold: Option<FileSlice>,
 }
 
 /// What a read tells of the first batch, without touching it again.
@@ -39,6 +42,7 @@ struct Wanted {
     max_bytes: usize,
     upper_bound: Offset,
     min_one_batch: bool,
+    only_cached: bool,
 }
 
 impl ReadResult {
@@ -60,17 +64,39 @@ impl Log {
         upper_bound: Offset,
         min_one_batch: bool,
     ) -> Result<ReadResult, LogError> {
+        self.read_wanted(Wanted { offset, max_bytes, upper_bound, min_one_batch, only_cached: false })
+    }
+
+    /// As `read`, without waiting for the disk: bytes that are not in the page cache are left out, and named in
+    /// [`ReadResult::cold`].
+    pub fn read_cached(
+        &self,
+        offset: Offset,
+        max_bytes: usize,
+        upper_bound: Offset,
+        min_one_batch: bool,
+    ) -> Result<ReadResult, LogError> {
+        self.read_wanted(Wanted { offset, max_bytes, upper_bound, min_one_batch, only_cached: true })
+    }
+
+    fn read_wanted(&self, wanted: Wanted) -> Result<ReadResult, LogError> {
+        let offset = wanted.offset;
         if offset < self.log_start_offset || offset > self.log_end_offset {
             let (log_start_offset, log_end_offset) = (self.log_start_offset, self.log_end_offset);
             return Err(LogError::OffsetOutOfRange { offset, log_start_offset, log_end_offset });
         }
-        let upper_bound = upper_bound.min(self.log_end_offset);
+        let upper_bound = wanted.upper_bound.min(self.log_end_offset);
         if offset >= upper_bound {
             return Ok(self.nothing_read(offset));
         }
         let first = self.segment_index(offset).unwrap_or(0);
-        let wanted = Wanted { offset, max_bytes, upper_bound, min_one_batch };
+        let wanted = Wanted { upper_bound, ..wanted };
         for (index, segment) in self.segments.iter().enumerate().skip(first) {
+            if wanted.only_cached {
+                if let Some(cold) = segment.cold_way_to(&self.place, offset)? {
+                    return Ok(ReadResult { cold: Some(cold), ..self.nothing_read(offset) });
+                }
+            }
             let Some(found) = self.find(index, offset)? else {
                 continue; // Compaction has removed everything from the offset to the end of the segment.
             };
@@ -125,6 +151,10 @@ impl Log {
         let end = self.position_of_bound(segment, wanted.upper_bound)?;
         let limit = if wanted.min_one_batch { wanted.max_bytes.max(header.size()) } else { wanted.max_bytes };
         let mut length = usize::try_from(end - position).unwrap_or(usize::MAX).min(limit);
+        let mut cold = None;
+        if wanted.only_cached {
+            (length, cold) = self.cached_part(index, position, length)?;
+        }
         // Less than a batch is given to nobody.
         if length >= header.size() {
             let next_base = self.next_base(index);
@@ -134,6 +164,7 @@ impl Log {
         }
         let file = segment.file(&self.place)?;
         Ok(ReadResult {
+            cold,
             position: LogPosition { offset, segment_base_offset: segment.base_offset, position },
             slice: (length > 0).then_some(FileSlice { file, position, length }),
             first_batch: Some(BatchFacts {
@@ -146,7 +177,7 @@ impl Log {
 
     fn nothing_read(&self, offset: Offset) -> ReadResult {
         let position = LogPosition { offset, ..self.log_end_position() };
-        ReadResult { position, slice: None, first_batch: None }
+        ReadResult { position, slice: None, first_batch: None, cold: None }
     }
 
     /// Where in `segment` the first batch begins that does not lie below `upper_bound`.

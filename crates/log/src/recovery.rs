@@ -81,6 +81,15 @@ pub struct RecoveryProgress {
     pub segments_total: usize,
 }
 
+/// How a segment ends that was read through.
+enum SegmentEnd {
+    Right,
+    /// So many bytes at its end are not right.
+    Damaged(u64),
+    /// The batch with this base offset, and what follows it, needs a segment of its own.
+    TooFar(Offset),
+}
+
 impl Log {
     /// Opens the log in `dir`, creating it when absent. `topic_id` zero takes whatever id is there.
     /// `progress` is told after each segment that had to be checked.
@@ -178,16 +187,19 @@ impl Log {
             return Ok(());
         }
         self.log_start_offset = options.log_start_offset.max(self.segments[0].base_offset);
-        let checked_from = match options.clean_shutdown {
+        let clean = options.clean_shutdown;
+        let overflowing = self.first_overflowing(clean.then_some(options.recovery_point))?;
+        let checked_from = match clean {
             true => self.segments.len(),
             false => self.segment_index(options.recovery_point).unwrap_or(0),
         };
+        let checked_from = overflowing.map_or(checked_from, |index| index.min(checked_from));
         for (index, segment) in found.segments[..checked_from].iter().enumerate() {
             if !segment.indexed && self.segments[index].size > 0 {
                 self.reindex(index)?;
             }
         }
-        if options.clean_shutdown && self.find_clean_end(options.recovery_point, now)? {
+        if clean && overflowing.is_none() && self.find_clean_end(options.recovery_point, now)? {
             return Ok(());
         }
         let from = checked_from.min(self.segments.len() - 1);
@@ -259,19 +271,27 @@ impl Log {
     ) -> Result<(), LogError> {
         self.log_end_offset = self.segments[from].base_offset;
         self.rebuild_producers(now)?;
-        let segments_total = self.segments.len() - from;
         let mut epoch = NO_EPOCH;
-        for index in from..self.segments.len() {
+        let mut index = from;
+        while index < self.segments.len() {
             self.take_snapshot(self.segments[index].base_offset)?;
             let length = self.segments[index].size;
-            let truncated = self.recover_segment(index, rewrite, &mut epoch)?;
+            let end = self.recover_segment(index, rewrite, &mut epoch)?;
+            if let SegmentEnd::TooFar(base_offset) = end {
+                self.split_off(index, (self.segments[index].size, length), base_offset, now)?;
+                self.segments[index].verified.trust();
+                self.segments[index].complete(&self.place, false)?;
+            }
             recovery.segments += 1;
-            recovery.bytes += length;
+            recovery.bytes += self.segments[index].size;
+            let segments_total = self.segments.len() - from;
             progress(RecoveryProgress { segments_done: index - from + 1, segments_total });
-            if truncated > 0 {
+            if let SegmentEnd::Damaged(truncated) = end {
+                recovery.bytes += truncated;
                 recovery.truncated_bytes += truncated + self.cut_behind(index, now)?;
                 break;
             }
+            index += 1;
         }
         Ok(())
     }
@@ -294,13 +314,13 @@ impl Log {
         Ok(later)
     }
 
-    /// Reads one segment through and notes its batches anew. Returns how many bytes at its end are not right.
+    /// Reads one segment through and notes its batches anew.
     fn recover_segment(
         &mut self,
         index: usize,
         rewrite: bool,
         epoch: &mut LeaderEpoch,
-    ) -> Result<u64, LogError> {
+    ) -> Result<SegmentEnd, LogError> {
         let interval = self.config.index_interval_bytes;
         let next_base = self.segments.get(index + 1).map(|next| next.base_offset);
         let place = &self.place;
@@ -312,7 +332,7 @@ impl Log {
             // Most logs of a node with very many end so: its files are not even opened.
             segment.reset(place)?;
             transaction_index::reset(place, base_offset)?;
-            return Ok(0);
+            return Ok(SegmentEnd::Right);
         }
         let mut scan = segment.scan(place, 0)?;
         segment.reset(place)?;
@@ -330,15 +350,25 @@ impl Log {
                 break Some("its checksum is wrong".to_string());
             }
             let grows = header.base_offset >= self.log_end_offset && header.last_offset_delta >= 0;
-            if !grows || !segment.can_hold(header.last_offset()) {
+            let behind = (position + header.size() as u64, length);
+            let is_too_far = !segment.can_hold(header.last_offset());
+            // The offset is outside the checksum: the last batch of all has nothing that speaks for such a leap.
+            let may_leap = position > 0 && (behind.0 < length || next_base.is_some());
+            if !grows || (is_too_far && !may_leap) {
                 break Some(format!("offset {} follows {}", header.base_offset, self.log_end_offset - 1));
             }
-            if header.base_offset > self.log_end_offset || header.partition_leader_epoch > *epoch {
+            // A crash in the middle of a split: the next segment has the rest of this one.
+            let is_split = is_too_far && next_base == Some(header.base_offset);
+            let leaps = header.base_offset > self.log_end_offset || header.partition_leader_epoch > *epoch;
+            if leaps && !is_split {
                 // Offset and epoch are outside the checksum: what comes next tells whether they can be.
-                let behind = (position + header.size() as u64, length);
                 if !precedes_next(place, segment, &header, behind, next_base)? {
                     break Some(format!("offset {} is not before what follows", header.last_offset()));
                 }
+            }
+            if is_too_far {
+                segment.reclaim_reserved();
+                return Ok(SegmentEnd::TooFar(header.base_offset));
             }
             // What a truncation had removed, and a power failure has brought back behind newer records.
             let told = self.epochs.epoch_for_offset(header.base_offset).unwrap_or(OLD_FORMAT);
@@ -365,11 +395,11 @@ impl Log {
         if let Some(reason) = reason {
             let (path, size) = (segment.path(place), segment.size);
             log::warn!("{}: no batch at byte {size} ({reason}); cutting the log there", path.display());
-            return Ok(length - size);
+            return Ok(SegmentEnd::Damaged(length - size));
         }
         segment.verified.trust();
         segment.complete(place, false)?;
-        Ok(0)
+        Ok(SegmentEnd::Right)
     }
 
     /// Writes the indexes of a segment anew from its batches.

@@ -55,7 +55,7 @@ impl Verified {
     }
 
     /// Up to where everything from `from` on is known to be right; `from` itself when nothing is.
-    fn known_to(&self, from: u64) -> u64 {
+    pub(crate) fn known_to(&self, from: u64) -> u64 {
         if from >= self.trusted_from {
             return u64::MAX;
         }

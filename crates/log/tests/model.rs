@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::hash_map::RandomState;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use barnabas_protocol::batch::{batches, BatchHeader};
 use barnabas_protocol::batch_builder::{BatchBuilder, BuilderConfig};
 use barnabas_protocol::Uuid;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 const DIR: &str = "/data/topic-0";
 const LOG_SUFFIX: &str = ".log";
@@ -392,13 +395,28 @@ impl Harness {
     }
 }
 
+/// Operations of a run, at least; OPERATIONS says another number.
+const OPERATIONS: usize = 100_000;
+/// Operations on one log.
+const OPERATIONS_EACH: std::ops::Range<usize> = 40..80;
+
+/// The run's seed is printed with whatever fails; PROPTEST_RNG_SEED repeats it.
+fn run() -> ProptestConfig {
+    let told = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seed = told("PROPTEST_RNG_SEED").unwrap_or_else(|| RandomState::new().build_hasher().finish());
+    let operations = told("OPERATIONS").map_or(OPERATIONS, |count| count as usize);
+    println!("{operations} operations, PROPTEST_RNG_SEED={seed}");
+    let cases = operations.div_ceil(OPERATIONS_EACH.start) as u32;
+    ProptestConfig { cases, rng_seed: RngSeed::Fixed(seed), ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::default())]
+    #![proptest_config(run())]
 
     #[test]
     fn the_log_does_what_the_list_does(
         config in config(),
-        operations in prop::collection::vec(operation(), 1..60),
+        operations in prop::collection::vec(operation(), OPERATIONS_EACH),
     ) {
         let mut harness = Harness::new(config);
         for operation in &operations {

@@ -74,6 +74,11 @@ impl Exposition {
         scale: f64,
     ) {
         self.sample(&format!("{bean}_Count"), Kind::Counter, COUNT, labels, count as f64);
+        self.sizes(bean, labels, recent, scale);
+    }
+
+    /// A histogram's `recent` sizes times `scale`: what one of Kafka's timers has besides its rates.
+    pub fn sizes(&mut self, bean: &str, labels: Labels<'_>, recent: &Distribution, scale: f64) {
         for (attribute, size) in [
             ("Min", recent.min()),
             ("Max", recent.max()),

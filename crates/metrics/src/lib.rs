@@ -17,3 +17,6 @@ pub use distribution::Distribution;
 pub use exposition::{Exposition, Kind, Labels};
 pub use histogram::Histogram;
 pub use rates::{Moment, Rates, Speed, Windows};
+
+/// Scale of what was counted in microseconds and is shown in milliseconds.
+pub const MICROS_IN_MILLIS: f64 = 1e-3;

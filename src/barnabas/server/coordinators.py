@@ -168,6 +168,10 @@ class Coordinators:
         """Partitions of a topic that this node leads, in order."""
         return sorted(partition for name, partition in self._shards if name == topic)
 
+    def shards(self, topic: str) -> list[Shard]:
+        """The shards of one kind of coordinator."""
+        return [shard for (name, _), shard in self._shards.items() if name == topic]
+
     def serves(self, topic: str, partition: int) -> bool:
         """Whether calls for the partition are decided here, now."""
         shard = self._shards.get((topic, partition))

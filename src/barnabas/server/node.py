@@ -185,6 +185,8 @@ class NodeServer:
                     logger.critical("the node stops: %s", event.reason)
                     self.failure = event.reason
                     self._stopping.set()
+                case _core.FiguresWanted():
+                    self._tell_figures()
                 case _core.CoordinatorLeadership():
                     self.coordinators.leadership(event.topic, event.partition, event.leader_epoch)
                 case _core.CoordinatorCommitted():
@@ -206,6 +208,11 @@ class NodeServer:
                     self._connection_closed(event)
                 case _core.MarkersMoved():
                     self._markers_moved(event)
+
+    def _tell_figures(self) -> None:
+        from barnabas.server import figures
+
+        self.native.tell_figures(figures.of_coordinators(self.coordinators, self.now()))
 
     def _partition_readable(self, event: _core.PartitionReadable) -> None:
         from barnabas.server import share_partitions

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod apply;
+mod cold_reads;
 mod coordinator_markers;
 mod coordinators;
 mod delete_records;

@@ -48,6 +48,16 @@ pub(super) fn reserve(file: &File, position: u64, length: u64) {
     unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, position, length) };
 }
 
+/// Whether the byte at `position` is in the page cache. Where that can't be told it is taken to be there.
+pub(super) fn is_cached(file: &File, position: u64) -> bool {
+    let Ok(offset) = i64::try_from(position) else { return true };
+    let mut byte = 0u8;
+    let part = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    // SAFETY: the descriptor is open, and `part` is one writable byte that outlives the call.
+    let count = unsafe { libc::preadv2(file.as_raw_fd(), &part, 1, offset, libc::RWF_NOWAIT) };
+    count >= 0 || io::Error::last_os_error().kind() != io::ErrorKind::WouldBlock
+}
+
 /// Takes an exclusive lock that ends when the file is closed. It belongs to the open file and not to the
 /// process, so two nodes of one process exclude each other; and it excludes Java's `FileLock`, so a running
 /// Apache Kafka does too.

@@ -17,6 +17,11 @@ pub(super) fn write_vectored_at(file: &File, parts: &[IoSlice<'_>], mut position
 /// There is no portable way.
 pub(super) fn reserve(_file: &File, _position: u64, _length: u64) {}
 
+/// There is no portable way to ask.
+pub(super) fn is_cached(_file: &File, _position: u64) -> bool {
+    true
+}
+
 /// Takes an exclusive lock that ends when the file is closed.
 pub(super) fn lock_exclusive(file: &File) -> io::Result<()> {
     // SAFETY: the descriptor is open; flock takes no memory.

@@ -69,7 +69,7 @@ impl Log {
         Ok(Some(cleanable).filter(|_| cleanable.cleanable_bytes > 0 && (cleanable.overdue || worth_it)))
     }
 
-    fn first_dirty_offset(&self) -> Offset {
+    pub(super) fn first_dirty_offset(&self) -> Offset {
         match self.cleaned_to {
             // The end was lost that a pass had gone through: nothing is known of the rest.
             Some(cleaned_to) if cleaned_to > self.log_end_offset => self.log_start_offset,

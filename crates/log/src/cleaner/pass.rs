@@ -13,7 +13,7 @@ use barnabas_protocol::Offset;
 use super::batch_filter::{BatchFilter, Filtered, LastBatches};
 use super::choose::Cleanable;
 use super::cleaned_segment::{self, CleanedSegment};
-use super::offset_map::OffsetMap;
+use super::offset_map::{OffsetMap, SLOT_BYTES};
 use super::transactions::PassedTransactions;
 use super::view::{SegmentView, View};
 use super::{CleanerHost, CleanerSettings};
@@ -35,7 +35,7 @@ pub(crate) enum PassError {
 }
 
 /// What a pass did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PassReport {
     /// Everything below was gone through.
     pub(crate) end_offset: Offset,
@@ -43,6 +43,8 @@ pub(crate) struct PassReport {
     pub(crate) bytes_before: u64,
     /// Bytes that are left of them.
     pub(crate) bytes_after: u64,
+    /// Share of the memory for keys that was filled, 0 to 1.
+    pub(crate) memory_ratio: f64,
 }
 
 /// A pass on its way.
@@ -72,7 +74,8 @@ impl Pass<'_> {
             return Err(PassError::Aborted);
         };
         let upper_bound = self.range.first_uncleanable_offset;
-        let mut report = PassReport { end_offset, bytes_before: 0, bytes_after: 0 };
+        let memory_ratio = (map.len() * SLOT_BYTES) as f64 / self.settings.dedupe_buffer_bytes.max(1) as f64;
+        let mut report = PassReport { end_offset, bytes_before: 0, bytes_after: 0, memory_ratio };
         let mut transactions = PassedTransactions::default();
         for group in view.groups(end_offset, upper_bound)? {
             let last_batches = LastBatches::of(self.log.read().producers());

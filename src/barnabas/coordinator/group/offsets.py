@@ -92,6 +92,10 @@ class Offsets:
                 found.setdefault(topic, {}).update(partitions)
         return found
 
+    def count(self) -> int:
+        """How many are committed."""
+        return sum(len(partitions) for topics in self._committed.values() for partitions in topics.values())
+
     def topics(self) -> Iterable[str]:
         """Names of all topics for which something is committed, or would be."""
         return tuple(self._topics)

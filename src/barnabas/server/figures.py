@@ -1,0 +1,64 @@
+"""What `/metrics` shows of the coordinators, under the names that Kafka's beans have."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, cast
+
+from barnabas.coordinator.group.kind import GroupKind
+from barnabas.coordinator.records import GROUPS, SHARES
+from barnabas.coordinator.shard import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from barnabas._core import Figure
+    from barnabas.coordinator.group.machine import GroupMachine
+    from barnabas.server.coordinators import Coordinators
+
+GROUP_COORDINATOR = "kafka_server_group_coordinator_metrics"
+SHARE_COORDINATOR = "kafka_server_share_coordinator_metrics"
+CLASSIC_GROUPS = "kafka_coordinator_group_GroupMetadataManager_Value"
+PHASES = {Phase.LOADING: "loading", Phase.SERVING: "active"}
+CLASSIC_STATES = ("PreparingRebalance", "CompletingRebalance", "Stable", "Empty", "Dead")
+STATES = {
+    GroupKind.CONSUMER: ("Empty", "Assigning", "Reconciling", "Stable", "Dead"),
+    GroupKind.SHARE: ("Empty", "Stable", "Dead"),
+    GroupKind.STREAMS: ("Empty", "NotReady", "Assigning", "Reconciling", "Stable", "Dead"),
+}
+
+
+def of_coordinators(coordinators: Coordinators, now: int) -> list[Figure]:
+    """Everything, at one moment."""
+    return [
+        *_partitions(coordinators, GROUPS, GROUP_COORDINATOR),
+        *_partitions(coordinators, SHARES, SHARE_COORDINATOR),
+        *_groups(coordinators, now),
+    ]
+
+
+def _partitions(coordinators: Coordinators, topic: str, family: str) -> Iterator[Figure]:
+    phases = Counter(PHASES.get(shard.phase) for shard in coordinators.shards(topic))
+    for state in PHASES.values():
+        yield f"{family}_num_partitions", [("state", state)], phases[state]
+
+
+def _groups(coordinators: Coordinators, now: int) -> Iterator[Figure]:
+    found: Counter[tuple[GroupKind, str]] = Counter()
+    offsets = 0
+    for shard in coordinators.shards(GROUPS):
+        if shard.phase is Phase.SERVING:
+            groups = cast("GroupMachine", shard.machine).groups
+            found.update((group.kind, group.state_name(now)) for group in groups.by_id.values())
+            offsets += groups.offsets.count()
+    kinds = Counter(kind for kind, _ in found.elements())
+    for kind in GroupKind:
+        yield f"{GROUP_COORDINATOR}_group_count", [("protocol", kind.value)], kinds[kind]
+    for kind, states in STATES.items():
+        for state in states:
+            family = f"{GROUP_COORDINATOR}_{kind.value}_group_count"
+            yield family, [("state", state)], found[kind, state]
+    yield CLASSIC_GROUPS, [("name", "NumGroups")], kinds[GroupKind.CLASSIC]
+    for state in CLASSIC_STATES:
+        yield CLASSIC_GROUPS, [("name", f"NumGroups{state}")], found[GroupKind.CLASSIC, state]
+    yield CLASSIC_GROUPS, [("name", "NumOffsets")], offsets
