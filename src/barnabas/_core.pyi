@@ -470,6 +470,25 @@ class Node:
     def watch_for_share(self, topic_id: Uuid, partition: int) -> int:
         """Has PartitionReadable told once there is more to read than now; 0 or an error code. Set anew before
         each read that may find nothing."""
+    def append_dead_letters(
+        self,
+        topic_id: Uuid,
+        topic: str,
+        partition: int,
+        first_offset: int,
+        last_offset: int,
+        group_id: str,
+        delivery_count: int,
+        message: str,
+        target: str,
+        target_partition: int,
+        copies: bool,
+    ) -> int:
+        """Appends a record for each of these to the target, with Kafka's headers of dead letters, and with
+        key and value when `copies` says so; 0 or an error code, and then some may have been appended."""
+    def delete_coordinator_records(self, topic: str, partition: int, offset: int) -> int:
+        """Has an internal topic's partition begin at this offset, which must be committed; 0 or an error
+        code."""
     def watch_connection(self, request_id: int) -> bool:
         """Has ConnectionClosed told, once, for the connection of a cold request that is not answered yet;
         False when the connection is gone already."""

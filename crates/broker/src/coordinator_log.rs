@@ -154,17 +154,28 @@ impl Partition {
         codec: Compression,
         now: Millis,
     ) -> Result<CoordinatorAppended, ProduceError> {
+        self.append_own(batch.leader_epoch, batch.guard, now, |config| match batch.records.is_empty() {
+            true => Err(ProduceError::Code(error_code::INVALID_RECORD)),
+            false => build(batch, config, codec, now),
+        })
+    }
+
+    /// Appends a batch of this node's own, with base offset 0, that is built once it is known to be welcome.
+    pub(crate) fn append_own(
+        &self,
+        leader_epoch: LeaderEpoch,
+        guard: VerificationGuard,
+        now: Millis,
+        build: impl FnOnce(&PartitionConfig) -> Result<Vec<u8>, ProduceError>,
+    ) -> Result<CoordinatorAppended, ProduceError> {
         let role = self.role.read();
-        let leader = role.leader(batch.leader_epoch).map_err(ProduceError::Code)?;
+        let leader = role.leader(leader_epoch).map_err(ProduceError::Code)?;
         let config = self.config.load();
-        // What a coordinator has said must not be lost: as with acks=all.
+        // What a node has said itself must not be lost: as with acks=all.
         if leader.is_under_min_isr(config.log.min_insync_replicas) {
             return Err(ProduceError::Code(error_code::NOT_ENOUGH_REPLICAS));
         }
-        if batch.records.is_empty() {
-            return Err(ProduceError::Code(error_code::INVALID_RECORD));
-        }
-        let mut bytes = build(batch, &config, codec, now)?;
+        let mut bytes = build(&config)?;
         if bytes.len() > config.validation.max_message_bytes {
             return Err(ProduceError::Code(error_code::MESSAGE_TOO_LARGE));
         }
@@ -173,7 +184,7 @@ impl Partition {
         batch::set_base_offset(&mut bytes, log.log_end_offset());
         let header =
             BatchHeader::parse(&bytes).map_err(|_| ProduceError::Code(error_code::INVALID_RECORD))?;
-        log.check_verified(&header, AppendOrigin::Coordinator, batch.guard)?;
+        log.check_verified(&header, AppendOrigin::Coordinator, guard)?;
         let written = self.write(leader, &mut log, header.to_bytes(), &bytes[HEADER_SIZE..], now)?;
         let appended = CoordinatorAppended {
             base_offset: written.info.first_offset,
@@ -224,27 +235,38 @@ fn build(
     codec: Compression,
     now: Millis,
 ) -> Result<Vec<u8>, ProduceError> {
-    let (compression, level) = match config.validation.compression_type {
-        TopicCompression::Producer => (codec, None),
-        TopicCompression::Codec(codec, level) => (codec, level),
-    };
     let mut builder = BatchBuilder::new(BuilderConfig {
-        compression,
-        level,
-        timestamp_type: config.validation.timestamp_type,
-        log_append_time: now,
         producer_id: batch.producer_id,
         producer_epoch: batch.producer_epoch,
         transactional: batch.producer_id >= 0,
-        ..BuilderConfig::default()
+        ..builder_config(config, codec, now)
     });
     let added = batch
         .records
         .iter()
         .try_for_each(|(key, value)| builder.append(batch.timestamp, Some(key), *value, &[]));
-    added.and_then(|()| builder.finish()).map_err(|error| match error {
-        BuildError::TooLarge { .. } => ProduceError::Code(error_code::MESSAGE_TOO_LARGE),
-        _ => ProduceError::Code(error_code::UNKNOWN_SERVER_ERROR),
+    added.and_then(|()| builder.finish()).map_err(build_error)
+}
+
+/// How a partition wants its batches; `codec` is that of this node, as if it were a producer.
+pub(crate) fn builder_config(config: &PartitionConfig, codec: Compression, now: Millis) -> BuilderConfig {
+    let (compression, level) = match config.validation.compression_type {
+        TopicCompression::Producer => (codec, None),
+        TopicCompression::Codec(codec, level) => (codec, level),
+    };
+    BuilderConfig {
+        compression,
+        level,
+        timestamp_type: config.validation.timestamp_type,
+        log_append_time: now,
+        ..BuilderConfig::default()
+    }
+}
+
+pub(crate) fn build_error(error: BuildError) -> ProduceError {
+    ProduceError::Code(match error {
+        BuildError::TooLarge { .. } => error_code::MESSAGE_TOO_LARGE,
+        _ => error_code::UNKNOWN_SERVER_ERROR,
     })
 }
 

@@ -83,6 +83,17 @@ impl Broker {
         wait(reply_to, topics, deadline, wake, now)
     }
 
+    /// Has readers of one of the internal topics begin later, as its coordinator asks.
+    pub fn delete_as_coordinator(
+        &self,
+        topic: &str,
+        index: PartitionIndex,
+        offset: Offset,
+    ) -> Result<(), i16> {
+        let partition = self.partition_by_name(&self.image.load(), topic, index)?;
+        partition.delete_up_to(offset).map(drop).map_err(|failure| self.code_of(&partition, failure))
+    }
+
     fn delete_up_to(
         &self,
         request: &BrokerRequest<'_>,

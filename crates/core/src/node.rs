@@ -430,6 +430,50 @@ impl Node {
         Ok(running.broker.watch_for_share(topic_id.0, partition).err().unwrap_or(0))
     }
 
+    #[allow(clippy::too_many_arguments, reason = "Python gives them by position")]
+    fn append_dead_letters(
+        &self,
+        py: Python<'_>,
+        topic_id: &Uuid,
+        topic: PyBackedStr,
+        partition: i32,
+        first_offset: i64,
+        last_offset: i64,
+        group_id: PyBackedStr,
+        delivery_count: i16,
+        message: PyBackedStr,
+        target: PyBackedStr,
+        target_partition: i32,
+        copies: bool,
+    ) -> PyResult<i16> {
+        let (running, topic_id) = (self.running()?, topic_id.0);
+        let letters = barnabas_broker::DeadLetters {
+            topic_id,
+            topic: &topic,
+            index: partition,
+            first_offset,
+            last_offset,
+            group_id: &group_id,
+            delivery_count,
+            message: &message,
+            target: &target,
+            target_index: target_partition,
+            copy: copies,
+        };
+        Ok(py.detach(|| running.broker.append_dead_letters(&letters, clock::now()).err().unwrap_or(0)))
+    }
+
+    fn delete_coordinator_records(
+        &self,
+        py: Python<'_>,
+        topic: PyBackedStr,
+        partition: i32,
+        offset: i64,
+    ) -> PyResult<i16> {
+        let running = self.running()?;
+        Ok(py.detach(|| running.broker.delete_as_coordinator(&topic, partition, offset).err().unwrap_or(0)))
+    }
+
     fn watch_connection(&self, request_id: u64) -> PyResult<bool> {
         self.running()?;
         Ok(self.inbox.watch_connection(request_id))

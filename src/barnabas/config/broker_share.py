@@ -56,9 +56,9 @@ group.share.persister.class.name | string | org.apache.kafka.server.share.persis
 group.share.dlq.manager.class.name | string |
   org.apache.kafka.server.share.dlq.DefaultShareGroupDLQManager | - | read-only | java | internal
     Java class that writes to dead letter topics.
-errors.deadletterqueue.auto.create.topics.enable | boolean | false | - | cluster-wide | dead letters
+errors.deadletterqueue.auto.create.topics.enable | boolean | false | - | cluster-wide | effective
     Whether dead letter topics of share groups are created when they are missing.
-errors.deadletterqueue.topic.name.prefix | string | dlq. | - | cluster-wide | dead letters
+errors.deadletterqueue.topic.name.prefix | string | dlq. | - | cluster-wide | effective
     How the name of a dead letter topic must begin.
 share.coordinator.threads | int | 1 | 1.. | read-only | threads
     Threads of the share coordinator.

@@ -48,7 +48,6 @@ class UpdateMode(Enum):
 
 
 REASONS = {
-    "dead letters": "waits for dead letter queues of share groups (share.version 2)",
     "internals": "tunes an internal of Apache Kafka that barnabas does not have",
     "java": "names a Java class or tunes the Java runtime",
     "kerberos": "waits for Kerberos",

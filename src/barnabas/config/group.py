@@ -12,9 +12,9 @@ consumer.heartbeat.interval.ms | int | 5000 | 1.. | effective
     How often this consumer group's members report.
 consumer.session.timeout.ms | int | 45000 | 1.. | effective
     How long a member of this consumer group may stay silent before it is removed.
-errors.deadletterqueue.copy.record.enable | boolean | false | - | dead letters
+errors.deadletterqueue.copy.record.enable | boolean | false | - | effective
     Whether key and value of a failed record go to the dead letter topic with it.
-errors.deadletterqueue.topic.name | string | '' | - | dead letters
+errors.deadletterqueue.topic.name | string | '' | - | effective
     Topic that receives the records which this share group gives up; empty for none.
 share.assignment.interval.ms | int | 1000 | 0.. | effective
     Shortest time between two assignments of this share group.

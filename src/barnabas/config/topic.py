@@ -22,7 +22,7 @@ compression.zstd.level | int | 3 | -131072..22 | effective
     Level of Zstandard when compression.type is zstd.
 delete.retention.ms | long | 86400000 | 0.. | effective
     How long delete markers of a compacted topic are kept for readers.
-errors.deadletterqueue.group.enable | boolean | false | - | dead letters
+errors.deadletterqueue.group.enable | boolean | false | - | effective
     Whether share groups may use this topic as their dead letter topic.
 file.delete.delay.ms | long | 60000 | 0.. | effective
     Pause between taking a segment out of the log and removing its files.

@@ -28,7 +28,6 @@ REMARKS = {
     ApiKey.METADATA: "a missing topic that may be created is created before the answer, which has it",
     ApiKey.ALTER_CLIENT_QUOTAS: "stored and described, not enforced yet",
     ApiKey.ALTER_USER_SCRAM_CREDENTIALS: "stored and described; logging in waits for SASL",
-    ApiKey.SHARE_FETCH: "a share session outlives its connection, until its locks end",
     ApiKey.STREAMS_GROUP_HEARTBEAT: "as in 4.3: no warm-up tasks, no static members, no new topology",
     ApiKey.STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE: "answered as without a plug-in that stores them",
     ApiKey.UPDATE_FEATURES: "metadata.version 7 (3.3-IV3) to 30 (4.3-IV0)",

@@ -202,6 +202,30 @@ def test_offsets_are_described_altered_and_deleted_alike(duel: Duel) -> None:
     duel.ask(DeleteGroupsRequest([group]), 2)
 
 
+def test_a_session_ends_with_the_connection_on_which_it_was_opened(duel: Duel) -> None:
+    group, shown = "share-gone", []
+    for side in duel.sides:
+        prepare(side, group)
+        longest = AlterableConfig("share.record.lock.duration.ms", 0, "60000")
+        side.ask(IncrementalAlterConfigsRequest([AlterConfigsResource(GROUP_RESOURCE, group, [longest])]), 1)
+        join(side, group)
+        begin(side, group, 3)
+        side.connections.pop("main").socket.close()
+        found: list[Any] = []
+
+        def are_given_back() -> bool:
+            again = take(group, 0)
+            again.member_id = "AAAAAAAAAAAAAAAAAAAAAg"
+            answer = side.ask(again, 2)  # noqa: B023
+            found[:] = [one for topic in answer.responses for one in topic.partitions[0].acquired_records]  # noqa: B023
+            return bool(found) and found[0].first_offset == 0  # noqa: B023
+
+        wait_for(are_given_back)
+        given_back = [one for one in found if one.first_offset < 3]
+        shown.append([(one.first_offset, one.last_offset, one.delivery_count) for one in given_back])
+    assert shown[0] == shown[1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", ["kafka", "barnabas"])
 def test_each_carries_on_with_the_share_groups_of_the_other(tmp_path: Path, first: str) -> None:

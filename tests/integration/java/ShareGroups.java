@@ -25,6 +25,7 @@ public class ShareGroups {
             orderByKey();
             deliverInTime();
             preferAndPause();
+            bury();
         }
         System.out.println("all held");
     }
@@ -174,14 +175,14 @@ public class ShareGroups {
         }
         int[] next = new int[keys], busy = new int[2];
         Set<String> held = new HashSet<>();
+        int[] turn = new int[1];
         try (var one = consumer(group, topic, "share.acknowledgement.mode", "explicit");
                 var two = consumer(group, topic, "share.acknowledgement.mode", "explicit")) {
-            List<ConsumerRecord<String, String>>[] has = new List[] { new ArrayList<>(), new ArrayList<>() };
-            int[] turn = new int[1];
+            List<List<ConsumerRecord<String, String>>> has = List.of(new ArrayList<>(), new ArrayList<>());
             until("all keys to their ends", () -> {
                 int at = turn[0]++ % 2;
                 var member = at == 0 ? one : two;
-                for (var record : has[at]) {
+                for (var record : has.get(at)) {
                     // Every seventh is released the first time: its followers have to wait for it.
                     boolean again = record.deliveryCount().get() == 1 && record.offset() % 7 == 0;
                     member.acknowledge(record, again ? AcknowledgeType.RELEASE : AcknowledgeType.ACCEPT);
@@ -189,13 +190,13 @@ public class ShareGroups {
                     if (!again)
                         next[record.key().charAt(1) - '0']++;
                 }
-                if (!has[at].isEmpty())
+                if (!has.get(at).isEmpty())
                     that(member.commitSync().values().stream().allMatch(Optional::isEmpty), "commit");
-                has[at].clear();
+                has.get(at).clear();
                 for (var record : member.poll(Duration.ofMillis(100))) {
                     that(held.add(record.key()), "two records in flight of " + record.key());
                     that(record.value().equals("" + next[record.key().charAt(1) - '0']), record);
-                    has[at].add(record);
+                    has.get(at).add(record);
                     busy[at]++;
                 }
                 return Arrays.stream(next).allMatch(count -> count == each);
@@ -257,5 +258,58 @@ public class ShareGroups {
             });
         }
         that(values.equals(List.of("2", "5", "1", "4", "0", "3")) && again.equals(List.of("2")), values);
+    }
+
+    static void alter(ConfigResource.Type type, String name, String... configs) throws Exception {
+        List<AlterConfigOp> wanted = new ArrayList<>();
+        for (int i = 0; i < configs.length; i += 2)
+            wanted.add(new AlterConfigOp(new ConfigEntry(configs[i], configs[i + 1]), AlterConfigOp.OpType.SET));
+        admin.incrementalAlterConfigs(Map.of(new ConfigResource(type, name), wanted)).all().get();
+    }
+
+    static String text(ConsumerRecord<?, ?> record, String header) {
+        return new String(record.headers().lastHeader("__dlq.errors." + header).value());
+    }
+
+    /** Dead letters (KIP-1191): what is rejected, or fails too often, is found in the group's topic. */
+    static void bury() throws Exception {
+        String topic = topic(), dead = "dlq." + topic;
+        String group = group("errors.deadletterqueue.topic.name", dead, "share.delivery.count.limit", "2",
+            "errors.deadletterqueue.copy.record.enable", "true");
+        alter(ConfigResource.Type.BROKER, "", "errors.deadletterqueue.auto.create.topics.enable", "true");
+        try (var producer = producer()) {
+            for (String value : List.of("good", "rejected", "failing"))
+                producer.send(record(topic, "k", value, "mine", "1"));
+        }
+        int[] done = new int[1];
+        try (var consumer = consumer(group, topic, "share.acknowledgement.mode", "explicit")) {
+            until("four deliveries", () -> {
+                for (var record : consumer.poll(Duration.ofMillis(100))) {
+                    consumer.acknowledge(record, record.value().equals("good") ? AcknowledgeType.ACCEPT
+                        : record.value().equals("rejected") ? AcknowledgeType.REJECT : AcknowledgeType.RELEASE);
+                    done[0]++;
+                }
+                consumer.commitSync();
+                return done[0] == 4;
+            });
+        }
+        Map<String, String> letters = new TreeMap<>();
+        try (var reader = new KafkaConsumer<>(Map.of("bootstrap.servers", bootstrap), new StringDeserializer(),
+                new StringDeserializer())) {
+            var partition = new TopicPartition(dead, 0);
+            reader.assign(List.of(partition));
+            reader.seek(partition, 0);
+            until("two dead letters", () -> {
+                for (var record : reader.poll(Duration.ofMillis(100))) {
+                    that(record.headers().toArray().length == 6 && text(record, "topic").equals(topic)
+                        && text(record, "partition").equals("0") && text(record, "group").equals(group), record);
+                    letters.put(record.key() + record.value(), text(record, "offset") + " "
+                        + text(record, "delivery.count") + " " + text(record, "message"));
+                }
+                return letters.size() == 2;
+            });
+        }
+        that(letters.equals(Map.of("krejected", "1 1 Offset rejected by client.",
+            "kfailing", "2 2 Offset delivery count exceeded the threshold.")), letters);
     }
 }

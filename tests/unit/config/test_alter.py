@@ -267,6 +267,13 @@ def test_broker_changes_that_are_refused(name: str, text: str, code: int, messag
         ),
         ("SET streams.rack.aware.assignment.tags=a,b,a", "must not name a tag twice"),
         ("SET errors.deadletterqueue.topic.name=__x", "must not start with '__'"),
+        ("SET share.ordering=value", "must be one of: none, key"),
+        ("SET share.delivery.headers=deliver-at,soon", "each element must be one of: deliver-at, expires-at"),
+        ("SET share.partition.max.waiting.records=20001", "must be at most 20000"),
+        (
+            "SET share.retry.backoff.ms=60001",
+            "share.retry.backoff.ms must not be above share.retry.backoff.max.ms",
+        ),
         ("APPEND streams.rack.aware.assignment.tags=a", "its type is not LIST"),
     ],
 )

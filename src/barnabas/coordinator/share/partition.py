@@ -31,6 +31,8 @@ from barnabas.coordinator.share.schedule import Schedule
 from barnabas.errors import InvalidRecordState, InvalidRequest
 
 NOBODY = ""
+COUNT_MAX = 2**31 - 1
+"""Highest count of records that can be written down."""
 
 
 class Limits(NamedTuple):
@@ -355,7 +357,7 @@ class SharePartition:
                     )
         self._written_start = self.start_offset
         count = sum(span.last - span.first + 1 for span in self.spans if span.state in DONE)
-        return Write(self.start_offset, count, tuple(batches))
+        return Write(self.start_offset, min(count, COUNT_MAX), tuple(batches))
 
     # ---- spans
 
