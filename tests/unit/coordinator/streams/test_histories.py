@@ -39,8 +39,11 @@ class History:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        delay = self.chance.choice(["0", "0", "3000"])
-        self.sim = group_sim({"group.streams.initial.rebalance.delay.ms": delay}, t0=2)
+        settings = {
+            "group.streams.initial.rebalance.delay.ms": self.chance.choice(["0", "0", "3000"]),
+            "group.streams.num.standby.replicas": self.chance.choice(["0", "1", "2"]),
+        }
+        self.sim = group_sim(settings, t0=2)
         self.clients: dict[str, Client] = {}
         self.epochs: tuple[int, dict[str, int]] = (0, {})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from barnabas.coordinator.group.consumer.assignor import Assignment
@@ -11,7 +10,6 @@ from barnabas.coordinator.group.consumer.group import ConsumerGroup, HandleClass
 from barnabas.coordinator.group.consumer.member import NOTHING_OWNED, Member, MemberState, Owned
 from barnabas.coordinator.group.consumer.patterns import ResolvedPattern
 from barnabas.coordinator.group.consumer.records import RECORDS
-from barnabas.coordinator.group.epochs.group import NO_EPOCH
 from barnabas.coordinator.group.epochs.replay import Apply, EpochReplays
 from barnabas.protocol.generated.consumer_group_current_member_assignment_value import TopicPartitions
 from barnabas.protocol.generated.consumer_group_partition_metadata_key import (
@@ -42,41 +40,33 @@ class Replays(EpochReplays[ConsumerGroup]):
             ConsumerGroupRegularExpressionKey: _pattern,
         }
 
-    def member_of(self, group: ConsumerGroup, member_id: str, value: Any) -> Member:
-        return replace(
-            group.members.get(member_id) or Member(member_id),
-            instance_id=value.instance_id,
-            rack_id=value.rack_id,
-            client_id=value.client_id,
-            client_host=value.client_host,
-            topic_names=frozenset(value.subscribed_topic_names),
-            topic_regex=value.subscribed_topic_regex,
-            rebalance_timeout_ms=value.rebalance_timeout_ms,
-            server_assignor=value.server_assignor,
-            classic=value.classic_member_metadata,
-        )
+    def new_member(self, member_id: str) -> Member:
+        return Member(member_id)
+
+    def says(self, value: Any) -> Mapping[str, Any]:
+        return {
+            "instance_id": value.instance_id,
+            "rack_id": value.rack_id,
+            "client_id": value.client_id,
+            "client_host": value.client_host,
+            "topic_names": frozenset(value.subscribed_topic_names),
+            "topic_regex": value.subscribed_topic_regex,
+            "rebalance_timeout_ms": value.rebalance_timeout_ms,
+            "server_assignor": value.server_assignor,
+            "classic": value.classic_member_metadata,
+        }
 
     def target_of(self, value: Any) -> Assignment:
         return {topic.topic_id: frozenset(topic.partitions) for topic in value.topic_partitions}
 
-    def current_of(self, group: ConsumerGroup, member_id: str, value: Any) -> Member:
-        member = group.members.get(member_id) or Member(member_id)
+    def has(self, value: Any) -> Mapping[str, Any]:
         if value is None:
-            return replace(
-                member,
-                member_epoch=NO_EPOCH,
-                previous_member_epoch=NO_EPOCH,
-                assigned=NOTHING_OWNED,
-                pending_revocation=NOTHING_OWNED,
-            )
-        return replace(
-            member,
-            member_epoch=value.member_epoch,
-            previous_member_epoch=value.previous_member_epoch,
-            state=MemberState(value.state),
-            assigned=_owned(value.assigned_partitions, value.member_epoch),
-            pending_revocation=_owned(value.partitions_pending_revocation, value.member_epoch),
-        )
+            return {"assigned": NOTHING_OWNED, "pending_revocation": NOTHING_OWNED}
+        return {
+            "state": MemberState(value.state),
+            "assigned": _owned(value.assigned_partitions, value.member_epoch),
+            "pending_revocation": _owned(value.partitions_pending_revocation, value.member_epoch),
+        }
 
 
 def _partition_metadata(group: ConsumerGroup, _: Any, value: Any) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from barnabas.coordinator.group.epochs.group import NO_EPOCH, EpochGroup
@@ -53,16 +54,21 @@ class EpochReplays(ABC, Generic[G]):
         """A group of which nothing has been replayed."""
 
     @abstractmethod
-    def member_of(self, group: G, member_id: str, value: Any) -> Any:
-        """The member with what its metadata record says."""
+    def new_member(self, member_id: str) -> Any:
+        """A member of which nothing has been replayed."""
+
+    @abstractmethod
+    def says(self, value: Any) -> Mapping[str, Any]:
+        """What a record of a member's metadata says, by the fields of members."""
 
     @abstractmethod
     def target_of(self, value: Any) -> Any:
         """What a target assignment's record gives to its member."""
 
     @abstractmethod
-    def current_of(self, group: G, member_id: str, value: Any) -> Any:
-        """The member with what the record of its current assignment says; None as value takes all away."""
+    def has(self, value: Any) -> Mapping[str, Any]:
+        """What a record of a current assignment says beside the epochs, by the fields of members; None
+        takes all away."""
 
     def set_group(self, group: G, value: Any) -> None:
         """Applies what the group's own record says beside its epoch and hash."""
@@ -103,7 +109,8 @@ class EpochReplays(ABC, Generic[G]):
         if value is None:
             group.remove_member(key.member_id)
         else:
-            group.put_member(self.member_of(group, key.member_id, value))
+            member = group.members.get(key.member_id) or self.new_member(key.member_id)
+            group.put_member(replace(member, **self.says(value)))
 
     def _target_epoch(self, group: G, _: Any, value: Any) -> None:
         if value is None:
@@ -115,5 +122,12 @@ class EpochReplays(ABC, Generic[G]):
         group.set_target(key.member_id, None if value is None else self.target_of(value))
 
     def _current(self, group: G, key: Any, value: Any) -> None:
-        if value is not None or key.member_id in group.members:
-            group.put_member(self.current_of(group, key.member_id, value))
+        member = group.members.get(key.member_id)
+        if member is None:
+            if value is None:
+                return
+            member = self.new_member(key.member_id)
+        epochs = {"member_epoch": NO_EPOCH, "previous_member_epoch": NO_EPOCH}
+        if value is not None:
+            epochs = {name: getattr(value, name) for name in epochs}
+        group.put_member(replace(member, **epochs, **self.has(value)))

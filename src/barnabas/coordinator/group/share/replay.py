@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from barnabas.coordinator.group.epochs.group import NO_EPOCH
 from barnabas.coordinator.group.epochs.replay import Apply, EpochReplays
 from barnabas.coordinator.group.share.group import ShareGroup
 from barnabas.coordinator.group.share.member import ShareMember
@@ -37,28 +35,22 @@ class Replays(EpochReplays[ShareGroup]):
     def set_group(self, group: ShareGroup, value: Any) -> None:  # noqa: ARG002
         group.state_is_news = False
 
-    def member_of(self, group: ShareGroup, member_id: str, value: Any) -> ShareMember:
-        return replace(
-            group.members.get(member_id) or ShareMember(member_id),
-            rack_id=value.rack_id,
-            client_id=value.client_id,
-            client_host=value.client_host,
-            topic_names=frozenset(value.subscribed_topic_names),
-        )
+    def new_member(self, member_id: str) -> ShareMember:
+        return ShareMember(member_id)
+
+    def says(self, value: Any) -> Mapping[str, Any]:
+        return {
+            "rack_id": value.rack_id,
+            "client_id": value.client_id,
+            "client_host": value.client_host,
+            "topic_names": frozenset(value.subscribed_topic_names),
+        }
 
     def target_of(self, value: Any) -> Assignment:
         return _assignment(value.topic_partitions)
 
-    def current_of(self, group: ShareGroup, member_id: str, value: Any) -> ShareMember:
-        member = group.members.get(member_id) or ShareMember(member_id)
-        if value is None:
-            return replace(member, member_epoch=NO_EPOCH, previous_member_epoch=NO_EPOCH, assigned={})
-        return replace(
-            member,
-            member_epoch=value.member_epoch,
-            previous_member_epoch=value.previous_member_epoch,
-            assigned=_assignment(value.assigned_partitions),
-        )
+    def has(self, value: Any) -> Mapping[str, Any]:
+        return {"assigned": {} if value is None else _assignment(value.assigned_partitions)}
 
 
 def _state(group: ShareGroup, _: Any, value: Any) -> None:

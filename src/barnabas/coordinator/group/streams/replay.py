@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from barnabas.coordinator.group.epochs.group import NO_EPOCH
 from barnabas.coordinator.group.epochs.replay import Apply, EpochReplays
 from barnabas.coordinator.group.streams.group import StreamsGroup
 from barnabas.coordinator.group.streams.member import MemberState, StreamsMember
@@ -37,50 +35,42 @@ class Replays(EpochReplays[StreamsGroup]):
         group.validated_topology_epoch = value.validated_topology_epoch
         group.assignment_configs = {one.key: one.value for one in value.last_assignment_configs or ()}
 
-    def member_of(self, group: StreamsGroup, member_id: str, value: Any) -> StreamsMember:
+    def new_member(self, member_id: str) -> StreamsMember:
+        return StreamsMember(member_id)
+
+    def says(self, value: Any) -> Mapping[str, Any]:
         endpoint = value.user_endpoint
-        return replace(
-            group.members.get(member_id) or StreamsMember(member_id),
-            instance_id=value.instance_id,
-            rack_id=value.rack_id,
-            client_id=value.client_id,
-            client_host=value.client_host,
-            rebalance_timeout_ms=value.rebalance_timeout_ms,
-            topology_epoch=value.topology_epoch,
-            process_id=value.process_id,
-            user_endpoint=None if endpoint is None else (endpoint.host, endpoint.port),
-            client_tags={tag.key: tag.value for tag in value.client_tags},
-        )
+        return {
+            "instance_id": value.instance_id,
+            "rack_id": value.rack_id,
+            "client_id": value.client_id,
+            "client_host": value.client_host,
+            "rebalance_timeout_ms": value.rebalance_timeout_ms,
+            "topology_epoch": value.topology_epoch,
+            "process_id": value.process_id,
+            "user_endpoint": None if endpoint is None else (endpoint.host, endpoint.port),
+            "client_tags": {tag.key: tag.value for tag in value.client_tags},
+        }
 
     def target_of(self, value: Any) -> Tasks:
         return Tasks(read(value.active_tasks), read(value.standby_tasks), read(value.warmup_tasks))
 
-    def current_of(self, group: StreamsGroup, member_id: str, value: Any) -> StreamsMember:
-        member = group.members.get(member_id) or StreamsMember(member_id)
+    def has(self, value: Any) -> Mapping[str, Any]:
         if value is None:
-            return replace(
-                member,
-                member_epoch=NO_EPOCH,
-                previous_member_epoch=NO_EPOCH,
-                assigned=NOTHING_OWNED,
-                pending_revocation=NOTHING_OWNED,
-            )
-        return replace(
-            member,
-            member_epoch=value.member_epoch,
-            previous_member_epoch=value.previous_member_epoch,
-            state=MemberState(value.state),
-            assigned=OwnedTasks(
+            return {"assigned": NOTHING_OWNED, "pending_revocation": NOTHING_OWNED}
+        return {
+            "state": MemberState(value.state),
+            "assigned": OwnedTasks(
                 _with_epochs(value.active_tasks, value.member_epoch),
                 read(value.standby_tasks),
                 read(value.warmup_tasks),
             ),
-            pending_revocation=OwnedTasks(
+            "pending_revocation": OwnedTasks(
                 _with_epochs(value.active_tasks_pending_revocation, value.member_epoch),
                 read(value.standby_tasks_pending_revocation),
                 read(value.warmup_tasks_pending_revocation),
             ),
-        )
+        }
 
 
 def _topology(group: StreamsGroup, _: Any, value: Any) -> None:
