@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from barnabas.coordinator.group.consumer.member import LEAVE_STATIC_EPOCH, NO_TIMEOUT
 from barnabas.coordinator.group.epochs.group import LEAVE_EPOCH
+from barnabas.coordinator.group.epochs.part import validate_not_empty
 from barnabas.errors import InvalidRequest, UnsupportedAssignor
 
 if TYPE_CHECKING:
@@ -20,13 +21,7 @@ def validate(request: ConsumerGroupHeartbeatRequest, version: int, assignors: tu
     epoch = request.member_epoch
     if (version >= CLIENT_IDS_VERSION or epoch > 0 or epoch == LEAVE_EPOCH) and not request.member_id.strip():
         raise InvalidRequest("MemberId can't be empty.")
-    for name, value in (
-        ("GroupId", request.group_id),
-        ("InstanceId", request.instance_id),
-        ("RackId", request.rack_id),
-    ):
-        if value is not None and not value.strip():
-            raise InvalidRequest(f"{name} can't be empty.")
+    validate_not_empty(GroupId=request.group_id, InstanceId=request.instance_id, RackId=request.rack_id)
     if epoch == 0:
         _validate_join(request)
     elif epoch == LEAVE_STATIC_EPOCH:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from barnabas._core import changed_topics
 from barnabas.coordinator.group.epochs.group import EpochGroup, EpochMember
 from barnabas.coordinator.group.kind import Groups, Part
-from barnabas.errors import FencedMemberEpoch, GroupIdNotFound, InvalidGroupId, KafkaError
+from barnabas.errors import FencedMemberEpoch, GroupIdNotFound, InvalidGroupId, InvalidRequest, KafkaError
 
 if TYPE_CHECKING:
     from barnabas._core import MetadataImage, Uuid
@@ -75,6 +75,13 @@ def validate_epoch(
         f"The {kind} group member has a {than} member epoch ({epoch}) than the one known by the group"
         f" coordinator ({member.member_epoch}). The member must abandon all its partitions and rejoin."
     )
+
+
+def validate_not_empty(**fields: str | None) -> None:
+    """Raises InvalidRequest for a field, by its name in the protocol, that is given but says nothing."""
+    for name, value in fields.items():
+        if value is not None and not value.strip():
+            raise InvalidRequest(f"{name} can't be empty.")
 
 
 def named_topics(

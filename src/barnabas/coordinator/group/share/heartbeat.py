@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from barnabas._core import subscription_hash
 from barnabas.coordinator.group.epochs import pace
 from barnabas.coordinator.group.epochs.group import LEAVE_EPOCH
+from barnabas.coordinator.group.epochs.part import validate_not_empty
 from barnabas.coordinator.group.share import records
 from barnabas.coordinator.group.share.assignor import Subscriber, assign_simple
 from barnabas.coordinator.group.share.group import ShareGroup
@@ -33,13 +34,7 @@ if TYPE_CHECKING:
 
 def validate(request: ShareGroupHeartbeatRequest) -> None:
     """Raises InvalidRequest for what is wrong with a heartbeat by itself."""
-    for name, value in (
-        ("MemberId", request.member_id),
-        ("GroupId", request.group_id),
-        ("RackId", request.rack_id),
-    ):
-        if value is not None and not value.strip():
-            raise InvalidRequest(f"{name} can't be empty.")
+    validate_not_empty(MemberId=request.member_id, GroupId=request.group_id, RackId=request.rack_id)
     if request.member_epoch == 0 and not request.subscribed_topic_names:
         raise InvalidRequest("SubscribedTopicNames must be set in first request.")
     if request.member_epoch < LEAVE_EPOCH:

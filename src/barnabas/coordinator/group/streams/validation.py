@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from barnabas.coordinator.group.epochs.part import validate_not_empty
 from barnabas.coordinator.group.streams.member import NO_TIMEOUT
 from barnabas.errors import InvalidRequest, StreamsInvalidTopology
 
@@ -21,13 +22,7 @@ OFFSETS_VERSION = 1
 def validate(request: StreamsGroupHeartbeatRequest, version: int) -> None:
     """Raises InvalidRequest or StreamsInvalidTopology."""
     _validate_supported(request, version)
-    for name, value in (
-        ("MemberId", request.member_id),
-        ("GroupId", request.group_id),
-        ("RackId", request.rack_id),
-    ):
-        if value is not None and not value.strip():
-            raise InvalidRequest(f"{name} can't be empty.")
+    validate_not_empty(MemberId=request.member_id, GroupId=request.group_id, RackId=request.rack_id)
     if request.member_epoch == 0:
         _validate_join(request)
     elif request.member_epoch == LEAVE_STATIC_EPOCH:
