@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from click.shell_completion import ShellComplete
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from barnabas._core import Uuid
-from barnabas.cli.root import outcome
+from barnabas.cli.root import outcome, root
 from barnabas.protocol.generated.find_coordinator_request import FindCoordinatorRequest
 from barnabas.protocol.generated.share_group_heartbeat_request import ShareGroupHeartbeatRequest
 from tests.support.wire import Connection
@@ -107,6 +108,16 @@ def test_groups_are_listed_by_kind_and_state(run: Run, group: str, busy: str) ->
     assert [group, "classic", "Empty"] in [row[:3] for row in table]
     listed = {document["name"]: document for document in run("groups", "list", "--json").documents}
     assert (listed[busy]["kind"], listed[busy]["state"]) == ("consumer", "Stable")
+
+
+def test_names_of_groups_are_completed(bootstrap: str, group: str) -> None:
+    def completed(*words: str, start: str) -> list[str]:
+        found = ShellComplete(root, {}, "barnabas", "_BARNABAS_COMPLETE").get_completions(list(words), start)
+        return [item.value for item in found]
+
+    assert completed("groups", "describe", "-b", bootstrap, start=group[:-1]) == [group]
+    assert completed("groups", "describe", "-b", bootstrap, start="none-") == []
+    assert completed("groups", "describe", "-b", "127.0.0.1:1", start="") == []
 
 
 def test_a_group_is_described_with_members_and_lag(run: Run, filled: str, group: str, busy: str) -> None:

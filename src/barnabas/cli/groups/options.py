@@ -27,9 +27,10 @@ def complete_groups(context: click.Context, _: click.Parameter, incomplete: str)
 
     given = context.params
     try:
-        connection = connection_of(
-            given["bootstrap"], given.get("command_config"), given.get("properties") or ()
-        )
+        with context.scope(cleanup=False):  # click completes outside of it.
+            connection = connection_of(
+                given["bootstrap"], given.get("command_config"), given.get("properties") or ()
+            )
         with Brokers(connection) as brokers:
             names = [group.name for group in list_groups(brokers)]
     except (BarnabasError, click.ClickException):
