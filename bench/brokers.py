@@ -1,16 +1,19 @@
 """The brokers that are compared: how each is formatted, started and stopped, always with its
 defaults."""
 
+import compileall
 import shutil
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
+import barnabas
 from bench.load import Load, finish
 from bench.process import cpu_seconds, memory_mib
 from tests.support.oracle import ApacheKafka
@@ -153,7 +156,14 @@ def _kafka(directory: Path) -> ApacheKafka:
     return ApacheKafka(directory, _KAFKA_SETTINGS, jvm=_JVM)
 
 
+@cache
+def _compile_package() -> None:
+    """Byte code, as an installation has it: a checkout may never write any (PYTHONDONTWRITEBYTECODE)."""
+    compileall.compile_dir(Path(barnabas.__file__).parent, quiet=1)
+
+
 def _barnabas(directory: Path) -> BarnabasUp:
+    _compile_package()
     return BarnabasUp(directory)
 
 

@@ -17,7 +17,7 @@ from barnabas.protocol.generated import describe_configs_request as configs
 from barnabas.protocol.generated import describe_quorum_request as quorum
 from barnabas.protocol.generated import metadata_request as metadata
 from barnabas.protocol.generated.api_versions_request import ApiVersionsRequest
-from barnabas.server.dispatch import MODULES
+from barnabas.server.apis import MODULES
 from tests.support.oracle import free_port
 from tests.support.server import BARNABAS_UP
 from tests.support.wire import Connection

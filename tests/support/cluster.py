@@ -9,7 +9,7 @@ from typing import TypeVar
 from barnabas import _core
 from barnabas._core import MetadataImage, PartitionImage, TopicImage, Uuid
 from barnabas.config.settings import BrokerSettings
-from barnabas.controller import brokers, features, topics
+from barnabas.controller import brokers, feature_levels, features, topics
 from barnabas.controller.decision import ControllerState, Decision, Record
 from barnabas.protocol.generated.broker_registration_request import BrokerRegistrationRequest, Feature
 from barnabas.protocol.generated.create_topics_request import (
@@ -52,13 +52,13 @@ class Cluster:
         self.random = random.Random(seed)
         self.ids = 0
         self.image = MetadataImage()
-        finalized = {**features.BOOTSTRAP_LEVELS, **(levels or {})}
+        finalized = {**feature_levels.BOOTSTRAP_LEVELS, **(levels or {})}
         self.write(
             (FeatureLevelRecord(name=name, feature_level=level), 0)
             for name, level in finalized.items()
             if level
         )
-        if finalized[features.ELR_VERSION]:
+        if finalized[feature_levels.ELR_VERSION]:
             self.write([features.min_isr_record("1")])
         for broker_id in range(1, count + 1):
             self.register(broker_id, rack=racks[broker_id - 1] if racks else None)
@@ -152,7 +152,9 @@ def registration(
         broker_id=broker_id,
         cluster_id=CLUSTER_ID,
         incarnation_id=incarnation,
-        features=[Feature(name, lowest, highest) for name, (lowest, highest) in features.SUPPORTED.items()],
+        features=[
+            Feature(name, lowest, highest) for name, (lowest, highest) in feature_levels.SUPPORTED.items()
+        ],
         rack=rack,
         log_dirs=log_dirs,
         previous_broker_epoch=previous_epoch,

@@ -154,10 +154,14 @@ def _metrics_port() -> int:
 def _serve(settings: BrokerSettings, *, memory: bool) -> int:
     """Runs the node until it is told to stop; the exit code."""
     from barnabas.server.errors import StartError
-    from barnabas.server.node import NodeServer
+    from barnabas.server.starting import NativeStart
 
     try:
-        server = NodeServer(settings, memory=memory)
+        starting = NativeStart(settings, memory=memory)
+        starting.begin()
+        from barnabas.server.node import NodeServer  # Meanwhile.
+
+        server = NodeServer(settings, memory=memory, starting=starting)
         _stop_on_signals(server)
         server.start()
     except StartError as error:

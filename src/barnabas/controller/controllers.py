@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from barnabas._core import Uuid
 from barnabas.controller.decision import Record
-from barnabas.controller.features import SUPPORTED
+from barnabas.controller.feature_levels import SUPPORTED
 from barnabas.protocol.generated import register_controller_record
 from barnabas.protocol.generated.register_controller_record import RegisterControllerRecord
 

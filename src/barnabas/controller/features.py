@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from barnabas.controller.configs import MIN_INSYNC_REPLICAS
 from barnabas.controller.decision import BROKER, ControllerState, Decision, Record, refuse
-from barnabas.controller.record_versions import METADATA_VERSION, METADATA_VERSION_MAX, METADATA_VERSION_MIN
+from barnabas.controller.feature_levels import ELR_VERSION, KRAFT_VERSION, SUPPORTED
+from barnabas.controller.record_versions import METADATA_VERSION
 from barnabas.errors import KafkaError
 from barnabas.protocol import ErrorCode
 from barnabas.protocol.generated.clear_elr_record import ClearElrRecord
@@ -20,25 +20,6 @@ from barnabas.protocol.generated.update_features_response import (
 
 if TYPE_CHECKING:
     from barnabas.protocol.generated.update_features_request import FeatureUpdateKey, UpdateFeaturesRequest
-
-KRAFT_VERSION = "kraft.version"
-ELR_VERSION = "eligible.leader.replicas.version"
-
-SUPPORTED: Mapping[str, tuple[int, int]] = {
-    METADATA_VERSION: (METADATA_VERSION_MIN, METADATA_VERSION_MAX),
-    KRAFT_VERSION: (0, 1),
-    "transaction.version": (0, 2),
-    "group.version": (0, 1),
-    ELR_VERSION: (0, 1),
-    "share.version": (0, 1),
-    "streams.version": (0, 1),
-}
-"""(lowest, highest) level of each feature that this node implements or passes on unharmed."""
-
-BOOTSTRAP_LEVELS: Mapping[str, int] = {
-    name: highest for name, (_, highest) in SUPPORTED.items() if name != KRAFT_VERSION
-}
-"""Levels of a fresh cluster. kraft.version is not among them: it lives in the log's control records."""
 
 UPGRADE, SAFE_DOWNGRADE, UNSAFE_DOWNGRADE = 1, 2, 3
 

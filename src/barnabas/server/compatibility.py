@@ -1,6 +1,6 @@
 """docs/compatibility.md, made from the code: `python -m barnabas.server.compatibility`.
 
-What is served comes from the two places that answer (`Broker::NATIVE` in Rust, `dispatch.MODULES`), the
+What is served comes from the two places that answer (`Broker::NATIVE` in Rust, `apis.MODULES`), the
 versions from the generated message classes; only the reasons why something waits are written down here.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from barnabas import _core
 from barnabas.protocol import ApiKey, message_class
 from barnabas.protocol.generated.index import API_NAMES
-from barnabas.server.dispatch import MODULES
+from barnabas.server.apis import MODULES
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "compatibility.md"
 

@@ -1,7 +1,7 @@
 """From a request that Rust hands over to the handler that answers it.
 
-`MODULES` is the one place that says which APIs Python answers; a handler's module is imported with the first
-request for it, since start-up time counts.
+`apis.MODULES` says which APIs Python answers; a handler's module is imported with the first request for it,
+since start-up time counts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, Literal
 
 from barnabas.errors import KafkaError
-from barnabas.protocol import ApiKey, ErrorCode
+from barnabas.protocol import ErrorCode
+from barnabas.server.apis import MODULES
 from barnabas.server.handlers.context import (
     DirectHandler,
     Handler,
@@ -38,82 +39,6 @@ class Outcome(Enum):
 
 ELSEWHERE: Final = Outcome.ELSEWHERE
 """What `answer` gives when somebody else answers the request."""
-
-MODULES: dict[int, str] = {
-    ApiKey.METADATA: "metadata",
-    ApiKey.CREATE_TOPICS: "create_topics",
-    ApiKey.DELETE_TOPICS: "delete_topics",
-    ApiKey.CREATE_PARTITIONS: "create_partitions",
-    ApiKey.DESCRIBE_CONFIGS: "describe_configs",
-    ApiKey.ALTER_CONFIGS: "alter_configs",
-    ApiKey.INCREMENTAL_ALTER_CONFIGS: "alter_configs",
-    ApiKey.LIST_CONFIG_RESOURCES: "list_config_resources",
-    ApiKey.ALTER_REPLICA_LOG_DIRS: "alter_replica_log_dirs",
-    ApiKey.DESCRIBE_LOG_DIRS: "describe_log_dirs",
-    ApiKey.ELECT_LEADERS: "elect_leaders",
-    ApiKey.ALTER_PARTITION_REASSIGNMENTS: "reassignments",
-    ApiKey.LIST_PARTITION_REASSIGNMENTS: "reassignments",
-    ApiKey.DESCRIBE_CLUSTER: "describe_cluster",
-    ApiKey.DESCRIBE_QUORUM: "describe_quorum",
-    ApiKey.UPDATE_FEATURES: "update_features",
-    ApiKey.UNREGISTER_BROKER: "unregister_broker",
-    ApiKey.INIT_PRODUCER_ID: "init_producer_id",
-    ApiKey.DESCRIBE_CLIENT_QUOTAS: "quotas",
-    ApiKey.ALTER_CLIENT_QUOTAS: "quotas",
-    ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS: "scram",
-    ApiKey.ALTER_USER_SCRAM_CREDENTIALS: "scram",
-    ApiKey.GET_TELEMETRY_SUBSCRIPTIONS: "telemetry",
-    ApiKey.PUSH_TELEMETRY: "telemetry",
-    ApiKey.LIST_GROUPS: "group_admin",
-    ApiKey.DELETE_GROUPS: "group_admin",
-    ApiKey.DESCRIBE_GROUPS: "group_admin",
-    ApiKey.OFFSET_DELETE: "offset_delete",
-    ApiKey.TXN_OFFSET_COMMIT: "txn_offset_commit",
-    ApiKey.OFFSET_FETCH: "offset_fetch",
-    ApiKey.OFFSET_COMMIT: "offset_commit",
-    ApiKey.LEAVE_GROUP: "classic_groups",
-    ApiKey.HEARTBEAT: "classic_groups",
-    ApiKey.SYNC_GROUP: "classic_groups",
-    ApiKey.JOIN_GROUP: "classic_groups",
-    ApiKey.FIND_COORDINATOR: "find_coordinator",
-    ApiKey.CONSUMER_GROUP_HEARTBEAT: "consumer_groups",
-    ApiKey.CONSUMER_GROUP_DESCRIBE: "consumer_groups",
-    ApiKey.SHARE_GROUP_HEARTBEAT: "share_groups",
-    ApiKey.SHARE_GROUP_DESCRIBE: "share_groups",
-    ApiKey.STREAMS_GROUP_HEARTBEAT: "streams_groups",
-    ApiKey.STREAMS_GROUP_DESCRIBE: "streams_groups",
-    ApiKey.STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE: "streams_groups",
-    ApiKey.SHARE_FETCH: "share_fetch",
-    ApiKey.SHARE_ACKNOWLEDGE: "share_fetch",
-    ApiKey.DESCRIBE_SHARE_GROUP_OFFSETS: "share_group_offsets",
-    ApiKey.ALTER_SHARE_GROUP_OFFSETS: "share_group_offsets",
-    ApiKey.DELETE_SHARE_GROUP_OFFSETS: "share_group_offsets",
-    ApiKey.INITIALIZE_SHARE_GROUP_STATE: "share_state",
-    ApiKey.READ_SHARE_GROUP_STATE: "share_state",
-    ApiKey.WRITE_SHARE_GROUP_STATE: "share_state",
-    ApiKey.DELETE_SHARE_GROUP_STATE: "share_state",
-    ApiKey.READ_SHARE_GROUP_STATE_SUMMARY: "share_state",
-    ApiKey.ADD_PARTITIONS_TO_TXN: "transaction_partitions",
-    ApiKey.ADD_OFFSETS_TO_TXN: "transaction_partitions",
-    ApiKey.END_TXN: "end_txn",
-    ApiKey.DESCRIBE_TRANSACTIONS: "show_transactions",
-    ApiKey.LIST_TRANSACTIONS: "show_transactions",
-    **dict.fromkeys(
-        (
-            ApiKey.SASL_HANDSHAKE,
-            ApiKey.SASL_AUTHENTICATE,
-            ApiKey.DESCRIBE_ACLS,
-            ApiKey.CREATE_ACLS,
-            ApiKey.DELETE_ACLS,
-            ApiKey.CREATE_DELEGATION_TOKEN,
-            ApiKey.RENEW_DELEGATION_TOKEN,
-            ApiKey.EXPIRE_DELEGATION_TOKEN,
-            ApiKey.DESCRIBE_DELEGATION_TOKEN,
-        ),
-        "security_disabled",
-    ),
-}
-"""Module under `barnabas.server.handlers` for each API key."""
 
 
 def handler_of(api_key: int) -> Handler:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from barnabas._core import Uuid
 from barnabas.controller import brokers, controllers
-from barnabas.controller.features import SUPPORTED
+from barnabas.controller.feature_levels import SUPPORTED
 from barnabas.errors import KafkaError
 from barnabas.protocol.generated import broker_registration_request
 from barnabas.protocol.generated.broker_registration_request import BrokerRegistrationRequest

@@ -14,8 +14,8 @@ from barnabas.config import (
     topic_value,
 )
 from barnabas.config.definition import ConfigType
-from barnabas.controller.features import BOOTSTRAP_LEVELS, SUPPORTED
-from barnabas.server.dispatch import MODULES
+from barnabas.controller.feature_levels import BOOTSTRAP_LEVELS, SUPPORTED
+from barnabas.server.apis import MODULES
 
 if TYPE_CHECKING:
     from barnabas._core import MetadataImage

@@ -21,7 +21,8 @@ from barnabas.config.listeners import format_address
 from barnabas.server import dispatch, lifecycle
 from barnabas.server.coordinator_kinds import kinds
 from barnabas.server.coordinators import Coordinators
-from barnabas.server.native import broker_configs, doubles, log_defaults, native_settings, numbers
+from barnabas.server.native import broker_configs, doubles, log_defaults, numbers
+from barnabas.server.starting import NativeStart
 
 if TYPE_CHECKING:
     from barnabas._core import ColdRequest, MetadataImage
@@ -47,10 +48,14 @@ STOP_MS_MAX = 20_000
 class NodeServer:
     """A broker and controller. `start` brings it up, `run` serves until `request_stop`."""
 
-    def __init__(self, settings: BrokerSettings, *, memory: bool) -> None:
+    def __init__(
+        self, settings: BrokerSettings, *, memory: bool, starting: NativeStart | None = None
+    ) -> None:
+        """`starting`: the native half, where it has been begun already."""
         self.settings = settings
         self.memory = memory
-        self.native = _core.Node(native_settings(settings, memory=memory))
+        self._starting = starting or NativeStart(settings, memory=memory)
+        self.native = self._starting.native
         self.failure: str | None = None
         """Why the node stopped by itself; None while it runs or was asked to stop."""
         self._addresses: list[tuple[str, str, int]] = []
@@ -78,7 +83,8 @@ class NodeServer:
 
         Raises StartError. When this returns, clients are served as soon as `run` is called.
         """
-        self.native.start()
+        self._starting.import_meanwhile()
+        self._starting.finish()
         try:
             self._addresses = self.native.bind()
             self._apply_broker_configs()

@@ -18,7 +18,7 @@ from barnabas.protocol.generated import (
     offset_commit_request,
     update_features_request,
 )
-from barnabas.server import dispatch
+from barnabas.server import apis, dispatch
 from tests.support.cluster import Cluster, numbered
 from tests.support.fake_node import FakeNode
 
@@ -112,7 +112,7 @@ PARTS = [
 
 CASES = [
     pytest.param(key, version, id=f"{message_class(key, response=False).__name__}-v{version}")
-    for key in dispatch.MODULES
+    for key in apis.MODULES
     for version in range(
         message_class(key, response=False).LOWEST_VERSION,
         message_class(key, response=False).HIGHEST_VERSION + 1,
@@ -146,5 +146,5 @@ def check_writable(key: int, version: int, response: object) -> None:
 
 
 def test_every_module_exists_and_answers_what_the_table_says() -> None:
-    for key in dispatch.MODULES:
+    for key in apis.MODULES:
         assert dispatch.handler_of(key) is not None
