@@ -65,8 +65,8 @@ def test_internal_topics_are_made_with_as_many_partitions_as_the_topology_needs(
         "app-counts-changelog, app-words-repartition"
     )
     assert describe(sim).group_state == "NotReady"
-    assert sim.image.topic("app-words-repartition").partition_count == 3
-    assert sim.image.topic("app-counts-changelog").partition_count == 3
+    assert sim.cluster.topic("app-words-repartition").partition_count == 3
+    assert sim.cluster.topic("app-counts-changelog").partition_count == 3
     client.beat().move()
     assert client.statuses == {}
     assert client.owned.active == all_tasks(3, 3)
