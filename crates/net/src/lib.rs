@@ -24,6 +24,7 @@ mod mailbox;
 mod metrics;
 mod network;
 mod output;
+mod promptness;
 mod reactor;
 mod request_memory;
 mod service;

@@ -21,6 +21,7 @@ use crate::connection::{Connection, RequestMemory};
 use crate::frame_bytes::keep_buffers;
 use crate::mailbox::{Accepted, Item, Mailboxes, ReactorMailbox};
 use crate::metrics::ReactorMetrics;
+use crate::promptness::ask_for_short_slices;
 use crate::service::{ConnectionId, Peer, Reply, Service};
 use crate::session::{Closed, Session, Shared, Turn};
 use crate::settings::NetworkSettings;
@@ -114,6 +115,7 @@ impl Reactor {
     /// Serves until it is told to stop, or until something fails that it can't do without.
     pub(crate) fn run(&mut self) -> io::Result<()> {
         keep_buffers();
+        ask_for_short_slices();
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         let mut items = Vec::new();
         loop {
