@@ -1,5 +1,7 @@
 """What every load is, and who runs them."""
 
+import base64
+import random
 import threading
 import time
 import traceback
@@ -11,7 +13,8 @@ from confluent_kafka import KafkaError, Message
 SECONDS_MAX = 60
 """How long anything may take, a record from its producer to its reader included."""
 
-TEXT = "".join(chr(32 + number * number % 89) for number in range(1 << 14)).encode()
+TEXT = base64.b64encode(random.Random(1).randbytes(3 << 18))
+"""What records are cut from; no codec makes much less of it, so that segments of all topics fill alike."""
 
 
 def settings(bootstrap: str, **more: object) -> dict[str, Any]:
@@ -22,7 +25,7 @@ def settings(bootstrap: str, **more: object) -> dict[str, Any]:
 
 def value(number: int) -> bytes:
     """What record `number` of a partition says: 100 to 2,000 bytes that no other number has."""
-    begin = number * 31 % len(TEXT)
+    begin = number * 7919 % len(TEXT)
     return b"%d:" % number + (TEXT[begin:] + TEXT)[: 100 + number * 7919 % 1900]
 
 
