@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
 from click.shell_completion import ShellComplete
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from barnabas._core import Uuid
@@ -71,8 +72,13 @@ def group(bootstrap: str, filled: str) -> str:
     name = f"group-{filled}"
     committed = [TopicPartition(filled, 0, 4), TopicPartition(filled, 1, 0)]
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": name})
-    consumer.committed(committed, SECONDS_MAX)  # A fresh Kafka's coordinator is not ready at once.
-    consumer.commit(offsets=committed, asynchronous=False)
+    deadline = time.monotonic() + SECONDS_MAX
+    while True:
+        try:
+            consumer.commit(offsets=committed, asynchronous=False)
+            break
+        except KafkaException:  # A fresh Kafka's coordinator is not ready at once.
+            assert time.monotonic() < deadline
     consumer.close()
     return name
 
@@ -243,16 +249,17 @@ def test_offsets_and_groups_are_deleted(run: Run, filled: str, group: str) -> No
 def share_member(bootstrap: str, group: str, topic: str) -> Callable[[], int]:
     """Lets a member join a share group; what makes it leave."""
     member_id = str(Uuid.random())
+    with Connection(bootstrap) as connection:
+        answer = connection.request(FindCoordinatorRequest(key_type=0, coordinator_keys=[group]), 4)
+    coordinator = answer.coordinators[0]
 
     def beat(epoch: int) -> int:
         request = ShareGroupHeartbeatRequest(group, member_id, epoch, subscribed_topic_names=[topic])
-        with Connection(bootstrap) as connection:
+        with Connection(f"{coordinator.host}:{coordinator.port}") as connection:
             answer = connection.request(request, 1)
         assert answer.error_code == 0, answer
         return int(answer.member_epoch)
 
-    with Connection(bootstrap) as connection:
-        connection.request(FindCoordinatorRequest(key_type=0, coordinator_keys=[group]), 4)
     beat(0)
     return lambda: beat(-1)
 
@@ -339,6 +346,8 @@ def test_a_transaction_is_aborted_by_its_id(run: Run, filled: str, open_transact
 
 def test_a_transaction_is_aborted_where_it_hangs(run: Run, filled: str, open_transaction: str) -> None:
     assert run("transactions", "find-hanging", "--topic", filled, "--older-than", "0s", "--json").out == ""
+    hanging = run("transactions", "find-hanging", "--topic", f"{filled}:0")
+    assert hanging.out == "No transaction hangs in 1 partition.\n"
     where = ("transactions", "abort", "--partition", f"{filled}:0", "--start-offset")
     assert "open ones begin at 10." in run(*where, "9", code=1).err
     run(*where, "10", "--dry-run")

@@ -15,7 +15,7 @@ from barnabas.cli.errors import CommandFailed
 from barnabas.cli.groups.options import confirmed, dry_run_option, json_option, yes_option
 from barnabas.cli.groups.plan import parse_selection
 from barnabas.cli.groups.show import or_dash, partition_list
-from barnabas.cli.output import print_json, print_table
+from barnabas.cli.output import counted, print_json, print_table
 from barnabas.cli.start_position import parse_duration
 from barnabas.cli.transactions.abort import fence, open_at, write_abort_marker
 from barnabas.cli.transactions.asking import (
@@ -194,8 +194,11 @@ def find_hanging_command(
             )
         }
         found = find_hanging(brokers, chosen, older_than_ms, _now_ms())
+    if not found and not as_json:
+        click.echo(f"No transaction hangs in {counted(len(chosen), 'partition')}.")
+        return
     _show_producers(found, as_json=as_json)
-    if found and not as_json:
+    if not as_json:
         click.echo()
         for one in found:
             click.echo(
