@@ -26,14 +26,8 @@ pub struct MetaProperties {
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// There is no `meta.properties`.
-    #[error("log directory {} is not formatted; run `barnabas storage format` first", path.display())]
+    #[error("log directory {} is not formatted: it has no meta.properties", path.display())]
     NotFormatted {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// The directory was formatted already.
-    #[error("log directory {} is formatted already; remove it first if its data may go", path.display())]
-    Formatted {
         /// The directory.
         path: PathBuf,
     },
@@ -149,15 +143,6 @@ impl MetaProperties {
         );
         disk.write_atomic(&path, text.as_bytes()).at("write", &path)
     }
-
-    /// Makes `directory` one of this node, creating it when absent; refuses one that is formatted already.
-    pub fn format(&self, disk: &dyn Disk, directory: &Path) -> Result<(), DirectoryError> {
-        disk.create_dir_all_synced(directory).at("create", directory)?;
-        if disk.exists(&directory.join(META_PROPERTIES)) {
-            return Err(DirectoryError::Formatted { path: directory.to_path_buf() });
-        }
-        Ok(self.write(disk, directory)?)
-    }
 }
 
 #[cfg(test)]
@@ -176,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn formatting_twice_is_refused() {
+    fn what_was_written_is_read() {
         let (disk, directory) = (MemoryDisk::new(), Path::new("/data"));
         let meta = MetaProperties { cluster_id: "c".into(), node_id: 7, directory_id: Uuid([9; 16]) };
         assert_eq!(MetaProperties::read(&disk, directory).unwrap(), None);
-        meta.format(&disk, directory).unwrap();
-        assert_eq!(MetaProperties::read(&disk, directory).unwrap(), Some(meta.clone()));
-        assert!(matches!(meta.format(&disk, directory), Err(DirectoryError::Formatted { .. })));
+        disk.create_dir_all_synced(directory).unwrap();
+        meta.write(&disk, directory).unwrap();
+        assert_eq!(MetaProperties::read(&disk, directory).unwrap(), Some(meta));
     }
 
     #[test]

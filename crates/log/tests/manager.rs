@@ -31,7 +31,8 @@ fn format(disk: &dyn Disk, count: u8) -> Vec<PathBuf> {
     for (number, path) in paths.iter().enumerate() {
         let directory_id = id(number as u8 + 1);
         let meta = MetaProperties { cluster_id: "cluster".into(), node_id: 1, directory_id };
-        meta.format(disk, path).unwrap();
+        disk.create_dir_all_synced(path).unwrap();
+        meta.write(disk, path).unwrap();
     }
     paths
 }
@@ -92,7 +93,8 @@ fn a_directory_must_be_this_nodes_and_free() {
 fn a_copied_directory_is_noticed() {
     let (disk, mut paths) = formatted(1);
     let meta = MetaProperties::read(&*disk, &paths[0]).unwrap().unwrap();
-    meta.format(&*disk, Path::new("/copy")).unwrap();
+    disk.create_dir_all_synced(Path::new("/copy")).unwrap();
+    meta.write(&*disk, Path::new("/copy")).unwrap();
     paths.push("/copy".into());
     assert!(matches!(open(&disk, &paths), Err(DirectoryError::DuplicateId { .. })));
 }

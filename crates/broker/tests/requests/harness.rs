@@ -106,7 +106,8 @@ impl Node {
                 node_id: 1,
                 directory_id: directory(n as u8),
             };
-            properties.format(&*disk, &path(n)).unwrap();
+            disk.create_dir_all_synced(&path(n)).unwrap();
+            properties.write(&*disk, &path(n)).unwrap();
         }
         let mut settings = BrokerSettings { cluster_id: CLUSTER.into(), ..BrokerSettings::default() };
         change(&mut settings);

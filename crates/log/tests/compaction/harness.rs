@@ -107,7 +107,8 @@ impl Harness {
     pub(crate) fn new(seed: u64, config: LogConfig, dedupe_buffer_bytes: usize) -> Harness {
         let disk = SimDisk::new(seed);
         let meta = MetaProperties { cluster_id: "cluster".into(), node_id: 1, directory_id: Uuid([1; 16]) };
-        meta.format(&disk, Path::new(ROOT)).unwrap();
+        disk.create_dir_all_synced(Path::new(ROOT)).unwrap();
+        meta.write(&disk, Path::new(ROOT)).unwrap();
         disk.sync_dir(Path::new("/")).unwrap();
         let config = Arc::new(config);
         let manager = load(&disk, &config, 0).unwrap();
