@@ -10,6 +10,7 @@ import org.apache.kafka.common.GroupState;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.*;
 import org.apache.kafka.streams.*;
+import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler;
 import org.apache.kafka.streams.kstream.*;
 import org.apache.kafka.streams.state.Stores;
 
@@ -95,6 +96,10 @@ public class StreamsGroups {
             "default.key.serde", Serdes.StringSerde.class, "default.value.serde", Serdes.StringSerde.class));
         config.put("auto.offset.reset", "earliest");
         var streams = new KafkaStreams(topology, config);
+        streams.setUncaughtExceptionHandler(error -> {
+            error.printStackTrace();
+            return StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+        });
         streams.start();
         return streams;
     }

@@ -78,6 +78,7 @@ def test_a_missing_source_topic_is_waited_for() -> None:
     client = Client(sim, "a", word_count()).beat()
     assert client.statuses == {Status.MISSING_SOURCE_TOPICS: "Source topics lines are missing."}
     assert client.told == Tasks()
+    assert client.interval_ms == 5_000, "an application gives up after two of them"
     sim.cluster.create("lines", 2)
     settle(sim, client)
     assert client.owned.active == all_tasks(2, 2)

@@ -111,10 +111,12 @@ class Step:
 
     # ---- the answer
 
-    def heartbeat_interval(self, epoch: int) -> int:
+    def heartbeat_interval(self, epoch: int, problem: Problem | None) -> int:
         """Milliseconds until the member's next heartbeat."""
         group, now = self.group, self.context.now
         configured = self._group_config("streams.heartbeat.interval.ms")
+        if problem is not None and problem.status is Status.MISSING_SOURCE_TOPICS:
+            return configured  # Kafka Streams 4.3 gives up when they are missing for two intervals.
         waits = 0 if self.delayed_until is None else self.delayed_until - now
         if group.assignment_epoch < epoch and not waits:
             waits = self._until_assignment()
@@ -135,7 +137,7 @@ class Step:
         answer = response.StreamsGroupHeartbeatResponse(
             member_id=member.member_id,
             member_epoch=member.member_epoch,
-            heartbeat_interval_ms=self.heartbeat_interval(epoch),
+            heartbeat_interval_ms=self.heartbeat_interval(epoch, configured.problem),
         )
         tasks, owned = member.assigned.tasks(), owned_tasks(request)
         changed = request.member_epoch == 0 or member.assigned != self.before.assigned
