@@ -170,9 +170,15 @@ impl File for OsFile {
     }
 
     fn cached_bytes(&self, position: u64, length: usize) -> usize {
-        let places = (0..length).step_by(CACHED_STEP).chain(length.checked_sub(1));
-        let missing = places.into_iter().find(|at| !platform::is_cached(&self.file, position + *at as u64));
-        missing.unwrap_or(length)
+        // Between a byte that is there and one that is missing reading ahead may be under way.
+        let mut known = 0;
+        for at in (0..length).step_by(CACHED_STEP).chain(length.checked_sub(1)) {
+            if !platform::is_cached(&self.file, position + at as u64) {
+                return known;
+            }
+            known = at;
+        }
+        length
     }
 
     fn sync_data(&self) -> io::Result<()> {
