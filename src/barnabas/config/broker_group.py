@@ -36,7 +36,7 @@ group.consumer.min.heartbeat.interval.ms | int | 5000 | 1.. | read-only | effect
 group.consumer.max.heartbeat.interval.ms | int | 15000 | 1.. | read-only | effective
     Upper bound of a group's own consumer.heartbeat.interval.ms.
 group.consumer.assignment.interval.ms | int | 1000 | 0.. | cluster-wide | effective
-    Shortest time between two assignments of a consumer group; 300 ms at most after one for a single member.
+    Shortest time between two assignments of a consumer group; 10 ms for each member, if that is shorter.
 group.consumer.min.assignment.interval.ms | int | 0 | 0.. | read-only | effective
     Lower bound of a group's own consumer.assignment.interval.ms.
 group.consumer.max.assignment.interval.ms | int | 15000 | 0.. | read-only | effective

@@ -90,31 +90,33 @@ def test_topics_that_come_later_are_assigned_when_they_come(sim: CoordinatorSim)
 
 
 def test_assignments_are_not_made_more_often_than_configured() -> None:
-    sim = group_sim(a=4)
+    sim = group_sim({"group.consumer.assignment.interval.ms": "80"}, a=4)
     join(sim, "g", "m1", "a")
-    join(sim, "g", "m2", "a")
-    sim.advance(300)
-    assert heartbeat(sim, "g", "m2", 2).response.member_epoch == 3
-    sim.advance(400)
-    waits = join(sim, "g", "m3", "a").response
-    assert (waits.member_epoch, waits.heartbeat_interval_ms) == (3, 600)
-    assert group_of(sim).state_name(0) == "Assigning"
-    sim.advance(600)
-    assert heartbeat(sim, "g", "m3", 3).response.member_epoch == 4
-
-
-def test_who_joins_a_single_member_waits_for_others_that_come_together_and_no_longer() -> None:
-    sim = group_sim(a=4)
-    join(sim, "g", "m1", "a")
-    sim.advance(100)
+    sim.advance(10)
     waits = join(sim, "g", "m2", "a").response
-    assert (waits.member_epoch, waits.heartbeat_interval_ms) == (2, 200)
-    sim.advance(200)
+    assert (waits.member_epoch, waits.heartbeat_interval_ms) == (2, 70)
+    assert group_of(sim).state_name(0) == "Assigning"
+    sim.advance(70)
     assert heartbeat(sim, "g", "m2", 2).response.member_epoch == 3
-    hasty = group_sim({"group.consumer.assignment.interval.ms": "50"}, a=4)
-    join(hasty, "g", "m1", "a")
-    hasty.advance(50)
-    assert join(hasty, "g", "m2", "a").response.member_epoch == 3
+
+
+@pytest.mark.parametrize(("members", "wait_ms"), [(1, 100), (30, 300), (150, 1000)])
+def test_who_joins_waits_the_longer_the_larger_the_group_up_to_the_interval(
+    members: int, wait_ms: int
+) -> None:
+    sim = group_sim(a=4)
+    for number in range(members - 1):
+        join(sim, "g", f"m{number}", "a")
+    sim.advance(1000)
+    join(sim, "g", "last", "a")
+    epoch = group_of(sim).assignment_epoch
+    join(sim, "g", "late", "a")
+    sim.advance(wait_ms - 1)
+    heartbeat(sim, "g", "late", epoch)
+    assert group_of(sim).assignment_epoch == epoch
+    sim.advance(1)
+    heartbeat(sim, "g", "late", epoch)
+    assert group_of(sim).assignment_epoch == epoch + 1
 
 
 def test_who_joins_a_group_that_all_have_left_waits_for_nobody() -> None:

@@ -7,7 +7,7 @@ the configured interval: groups that have just changed are most likely to change
 Always true:
   nobody is asked to come more rarely than configured
   the members of one group are not asked for more than a bounded number of heartbeats each second
-  target assignments of several members are at least the configured interval apart
+  target assignments are the configured interval apart, or a time that grows with the group if that is less
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ MS_FOR_EACH_MEMBER = 2
 """500 heartbeats each second from one group at most, while it is changing."""
 QUIET_SHARE = 8
 """A group is asked again after this share of the time that it has been quiet."""
-GATHER_MS = 300
-"""How long others are waited for once somebody has everything to himself: most members of an application
-start together, and are not to wait for the whole interval since whoever came first has got his assignment."""
+GATHER_LEAST_MS = 100
+GATHER_MS_FOR_EACH_MEMBER = 10
+"""How long others are waited for after an assignment, by its members: those of an application start together,
+and are not to wait for a whole interval since whoever came first has his share; that of few costs little."""
 
 
 class Paced(Protocol):
@@ -48,5 +49,5 @@ def until_assignment(group: Paced, assignment_interval: int, now: int) -> int:
     """Milliseconds until there may be another target assignment; 0 when there may be one now."""
     if group.assignment_timestamp == 0 or not group.target:
         return 0
-    interval = assignment_interval if len(group.target) > 1 else min(assignment_interval, GATHER_MS)
-    return max(0, group.assignment_timestamp + interval - now)
+    gather = max(GATHER_LEAST_MS, GATHER_MS_FOR_EACH_MEMBER * len(group.target))
+    return max(0, group.assignment_timestamp + min(assignment_interval, gather) - now)
