@@ -1,5 +1,5 @@
-//! Bytes that are not in the page cache are brought there by threads of their own: a reader of old records keeps
-//! nobody waiting who shares its network thread.
+//! Bytes that are not in the page cache are brought there by threads of their own: a reader of old records
+//! keeps nobody waiting who shares its network thread.
 //!
 //! Always true:
 //!   a request that waits for bytes is woken once they are there, or can't be read
@@ -21,7 +21,8 @@ pub const COLD_READ_THREADS: usize = 2;
 const SLICE_BYTES_MAX: usize = 8 << 20;
 /// Bytes that are read at once.
 const BLOCK_BYTES: usize = 256 * 1024;
-/// Jobs in the queue up to which hints are taken. Requests that wait are bounded by the number of connections.
+/// Jobs in the queue up to which hints are taken. Requests that wait are bounded by the number of
+/// connections.
 const HINTS_MAX: usize = 64;
 
 /// Says whether bytes that were asked for are there.

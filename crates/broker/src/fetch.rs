@@ -70,7 +70,8 @@ pub(crate) struct ParkedFetch {
 
 /// What for.
 enum Waits {
-    /// Records that nobody has written yet. Held for its drop, which takes the request out of the partitions' lists.
+    /// Records that nobody has written yet. Held for its drop, which takes the request out of the partitions'
+    /// lists.
     Growth { _registration: Registration },
     /// Records that come from the disk.
     Disk(Arc<Arrival>),

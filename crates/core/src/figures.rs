@@ -1,5 +1,5 @@
-//! What only Python knows and `/metrics` shows: asked for when somebody asks, and as it was told last when Python
-//! takes its time.
+//! What only Python knows and `/metrics` shows: asked for when somebody asks, and as it was told last when
+//! Python takes its time.
 
 use std::time::Duration;
 

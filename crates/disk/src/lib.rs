@@ -121,8 +121,9 @@ pub trait File: Send + Sync + Debug {
     fn reserve(&self, position: u64, length: u64) {
         let _ = (position, length);
     }
-    /// How many of `length` bytes from `position` on can be read without waiting for the disk, as far as that can
-    /// be told: it looks at one byte of each [`CACHED_STEP`], and says all of them where there is no way to look.
+    /// How many of `length` bytes from `position` on can be read without waiting for the disk, as far as that
+    /// can be told: it looks at one byte of each [`CACHED_STEP`], and says all of them where there is no way
+    /// to look.
     fn cached_bytes(&self, position: u64, length: usize) -> usize {
         let _ = position;
         length

@@ -1,8 +1,8 @@
 //! What of a read would have to wait for the disk.
 //!
-//! Whoever answers many clients on one thread asks only for what is in the page cache (`Log::read_cached`), and
-//! lets another thread bring the rest there. Between question and answer pages may leave the cache: then somebody
-//! waits once.
+//! Whoever answers many clients on one thread asks only for what is in the page cache (`Log::read_cached`),
+//! and lets another thread bring the rest there. Between question and answer pages may leave the cache: then
+//! somebody waits once.
 
 use barnabas_disk::FileSlice;
 use barnabas_protocol::Offset;
@@ -39,9 +39,9 @@ impl Segment {
 }
 
 impl Log {
-    /// How many of the `length` bytes at `position` of a segment can be given out without waiting for the disk,
-    /// and what is missing. Bytes that must be verified first can't be given out before all are there that
-    /// verifying reads.
+    /// How many of the `length` bytes at `position` of a segment can be given out without waiting for the
+    /// disk, and what is missing. Bytes that must be verified first can't be given out before all are there
+    /// that verifying reads.
     pub(crate) fn cached_part(
         &self,
         index: usize,

@@ -1,9 +1,9 @@
-//! Segments whose offsets go beyond `i32` of their base offset. Old releases of Apache Kafka could write such by
-//! compaction; nothing in them can be indexed. As Kafka does, they are split where the log is opened.
+//! Segments whose offsets go beyond `i32` of their base offset. Old releases of Apache Kafka could write such
+//! by compaction; nothing in them can be indexed. As Kafka does, they are split where the log is opened.
 //!
-//! A split makes the new segment's file, gives it its name, and cuts the old one, each durable before the next
-//! begins. A crash in between leaves batches in both: those of the old segment are cut, because the new one has
-//! them.
+//! A split makes the new segment's file, gives it its name, and cuts the old one, each durable before the
+//! next begins. A crash in between leaves batches in both: those of the old segment are cut, because the new
+//! one has them.
 
 use barnabas_disk::Open;
 use barnabas_protocol::{Millis, Offset};
@@ -18,8 +18,8 @@ use crate::segment::Segment;
 const COPY_BYTES: usize = 1 << 20;
 
 impl Log {
-    /// The first segment with an offset that it can't hold. `end` is where the log ends, if that is known. Reads
-    /// only segments that can be such.
+    /// The first segment with an offset that it can't hold. `end` is where the log ends, if that is known.
+    /// Reads only segments that can be such.
     pub(crate) fn first_overflowing(&self, end: Option<Offset>) -> Result<Option<usize>, LogError> {
         for (index, segment) in self.segments.iter().enumerate() {
             let end = self.segments.get(index + 1).map(|next| next.base_offset).or(end);
@@ -44,8 +44,8 @@ impl Log {
         }
     }
 
-    /// Moves what a segment holds from `position` on, where the batch with `base_offset` begins, to a segment of
-    /// its own. The old one is being recovered and complete up to there; `length` is that of its file.
+    /// Moves what a segment holds from `position` on, where the batch with `base_offset` begins, to a segment
+    /// of its own. The old one is being recovered and complete up to there; `length` is that of its file.
     pub(crate) fn split_off(
         &mut self,
         index: usize,
