@@ -186,6 +186,7 @@ def test_the_first_assignment_waits_for_more_members() -> None:
     sim = group_sim({"group.streams.initial.rebalance.delay.ms": "3000"}, lines=2)
     first = Client(sim, "a", one_subtopology()).beat()
     assert Status.ASSIGNMENT_DELAYED in first.statuses
+    assert (first.epoch, first.told) == (1, Tasks())
     sim.advance(500)
     second = Client(sim, "b", one_subtopology()).beat()
     assert second.interval_ms == 2_500

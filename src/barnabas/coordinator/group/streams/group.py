@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from barnabas.coordinator.group.epochs import commits
-from barnabas.coordinator.group.epochs.group import EpochGroup
+from barnabas.coordinator.group.epochs.group import FIRST_GROUP_EPOCH, EpochGroup
 from barnabas.coordinator.group.kind import CommitAuthor, GroupKind, ValidatePartition
 from barnabas.coordinator.group.streams import records
 from barnabas.coordinator.group.streams.member import StreamsMember
@@ -39,6 +39,9 @@ class StreamsGroup(EpochGroup[StreamsMember, Tasks]):
 
     def __init__(self, group_id: str) -> None:
         super().__init__(group_id)
+        self.assignment_epoch = (
+            FIRST_GROUP_EPOCH  # Members that wait for the first assignment have this epoch.
+        )
         self.topology: Topology | None = None
         self.validated_topology_epoch = 0
         """The epoch of the topology that has all its topics; -1 when they aren't all there."""
