@@ -81,7 +81,7 @@ def test_a_group_goes_on_where_it_has_stopped(run: Run, topic: str) -> None:
     assert run("consume", topic, "--group", topic, "-n", "2").stdout == "1\n2\n"
     assert run("consume", topic, "--group", topic).stdout == "3\n"
     run("produce", topic, stdin="4\n")
-    assert run("consume", topic, "--group", topic).stdout == "4\n"
+    assert run("consume", topic, "--group", topic, "-X", "group.protocol=consumer").stdout == "4\n"
     assert run("consume", topic, "--group", topic, "--exit-at-end").stdout == ""
     assert run("consume", topic, "--group", f"{topic}-late", "--from", "end", "--exit-at-end").stdout == ""
     assert "--from takes beginning or end" in run("consume", topic, "-g", "g", "--from", "3", code=2).stderr

@@ -152,7 +152,9 @@ def _consume_group(
         enable_auto_offset_store=False,
     )
     try:
-        cooperative = "cooperative" in connection.config.get("partition.assignment.strategy", "")
+        strategy = connection.config.get("partition.assignment.strategy", "")
+        # Consumer groups (KIP-848) are given and lose single partitions too.
+        cooperative = "cooperative" in strategy or connection.config.get("group.protocol") == "consumer"
         consume_group.subscribe(consumer, topic, reset, cooperative=cooperative)
         batches = _records(consumer, partial(consume_group.assigned_count, consumer), follow=follow)
         _print(batches, formatter, count_max, partial(consume_group.note_printed, consumer))

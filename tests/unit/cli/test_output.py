@@ -14,6 +14,11 @@ def test_columns_are_as_wide_as_their_cells(capsys: pytest.CaptureFixture[str]) 
     ]
 
 
+def test_dash_among_numbers_stands_at_the_right(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("RACK", "LAG"), [("-", 12), ("-", "-")])
+    assert capsys.readouterr().out.splitlines() == ["RACK  LAG", "-      12", "-       -"]
+
+
 def test_table_without_rows_has_its_header(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(("TOPIC", "N"), [])
     assert capsys.readouterr().out == "TOPIC  N\n"
