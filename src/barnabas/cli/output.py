@@ -14,7 +14,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns under a header, as wide as their widest cell; numbers and dashes among them are at the right."""
+    """Columns under a header, as wide as their widest cell; numbers and dashes among them at the right."""
     cells = [[str(cell) for cell in row] for row in rows]
     known = [[row[i] for row in cells if row[i] != "-"] for i in range(len(header))]
     numeric = [bool(column) and all(cell.lstrip("-").isdecimal() for cell in column) for column in known]
