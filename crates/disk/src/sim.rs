@@ -21,8 +21,9 @@ use parking_lot::Mutex;
 
 use crate::{Disk, Entry, File, Lock, Open, Space};
 use content::{Content, Mercy};
-use random::Random;
 use tree::{NodeId, Tree};
+
+pub use random::{each_seed, told, Random};
 
 /// The file system; clones share it.
 #[derive(Debug, Clone)]
@@ -57,7 +58,7 @@ impl SimDisk {
     pub fn new(seed: u64) -> SimDisk {
         SimDisk {
             state: Arc::new(Mutex::new(State {
-                random: Random(seed),
+                random: Random::new(seed),
                 tree: Tree::default(),
                 nodes: vec![Node::Directory],
                 locks: BTreeSet::new(),
@@ -100,7 +101,7 @@ impl SimDisk {
     pub fn lose_power(&self) {
         let mut state = self.state.lock();
         let State { random, tree, nodes, .. } = &mut *state;
-        let mercy = match random.next() % 8 {
+        let mercy = match random.below(8) {
             0 => Mercy::Nothing,
             1 => Mercy::Everything,
             _ => Mercy::Chance,

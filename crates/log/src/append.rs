@@ -262,6 +262,10 @@ impl Log {
         let preallocate = self.config.preallocate;
         let last = self.segments.len() - 1;
         self.segments[last].complete(&self.place, preallocate)?;
+        if base_offset <= self.told_recovery_point {
+            // Recovery has written this segment's indexes anew, and the next one would begin behind it.
+            self.flush_everything(now)?;
+        }
         let segment =
             Segment::create(&self.place, base_offset, preallocate.then_some(self.config.segment_bytes), now)?;
         self.segments.push(segment);

@@ -179,7 +179,7 @@ impl Log {
     }
 
     /// As `flush`, where records may be durable already and indexes or small files not.
-    fn flush_everything(&mut self, now: Millis) -> Result<(), LogError> {
+    pub(crate) fn flush_everything(&mut self, now: Millis) -> Result<(), LogError> {
         let (last, small) = (self.active(), &self.unsynced);
         let indexes = last.index_changes > last.index_changes_synced;
         let others = small.leader_epochs || small.partition_metadata || !small.snapshots.is_empty();

@@ -39,6 +39,9 @@ pub struct Log {
     pub(crate) log_end_offset: Offset,
     pub(crate) high_watermark: Offset,
     pub(crate) durable_end: Offset,
+    /// The recovery point as it was told when the log was opened: recovery may begin there until another one is
+    /// written down.
+    pub(crate) told_recovery_point: Offset,
     pub(crate) epochs: LeaderEpochs,
     pub(crate) producers: ProducerState,
     pub(crate) verifications: Verifications,

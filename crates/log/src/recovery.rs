@@ -130,6 +130,7 @@ impl Log {
             log_end_offset: 0,
             high_watermark: 0,
             durable_end: 0,
+            told_recovery_point: options.recovery_point,
             epochs: epochs.clone().unwrap_or_default(),
             producers: ProducerState::default(),
             verifications: Verifications::default(),

@@ -112,6 +112,11 @@ impl Log {
         for kind in kinds {
             let path = self.place.path(segment.base_offset, kind);
             let renamed = suffixed(&path, DELETED);
+            if *kind == TXN_INDEX && self.place.disk().exists(&path) {
+                // A power failure must not bring the batches back without what was aborted of them: nobody would
+                // note it anew.
+                self.place.disk().sync_dir(&self.place.dir).at("sync", &self.place.dir)?;
+            }
             if self.place.rename(&path, &renamed)? {
                 paths.push(renamed);
             }

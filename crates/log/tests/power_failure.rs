@@ -8,33 +8,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use barnabas_disk::sim::SimDisk;
+use barnabas_disk::sim::{each_seed, Random, SimDisk};
 use barnabas_disk::{Disk, OpenFiles};
-use barnabas_log::{AppendBatch, AppendError, EpochEntry, Log, LogConfig, LogError, OpenOptions};
+use barnabas_log::{AbortedTxn, AppendBatch, AppendError, EpochEntry, Log, LogConfig, LogError, OpenOptions};
 use barnabas_protocol::batch::{batches, Batch, BatchHeader};
 use barnabas_protocol::batch_builder::{BatchBuilder, BuilderConfig};
+use barnabas_protocol::control::ControlRecordType;
 use barnabas_protocol::Uuid;
 
 const DIR: &str = "/data/topic-0";
 /// Operations of one run.
 const OPERATIONS: usize = 60;
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
+/// Producers from this one on write transactions.
+const TRANSACTIONAL: i64 = 3;
+const PRODUCERS: i64 = 5;
 
 fn header(bytes: &[u8]) -> BatchHeader {
     BatchHeader::parse(bytes).unwrap()
@@ -74,7 +61,7 @@ fn open(disk: &SimDisk, config: &Arc<LogConfig>, options: OpenOptions, now: i64)
 
 impl Run {
     fn new(seed: u64) -> Run {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let disk = SimDisk::new(seed);
         disk.create_dir_all(Path::new("/data")).unwrap();
         disk.sync_dir(Path::new("/")).unwrap();
@@ -108,7 +95,7 @@ impl Run {
     }
 
     fn batch(&mut self, base_offset: i64) -> Vec<u8> {
-        let producer = self.random.below(4) as i64 - 1;
+        let producer = self.random.below(PRODUCERS as u64 + 1) as i64 - 1;
         let sequence = match producer {
             -1 => -1,
             producer => self.log.producers().producer(producer).map_or(0, |entry| entry.last_sequence() + 1),
@@ -118,6 +105,7 @@ impl Run {
             producer_id: producer,
             producer_epoch: if producer < 0 { -1 } else { 0 },
             base_sequence: sequence,
+            transactional: producer >= TRANSACTIONAL,
             leader_epoch: self.epoch,
             ..BuilderConfig::default()
         });
@@ -131,6 +119,25 @@ impl Run {
 
     fn append(&mut self) -> Result<(), LogError> {
         let bytes = self.batch(self.end);
+        self.write(bytes)
+    }
+
+    fn end_transaction(&mut self) -> Result<(), LogError> {
+        let kind = [ControlRecordType::Commit, ControlRecordType::Abort][self.random.below(2) as usize];
+        let mut builder = BatchBuilder::new(BuilderConfig {
+            base_offset: self.end,
+            producer_id: TRANSACTIONAL + self.random.below((PRODUCERS - TRANSACTIONAL) as u64) as i64,
+            producer_epoch: 0,
+            transactional: true,
+            control: true,
+            leader_epoch: self.epoch,
+            ..BuilderConfig::default()
+        });
+        builder.append(0, Some(&kind.key()), Some(&[0; 6]), &[]).unwrap();
+        self.write(builder.finish().unwrap())
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) -> Result<(), LogError> {
         // Even a write that fails may be on the disk.
         self.written.entry(self.end).or_default().push(bytes.clone());
         match self.log.append_as_leader(&[AppendBatch::from_bytes(&bytes).unwrap()], self.now) {
@@ -211,7 +218,8 @@ impl Run {
         self.now += 40;
         self.advanced = self.advanced.max(self.start);
         match self.random.below(30) {
-            0..=12 => self.append(),
+            0..=10 => self.append(),
+            11 | 12 => self.end_transaction(),
             13..=16 => self.commit(false),
             17..=18 => self.commit(true),
             19 => self.log.roll(self.now),
@@ -332,10 +340,12 @@ impl Run {
         assert!(read.iter().eq(expected.iter().copied()), "read {} of {}", read.len(), expected.len());
         self.check_times();
         self.check_epochs();
+        self.check_aborted();
+        // Of a producer whose records are gone, its last marker may be all that is left.
         let mut last: BTreeMap<i64, i32> = BTreeMap::new();
-        for batch in &self.batches {
+        for batch in expected {
             let header = header(batch);
-            if header.has_producer_id() {
+            if header.has_producer_id() && !header.is_control() {
                 last.insert(header.producer_id, header.last_sequence());
             }
         }
@@ -344,6 +354,41 @@ impl Run {
                 let same = producer.last_sequence == *last || (self.holes && producer.last_sequence > *last);
                 assert!(same, "producer {}: {} and {last}", producer.producer_id, producer.last_sequence);
             }
+        }
+    }
+
+    /// Readers of committed records are told to skip what was aborted, and nothing else.
+    fn check_aborted(&self) {
+        let mut open: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        let (mut aborted, mut others) = (Vec::new(), Vec::new());
+        for batch in &self.batches {
+            let header = header(batch);
+            let producer = header.producer_id;
+            if header.is_transactional() && !header.is_control() {
+                open.entry(producer).or_default().push(header.base_offset);
+            } else if header.is_control() {
+                let ended = open.remove(&producer).unwrap_or_default();
+                let marker = Batch::parse(batch).unwrap().records(1 << 20).unwrap();
+                let key = marker.iter().next().unwrap().unwrap().key.unwrap().to_vec();
+                let offsets = match ControlRecordType::from_key(&key).unwrap() {
+                    ControlRecordType::Abort => &mut aborted,
+                    _ => &mut others,
+                };
+                offsets.extend(ended.into_iter().map(|offset| (producer, offset)));
+            }
+        }
+        let told = self.log.aborted_transactions(self.start, self.end).unwrap();
+        let skipped = |(producer, offset): &(i64, i64)| {
+            let covers = |one: &AbortedTxn| (one.first_offset..=one.last_offset).contains(offset);
+            told.iter().any(|one| one.producer_id == *producer && covers(one))
+        };
+        let visible = |(_, offset): &&(i64, i64)| *offset >= self.start;
+        for one in aborted.iter().filter(visible) {
+            assert!(skipped(one), "{one:?} was aborted: {told:?}");
+        }
+        others.extend(open.into_iter().flat_map(|(id, offsets)| offsets.into_iter().map(move |at| (id, at))));
+        for one in others.iter().filter(visible) {
+            assert!(!skipped(one), "{one:?} was not aborted: {told:?}");
         }
     }
 
@@ -399,15 +444,7 @@ fn run(seed: u64) -> (usize, usize) {
 
 #[test]
 fn what_was_durable_is_there_after_power_failures_at_any_instant() {
-    let seeds = match number("SEED", 0) {
-        0 => 1..=number("SEEDS", 2000),
-        seed => seed..=seed,
-    };
-    let (mut operations, mut failures) = (0, 0);
-    for seed in seeds {
-        let outcome = std::panic::catch_unwind(|| run(seed));
-        let (done, failed) = outcome.unwrap_or_else(|_| panic!("look at it again with SEED={seed}"));
-        (operations, failures) = (operations + done, failures + failed);
-    }
+    let runs = each_seed(2000, run);
+    let (operations, failures) = runs.iter().fold((0, 0), |(all, failed), run| (all + run.0, failed + run.1));
     println!("{operations} operations, {failures} power failures");
 }

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use barnabas_disk::sim::SimDisk;
+use barnabas_disk::sim::{each_seed, Random, SimDisk};
 use barnabas_disk::{Disk, OpenFiles};
 use barnabas_image::{MetadataImage, ResourceType};
 use barnabas_protocol::generated::config_record::ConfigRecord;
@@ -23,23 +23,6 @@ const DIRECTORY: Uuid = Uuid(*b"directory-number");
 const KEY: ReplicaKey = ReplicaKey { id: 1, directory_id: DIRECTORY };
 /// Steps of one run.
 const STEPS: usize = 40;
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
 
 fn encode(name: &str, value: &str) -> Vec<u8> {
     let record = ConfigRecord { resource_type: 2, resource_name: "t", name, value: Some(value) };
@@ -114,8 +97,8 @@ fn work(
     Ok(())
 }
 
-fn run(seed: u64) -> usize {
-    let (mut random, disk) = (Random(seed), formatted(seed));
+fn run(seed: u64) -> u64 {
+    let (mut random, disk) = (Random::new(seed), formatted(seed));
     let (mut proposed, mut committed, mut failures) = (0, 0, 0);
     for _ in 0..6 {
         let mut started = loop {
@@ -147,14 +130,6 @@ fn run(seed: u64) -> usize {
 
 #[test]
 fn what_was_committed_is_there_after_power_failures_at_any_instant() {
-    let seeds = match number("SEED", 0) {
-        0 => 1..=number("SEEDS", 300),
-        seed => seed..=seed,
-    };
-    let mut failures = 0;
-    for seed in seeds {
-        let outcome = std::panic::catch_unwind(|| run(seed));
-        failures += outcome.unwrap_or_else(|_| panic!("look at it again with SEED={seed}"));
-    }
+    let failures: u64 = each_seed(300, run).iter().sum();
     println!("{failures} power failures");
 }
