@@ -156,7 +156,7 @@ async def test_a_late_request_closes_its_connection(node: FakeNode) -> None:
     asked = EndTxnRequest(transactional_id=ID, committed=False)
     answers: list[Any] = []
     request: Any = SimpleNamespace(id=1, api_key=26, api_version=4, body=asked, connection=5)
-    assert dispatch.begin(node, request, answers.append)  # type: ignore[arg-type]
+    assert dispatch.begin(node, request, answers.append)
     assert answers == [None]
     listed = await node.ask(ListTransactionsRequest(state_filters=["Ongoing", "Nonsense"]), 2)
     assert [one.transactional_id for one in listed.transaction_states] == [ID]
