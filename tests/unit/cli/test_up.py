@@ -17,6 +17,16 @@ from barnabas.config import BrokerSettings
 from barnabas.server import errors
 
 
+class StartStandIn:
+    """Looks like the native half, which has nothing to start."""
+
+    def __init__(self, settings: BrokerSettings, *, memory: bool) -> None:
+        self.begun = False
+
+    def begin(self) -> None:
+        self.begun = True
+
+
 class StandIn:
     """Looks like a node that stops as soon as it runs."""
 
@@ -24,7 +34,8 @@ class StandIn:
     start_error: Exception | None = None
     failure_to_be: str | None = None
 
-    def __init__(self, settings: BrokerSettings, *, memory: bool) -> None:
+    def __init__(self, settings: BrokerSettings, *, memory: bool, starting: StartStandIn) -> None:
+        assert starting.begun
         self.settings, self.memory = settings, memory
         self.failure: str | None = None
         self.cluster_id = "PvSaRS9mQJqXSlzF6kY3Kg"
@@ -48,6 +59,9 @@ def node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Stand
     module: Any = ModuleType("barnabas.server.node")
     module.NodeServer = StandIn
     monkeypatch.setitem(sys.modules, "barnabas.server.node", module)
+    start: Any = ModuleType("barnabas.server.starting")
+    start.NativeStart = StartStandIn
+    monkeypatch.setitem(sys.modules, "barnabas.server.starting", start)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     monkeypatch.delenv("BARNABAS_DIR", raising=False)
     StandIn.started, StandIn.start_error, StandIn.failure_to_be = [], None, None
