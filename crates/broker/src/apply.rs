@@ -59,7 +59,7 @@ impl Broker {
     /// Takes back the log directories that had failed and work again. Their logs are recovered as at a start; the
     /// replicas in them wait for the controller to hear of it, which gives them their roles back.
     pub(crate) fn mend_directories(&self, now: Millis) {
-        if self.failed_directories.lock().is_empty() {
+        if self.logs.all_online() {
             return;
         }
         let _one_at_a_time = self.applying.lock();
@@ -68,6 +68,7 @@ impl Broker {
         if mended.is_empty() {
             return;
         }
+        self.set_strays_aside(&image);
         let hosted = (**self.hosted.load()).clone();
         let mut apply = Apply { broker: self, image: &image, hosted, configs: HashMap::new(), now };
         for topic in image.topics.iter() {
@@ -81,6 +82,16 @@ impl Broker {
             self.failed_directories.lock().remove(&directory);
             self.effects.lock().push(Effect::DirectoryReturned { directory });
         }
+    }
+
+    /// Sets the logs aside that no topic has on this node.
+    pub fn set_strays_aside(&self, image: &MetadataImage) {
+        let node = self.settings().node_id;
+        let is_stray = |_: &str, index, topic_id| {
+            let partition = image.topics.partition(topic_id, index);
+            partition.is_none_or(|partition| !partition.replicas().contains(&node))
+        };
+        self.note_failures(self.logs.set_strays_aside(is_stray));
     }
 
     /// Changes the defaults of all topics' configs, for topics that override them not.
@@ -185,6 +196,12 @@ impl Apply<'_> {
         let wanted = assigned.filter(|directory| {
             ![Uuid::DIRECTORY_UNASSIGNED, Uuid::DIRECTORY_MIGRATING, Uuid::DIRECTORY_LOST].contains(directory)
         });
+        let may_be_there = |wanted: &Uuid| {
+            !broker.logs.may_create_in(*wanted) && broker.logs.log(&topic.name, index).is_none()
+        };
+        if let Some(directory) = wanted.filter(may_be_there) {
+            return Err(LogError::DirectoryOffline { directory });
+        }
         let open =
             || broker.logs.get_or_create(&topic.name, index, topic.id, config.log.clone(), wanted, self.now);
         let log = match open() {

@@ -1,6 +1,7 @@
 //! The log directories of a node: formatted on first use, refused when they are somebody else's.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,6 +40,13 @@ pub(crate) enum DirectoriesError {
     Clusters { first: String, second: String },
 }
 
+impl DirectoriesError {
+    /// Whether the disk refuses what is there already.
+    fn is_offline(&self) -> bool {
+        matches!(self, Self::Directory(DirectoryError::Log(error)) if error.is_storage_failure())
+    }
+}
+
 /// The directories, taken for this node.
 pub(crate) struct Directories {
     pub(crate) logs: LogManager,
@@ -64,9 +72,12 @@ pub(crate) fn open(
     let mut known: Option<String> = None;
     let mut new = Vec::new();
     for path in &paths {
-        let io = |action| move |source| DirectoriesError::Io { action, path: path.clone(), source };
-        disk.create_dir_all_synced(path).map_err(io("created"))?;
-        match MetaProperties::read(&**disk, path)? {
+        let found = match prepare(&**disk, path) {
+            // As in Kafka: the others do without it, and it is looked after from time to time.
+            Err(error) if error.is_offline() && *path != settings.metadata_log_dir => continue,
+            found => found?,
+        };
+        match found {
             None => new.push(path.clone()),
             Some(found) => match &known {
                 Some(first) if *first != found.cluster_id => {
@@ -100,6 +111,21 @@ pub(crate) fn open(
     };
     let logs = LogManager::open(disk.clone(), &settings.log_dirs, log_settings, held)?;
     Ok(Directories { logs, cluster_id, metadata_directory, metadata_lock })
+}
+
+/// What a directory says of itself, which is made when it is not there; None: it is to be formatted.
+fn prepare(disk: &dyn Disk, path: &Path) -> Result<Option<MetaProperties>, DirectoriesError> {
+    // Not there, or on a disk that does not even say so: the two look alike to `exists`.
+    let missing = |error: std::io::Error| error.kind() == ErrorKind::NotFound;
+    if !disk.exists(path) && disk.list(path).is_err_and(missing) {
+        let created = disk.create_dir_all_synced(path);
+        created.map_err(|source| DirectoriesError::Io {
+            action: "created",
+            path: path.to_path_buf(),
+            source,
+        })?;
+    }
+    Ok(MetaProperties::read(disk, path)?)
 }
 
 /// A file that no format has left behind, not even one that was cut short.

@@ -16,7 +16,7 @@ use barnabas_net::{
 };
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::compression::Compression;
-use barnabas_protocol::{Millis, NodeId, Uuid};
+use barnabas_protocol::{Millis, Uuid};
 use barnabas_raft::{RaftError, ReplicaKey, StartOptions, VoterEndpoint};
 use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::PyValueError;
@@ -110,7 +110,7 @@ impl Running {
         let previous_broker_epoch = logs.previous_broker_epoch().unwrap_or(-1);
         let broker_settings = broker_settings(settings, &found.cluster_id, log.kraft_version())?;
         let broker = Arc::new(Broker::new(broker_settings, logs, defaults, inbox.clone(), now));
-        load_logs(&broker, &image, settings.node_id, now)?;
+        load_logs(&broker, &image, now)?;
         broker.apply(image.clone(), now);
         let mut hash_key = [0; 2];
         for word in &mut hash_key {
@@ -316,7 +316,7 @@ fn tell(effect: Effect, inbox: &Inbox) {
     }
 }
 
-fn load_logs(broker: &Broker, image: &MetadataImage, node_id: NodeId, now: Millis) -> Result<(), StartError> {
+fn load_logs(broker: &Broker, image: &MetadataImage, now: Millis) -> Result<(), StartError> {
     let told = AtomicI64::new(now);
     let progress = |progress: LoadProgress<'_>| {
         let (now, last) = (clock::now(), told.load(Ordering::Relaxed));
@@ -331,11 +331,7 @@ fn load_logs(broker: &Broker, image: &MetadataImage, node_id: NodeId, now: Milli
         }
     };
     broker.logs().load(&|topic| Arc::new(broker.topic_config(image, topic)), now, &progress)?;
-    let is_stray = |_: &str, index, topic_id| {
-        let partition = image.topics.partition(topic_id, index);
-        partition.is_none_or(|partition| !partition.replicas().contains(&node_id))
-    };
-    broker.note_failures(broker.logs().set_strays_aside(is_stray));
+    broker.set_strays_aside(image);
     Ok(())
 }
 

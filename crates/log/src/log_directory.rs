@@ -1,12 +1,12 @@
 //! One directory of `log.dirs`: whose it is, whether it works, how it was left.
 //!
-//! Always true: a directory that has failed stays offline until it takes writes again (`probe`), and whatever was
-//! in it counts as left by a crash.
+//! Always true: a directory that has failed stays offline until it takes writes again (`reopen`), and whatever was
+//! in it counts as left by a crash. One that could not be read at the start is opened when it can be.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use barnabas_disk::{Disk, Lock};
 use barnabas_protocol::{NodeId, PartitionIndex, Uuid};
@@ -31,15 +31,21 @@ const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 #[derive(Debug)]
 pub(crate) struct LogDirectory {
     pub(crate) path: PathBuf,
-    /// Zero when the directory failed before its id was known.
-    pub(crate) id: Uuid,
+    /// Empty while the directory could not be read.
+    found: OnceLock<Found>,
     state: Mutex<State>,
     /// Number of logs in it, future ones included.
     pub(crate) logs: AtomicUsize,
-    /// Set when the node that used the directory last has stopped as it should.
-    pub(crate) clean_shutdown: Option<CleanShutdown>,
     /// Whether it has failed and come back since.
     came_back: AtomicBool,
+}
+
+/// What a directory said of itself when it was opened.
+#[derive(Debug)]
+struct Found {
+    id: Uuid,
+    /// Set when the node that used the directory last has stopped as it should.
+    clean_shutdown: Option<CleanShutdown>,
 }
 
 #[derive(Debug)]
@@ -87,56 +93,67 @@ impl LogDirectory {
         cluster_id: &str,
         node_id: NodeId,
         held: Option<Box<dyn Lock>>,
+        others: &[LogDirectory],
     ) -> Result<Self, DirectoryError> {
-        match Self::open_online(disk, path, cluster_id, node_id, held) {
+        let directory = Self {
+            path: path.to_path_buf(),
+            found: OnceLock::new(),
+            state: Mutex::new(State { offline: None, lock: held, written: Default::default() }),
+            logs: AtomicUsize::new(0),
+            came_back: AtomicBool::new(false),
+        };
+        match directory.take(disk, cluster_id, node_id, others) {
             Err(DirectoryError::Log(error)) if error.is_storage_failure() => {
                 log::error!("log directory {} is offline: {error}", path.display());
-                let state =
-                    State { offline: Some(error.to_string()), lock: None, written: [const { None }; 4] };
-                Ok(Self {
-                    path: path.to_path_buf(),
-                    id: Uuid::ZERO,
-                    state: Mutex::new(state),
-                    logs: AtomicUsize::new(0),
-                    clean_shutdown: None,
-                    came_back: AtomicBool::new(false),
-                })
+                let mut state = directory.state.lock();
+                (state.offline, state.lock) = (Some(error.to_string()), None);
             }
-            opened => opened,
+            taken => taken?,
         }
+        Ok(directory)
     }
 
-    fn open_online(
+    /// Checks whose the directory is, and that it is none of the `others`, and locks it.
+    fn take(
+        &self,
         disk: &dyn Disk,
-        path: &Path,
         cluster_id: &str,
         node_id: NodeId,
-        held: Option<Box<dyn Lock>>,
-    ) -> Result<Self, DirectoryError> {
-        let Some(meta) = MetaProperties::read(disk, path)? else {
-            return Err(DirectoryError::NotFormatted { path: path.to_path_buf() });
+        others: &[LogDirectory],
+    ) -> Result<(), DirectoryError> {
+        let path = || self.path.clone();
+        let Some(meta) = MetaProperties::read(disk, &self.path)? else {
+            return Err(DirectoryError::NotFormatted { path: path() });
         };
         if meta.cluster_id != cluster_id {
             let (found, expected) = (meta.cluster_id, cluster_id.to_string());
-            return Err(DirectoryError::ClusterId { path: path.to_path_buf(), found, expected });
+            return Err(DirectoryError::ClusterId { path: path(), found, expected });
         }
         if meta.node_id != node_id {
             let (found, expected) = (meta.node_id, node_id);
-            return Err(DirectoryError::NodeId { path: path.to_path_buf(), found, expected });
+            return Err(DirectoryError::NodeId { path: path(), found, expected });
         }
-        let lock = match held {
-            Some(lock) => lock,
-            None => lock(disk, path)?,
-        };
-        let state = State { offline: None, lock: Some(lock), written: [const { None }; 4] };
-        Ok(Self {
-            path: path.to_path_buf(),
-            id: meta.directory_id,
-            state: Mutex::new(state),
-            logs: AtomicUsize::new(0),
-            clean_shutdown: read_clean_shutdown(disk, &path.join(CLEAN_SHUTDOWN))?,
-            came_back: AtomicBool::new(false),
-        })
+        let id = meta.directory_id;
+        if let Some(other) = others.iter().find(|other| other.path != self.path && other.id() == id) {
+            return Err(DirectoryError::DuplicateId { first: other.path.clone(), second: path() });
+        }
+        let mut state = self.state.lock();
+        if state.lock.is_none() {
+            state.lock = Some(lock(disk, &self.path)?);
+        }
+        let clean_shutdown = read_clean_shutdown(disk, &self.path.join(CLEAN_SHUTDOWN))?;
+        self.found.get_or_init(|| Found { id, clean_shutdown });
+        Ok(())
+    }
+
+    /// Its id; zero while that is not known.
+    pub(crate) fn id(&self) -> Uuid {
+        self.found.get().map_or(Uuid::ZERO, |found| found.id)
+    }
+
+    /// What the node said that used the directory last, if it has stopped as it should.
+    pub(crate) fn clean_shutdown(&self) -> Option<CleanShutdown> {
+        self.found.get().and_then(|found| found.clean_shutdown)
     }
 
     pub(crate) fn offline(&self) -> Option<String> {
@@ -160,7 +177,7 @@ impl LogDirectory {
 
     /// Whether the logs were closed as they should when the directory was last in use.
     pub(crate) fn was_left_clean(&self) -> bool {
-        self.clean_shutdown.is_some() && !self.has_come_back()
+        self.clean_shutdown().is_some() && !self.has_come_back()
     }
 
     /// Whether the directory has failed and come back: what was not synced may be in the page cache alone.
@@ -168,19 +185,46 @@ impl LogDirectory {
         self.came_back.load(Ordering::Relaxed)
     }
 
-    /// Whether the directory takes writes, as far as some bytes tell.
-    pub(crate) fn probe(&self, disk: &dyn Disk) -> bool {
+    /// Brings a directory that is offline back if it works again. One that could not be read until now is opened as
+    /// at a start; where it is not to be used, it stays offline for that reason.
+    pub(crate) fn reopen(
+        &self,
+        disk: &dyn Disk,
+        cluster_id: &str,
+        node_id: NodeId,
+        others: &[LogDirectory],
+    ) -> bool {
+        let was_open = self.found.get().is_some();
+        if !was_open {
+            if let Err(error) = self.take(disk, cluster_id, node_id, others) {
+                self.stay_offline(error.to_string());
+                return false;
+            }
+        }
+        if !self.takes_writes(disk) {
+            return false;
+        }
+        let mut state = self.state.lock();
+        self.came_back.fetch_or(was_open, Ordering::Relaxed);
+        (state.offline, state.written) = (None, Default::default());
+        true
+    }
+
+    /// Tells why, unless that was told already.
+    fn stay_offline(&self, reason: String) {
+        let mut state = self.state.lock();
+        if state.offline.as_ref() != Some(&reason) {
+            log::error!("log directory {} stays offline: {reason}", self.path.display());
+            state.offline = Some(reason);
+        }
+    }
+
+    /// As far as some bytes tell.
+    fn takes_writes(&self, disk: &dyn Disk) -> bool {
         let path = self.path.join(PROBE);
         let written = disk.write_atomic(&path, &[0; PROBE_BYTES]);
         let removed = disk.remove_file(&path);
         written.is_ok() && removed.is_ok() && disk.exists(&self.path.join(META_PROPERTIES))
-    }
-
-    /// The directory works again.
-    pub(crate) fn bring_back(&self) {
-        let mut state = self.state.lock();
-        self.came_back.store(true, Ordering::Relaxed);
-        (state.offline, state.written) = (None, Default::default());
     }
 
     /// Offsets as they were written last; a damaged file counts as empty, which costs time and no data.

@@ -123,12 +123,8 @@ impl LogManager {
         let mut directories: Vec<LogDirectory> = Vec::with_capacity(paths.len());
         for path in paths {
             let (cluster_id, node_id) = (&settings.cluster_id, settings.node_id);
-            let directory = LogDirectory::open(&*disk, path, cluster_id, node_id, held.remove(path))?;
-            let same = directories.iter().find(|other| !other.id.is_zero() && other.id == directory.id);
-            if let Some(other) = same {
-                let (first, second) = (other.path.clone(), path.clone());
-                return Err(DirectoryError::DuplicateId { first, second });
-            }
+            let held = held.remove(path);
+            let directory = LogDirectory::open(&*disk, path, cluster_id, node_id, held, &directories)?;
             directories.push(directory);
         }
         if directories.iter().all(|directory| !directory.is_online()) {
@@ -166,8 +162,10 @@ impl LogManager {
     /// Epoch of the broker's registration when the node stopped last; None unless all directories agree that
     /// it stopped as it should.
     pub fn previous_broker_epoch(&self) -> Option<i64> {
-        let mut epochs =
-            self.directories.iter().map(|directory| directory.clean_shutdown.map(|clean| clean.broker_epoch));
+        let mut epochs = self
+            .directories
+            .iter()
+            .map(|directory| directory.clean_shutdown().map(|clean| clean.broker_epoch));
         let first = epochs.next()??;
         epochs.all(|epoch| epoch == Some(first)).then_some(first).filter(|epoch| *epoch >= 0)
     }
@@ -176,7 +174,7 @@ impl LogManager {
     pub fn directories(&self) -> Vec<DirectoryInfo> {
         let infos = self.directories.iter().map(|directory| DirectoryInfo {
             path: directory.path.clone(),
-            id: directory.id,
+            id: directory.id(),
             offline: directory.offline(),
             space: self.disk().space(&directory.path).ok().flatten(),
             logs: directory.logs.load(Ordering::Relaxed),
@@ -197,7 +195,7 @@ impl LogManager {
     /// Id of the directory that a partition's log is in.
     pub fn directory_of(&self, topic: &str, partition: PartitionIndex) -> Option<Uuid> {
         let logs = self.logs.read();
-        find(&logs.current, topic, partition).map(|hosted| self.directories[hosted.directory].id)
+        find(&logs.current, topic, partition).map(|hosted| self.directories[hosted.directory].id())
     }
 
     /// Number of log directories, those that are offline included.
@@ -216,7 +214,7 @@ impl LogManager {
         let all = if future { &logs.future } else { &logs.current };
         let rows = all.iter().flat_map(|(topic, partitions)| {
             partitions.iter().map(|(partition, hosted)| {
-                let id = self.directories[hosted.directory].id;
+                let id = self.directories[hosted.directory].id();
                 ((topic.clone(), *partition), id, hosted.log.clone())
             })
         });
@@ -303,7 +301,7 @@ impl LogManager {
         let mut failures = self.checkpoint_high_watermarks();
         failures.extend(self.checkpoint_offsets());
         failures.extend(self.checkpoint_cleaned());
-        match failures.into_iter().find(|failure| failure.directory == directory.id) {
+        match failures.into_iter().find(|failure| failure.directory == directory.id()) {
             Some(failure) => Err(failure.error),
             None => Ok(()),
         }
@@ -357,7 +355,7 @@ impl LogManager {
         };
         let failure = current.and_then(|current| {
             let error = self.retire(topic, partition, &current, now).err()?;
-            Some(DirectoryFailure { directory: self.directories[current.directory].id, error })
+            Some(DirectoryFailure { directory: self.directories[current.directory].id(), error })
         });
         Ok((future.log, failure))
     }
@@ -457,6 +455,12 @@ impl LogManager {
         }
     }
 
+    /// Whether the log of a partition that lies in `directory` may be created when it is not found: not while it may
+    /// be in a directory that is offline.
+    pub fn may_create_in(&self, directory: Uuid) -> bool {
+        self.all_online() || self.online_directory(directory).is_ok()
+    }
+
     fn choose_directory(&self, wanted: Option<Uuid>) -> Result<usize, LogError> {
         if let Some(index) = wanted.and_then(|id| self.online_directory(id).ok()) {
             return Ok(index);
@@ -467,13 +471,14 @@ impl LogManager {
     }
 
     fn online_directory(&self, id: Uuid) -> Result<usize, LogError> {
-        let index = self.directories.iter().position(|directory| directory.id == id && directory.is_online());
+        let index =
+            self.directories.iter().position(|directory| directory.id() == id && directory.is_online());
         index.ok_or(LogError::DirectoryOffline { directory: id })
     }
 
     /// Takes a directory offline. Its logs are forgotten; returns which partitions had theirs there.
     pub fn take_offline(&self, directory: Uuid, reason: &str) -> Vec<TopicPartition> {
-        let Some(index) = self.directories.iter().position(|other| other.id == directory) else {
+        let Some(index) = self.directories.iter().position(|other| other.id() == directory) else {
             return Vec::new();
         };
         if !self.directories[index].fail(reason) {
@@ -489,7 +494,7 @@ impl LogManager {
     /// Id of the directory that a path lies in: where an error of a log has happened.
     pub fn directory_at(&self, path: &Path) -> Option<Uuid> {
         let inside = self.directories.iter().find(|directory| path.starts_with(&directory.path));
-        inside.map(|directory| directory.id)
+        inside.map(LogDirectory::id)
     }
 
     /// Removes the directories of deleted logs whose time has come.

@@ -91,22 +91,29 @@ impl LogManager {
         }
     }
 
-    /// Looks after the directories that have failed since the start: those that take writes again are recovered
-    /// as at a start, and come back with their logs. Returns their ids.
+    /// Looks after the directories that have failed: those that take writes again are recovered as at a start, and
+    /// come back with their logs. Returns their ids.
     pub fn mend(&self, config_of: ConfigOf<'_>, now: Millis) -> Vec<Uuid> {
-        let failed = |index: &usize| {
-            let directory = &self.directories[*index];
-            !directory.is_online() && !directory.id.is_zero() && directory.probe(self.disk())
-        };
-        let mended = (0..self.directories.len()).filter(failed).filter(|index| {
-            let directory = &self.directories[*index];
-            directory.bring_back();
-            if let Err(error) = self.load_directory(*index, config_of, now, &|_| {}) {
-                self.take_offline(directory.id, &error.to_string());
+        let (cluster_id, node_id) = (&self.settings.cluster_id, self.settings.node_id);
+        let mut mended = Vec::new();
+        for (index, directory) in self.directories.iter().enumerate() {
+            if directory.is_online() || !directory.reopen(self.disk(), cluster_id, node_id, &self.directories)
+            {
+                continue;
             }
-            directory.is_online()
-        });
-        mended.map(|index| self.directories[index].id).collect()
+            if let Err(error) = self.load_directory(index, config_of, now, &|_| {}) {
+                self.take_offline(directory.id(), &error.to_string());
+            }
+            if directory.is_online() {
+                mended.push(directory.id());
+            }
+        }
+        mended
+    }
+
+    /// Whether all directories are in use.
+    pub fn all_online(&self) -> bool {
+        self.directories.iter().all(LogDirectory::is_online)
     }
 
     fn load_directory(
@@ -122,7 +129,7 @@ impl LogManager {
         }
         match self.load_logs(index, config_of, now, progress) {
             Err(DirectoryError::Log(error)) if error.is_storage_failure() => {
-                self.take_offline(directory.id, &error.to_string());
+                self.take_offline(directory.id(), &error.to_string());
                 Ok(())
             }
             loaded => loaded,
@@ -344,10 +351,10 @@ impl LogManager {
         let logs = self.logs(false);
         let mut failures = Vec::new();
         for directory in self.directories.iter().filter(|directory| directory.is_online()) {
-            let here = logs.iter().filter(|(_, id, _)| *id == directory.id);
+            let here = logs.iter().filter(|(_, id, _)| *id == directory.id());
             let offsets = here.filter_map(|(key, _, log)| Some((key.clone(), offset_of(&log.read())?)));
             if let Err(error) = directory.write_checkpoint(self.disk(), which, offsets.collect()) {
-                failures.push(DirectoryFailure { directory: directory.id, error });
+                failures.push(DirectoryFailure { directory: directory.id(), error });
             }
         }
         failures
@@ -362,11 +369,11 @@ impl LogManager {
         failures.extend(self.checkpoint_cleaned());
         let failed: Vec<Uuid> = failures.iter().map(|failure| failure.directory).collect();
         for directory in self.directories.iter().filter(|directory| directory.is_online()) {
-            if failed.contains(&directory.id) {
+            if failed.contains(&directory.id()) {
                 continue;
             }
             if let Err(error) = directory.mark_clean(self.disk(), broker_epoch) {
-                failures.push(DirectoryFailure { directory: directory.id, error });
+                failures.push(DirectoryFailure { directory: directory.id(), error });
             }
         }
         failures

@@ -129,3 +129,45 @@ fn a_directory_that_works_again_comes_back_with_its_records() {
     assert_eq!((answer.error, answer.offsets()), (error_code::NONE, Some((0, 1))));
     assert!(answer.records.ends_with(&batch(&["after"])[HEADER_SIZE..]));
 }
+
+#[test]
+fn a_directory_that_was_broken_at_the_start_comes_back_with_its_records() {
+    let mut node = Node::with(2, |_| {});
+    let id = node.topic("orders", 2);
+    for index in [0, 1] {
+        assert_eq!(produce(&node, "orders", index, &batch(&["kept"])), (0, 0));
+        let place = node.broker.logs().directory_of("orders", index).unwrap();
+        assert_eq!(place, directory(index as u8));
+        node.change(id, index, |change| change.directories = Some(vec![place]));
+    }
+    let (meta, moved) = (path(1).join("meta.properties"), path(1).join("moved"));
+    node.disk.rename(&meta, &moved).unwrap();
+    node.disk.create_dir_all(&meta).unwrap();
+    node.restart();
+    node.broker.take_effects();
+    assert_eq!(produce(&node, "orders", 0, &batch(&["goes on"])), (0, 1));
+    // It lies in the directory that can't be read: not a second time in the other one.
+    assert_eq!(produce(&node, "orders", 1, &batch(&["refused"])).0, error_code::KAFKA_STORAGE_ERROR);
+    assert_eq!(node.broker.log_dirs()[1].error_code, error_code::KAFKA_STORAGE_ERROR);
+    node.now += 5_000;
+    node.broker.tick(node.now);
+    assert_eq!(node.broker.take_effects(), [], "it does not come back before it works");
+
+    node.disk.remove_dir_all(&meta).unwrap();
+    node.disk.rename(&moved, &meta).unwrap();
+    node.now += 5_000;
+    node.broker.tick(node.now);
+    assert_eq!(node.broker.take_effects(), [Effect::DirectoryReturned { directory: directory(1) }]);
+    assert_eq!(produce(&node, "orders", 1, &batch(&["goes on"])), (0, 1));
+    assert_eq!(one(&node, &fetch::request(id, vec![partition(1, 0)])).offsets(), Some((0, 1)));
+    // Topics that are deleted meanwhile are strays when their directory comes back.
+    node.disk.rename(&meta, &moved).unwrap();
+    node.disk.create_dir_all(&meta).unwrap();
+    node.restart();
+    node.remove_topic(id);
+    node.disk.remove_dir_all(&meta).unwrap();
+    node.disk.rename(&moved, &meta).unwrap();
+    node.now += 5_000;
+    node.broker.tick(node.now);
+    assert!(node.disk.list(&path(1)).unwrap().iter().any(|entry| entry.name.ends_with("-stray")));
+}
