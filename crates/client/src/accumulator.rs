@@ -6,7 +6,7 @@
 //!   records of a partition leave in the order in which they came
 //!   a record is in exactly one batch, and every batch is given to [`Accumulator::complete`] exactly once
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use barnabas_protocol::batch_builder::{BatchBuilder, BuilderConfig};
@@ -97,6 +97,8 @@ pub enum Refused {
 pub struct Batch {
     /// Grows from batch to batch.
     pub id: u64,
+    /// Its place among all batches: the parts of a batch that was split share it.
+    pub order: u64,
     /// When its first record came, by the client's clock.
     pub created: Millis,
     /// The records.
@@ -149,7 +151,8 @@ pub struct Accumulator {
     active: BTreeSet<(TopicIndex, usize)>,
     used: usize,
     next_id: u64,
-    incomplete: BTreeSet<u64>,
+    /// Batches that are not done: how many parts, by their order.
+    incomplete: BTreeMap<u64, u32>,
     spare: Vec<Vec<u8>>,
     spare_bytes: usize,
     /// When the sender looks again by itself.
@@ -173,7 +176,7 @@ impl Accumulator {
             active: BTreeSet::new(),
             used: 0,
             next_id: 0,
-            incomplete: BTreeSet::new(),
+            incomplete: BTreeMap::new(),
             spare: Vec::new(),
             spare_bytes: 0,
             wake_at: Millis::MAX,
@@ -297,9 +300,10 @@ impl Accumulator {
         let memory = buffer.capacity();
         let builder = BatchBuilder::with_buffer(config, buffer);
         let reports = Vec::new();
-        let mut batch = Batch { id: self.next_id, created: now, builder, memory, reports };
+        let mut batch =
+            Batch { id: self.next_id, order: self.next_id, created: now, builder, memory, reports };
         self.used += memory + add(&mut batch, record)?;
-        self.incomplete.insert(batch.id);
+        self.incomplete.insert(batch.order, 1);
         self.next_id += 1;
         let queue = &mut self.topics[topic].queues[partition];
         let full = queue.open.replace(batch);
@@ -384,9 +388,14 @@ impl Accumulator {
     }
 
     /// A batch is done; `memory` is what it counted for. Its buffer may be used again.
-    pub fn complete(&mut self, id: u64, memory: usize, completed: Completed, buffer: Option<Vec<u8>>) {
-        let known = self.incomplete.remove(&id);
-        assert!(known, "batch {id} was completed twice");
+    pub fn complete(&mut self, order: u64, memory: usize, completed: Completed, buffer: Option<Vec<u8>>) {
+        match self.incomplete.get_mut(&order) {
+            Some(parts) if *parts > 1 => *parts -= 1,
+            parts => {
+                assert!(parts.is_some(), "batch {order} was completed twice");
+                self.incomplete.remove(&order);
+            }
+        }
         self.used -= memory;
         if let Some(buffer) = buffer.filter(|buffer| self.spare_bytes + buffer.capacity() <= SPARE_BYTES_MAX)
         {
@@ -407,12 +416,13 @@ impl Accumulator {
         }
     }
 
-    /// Notes that a batch became two; the second's number.
-    pub fn split(&mut self, memory_added: usize) -> u64 {
+    /// Notes that a batch became two, which take so much more together; the second's number. Whoever waits for
+    /// the batch waits for both.
+    pub fn split(&mut self, order: u64, memory_added: usize) -> u64 {
         self.used += memory_added;
         let id = self.next_id;
         self.next_id += 1;
-        self.incomplete.insert(id);
+        *self.incomplete.entry(order).or_default() += 1;
         id
     }
 
@@ -430,7 +440,7 @@ impl Accumulator {
 
     /// Whether everything that was there at `mark` is done.
     pub fn flushed(&self, mark: u64) -> bool {
-        self.incomplete.first().is_none_or(|&first| first >= mark)
+        self.incomplete.first_key_value().is_none_or(|(&first, _)| first >= mark)
     }
 
     /// Bytes in use.

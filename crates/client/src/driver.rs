@@ -102,8 +102,7 @@ impl Driver {
     /// Runs until the machine is done.
     pub fn run<M: Machine>(mut self, machine: &mut M) {
         let mut events = Events::with_capacity(64);
-        loop {
-            let Some(at) = machine.turn(self.clock.now()) else { break };
+        while let Some(at) = machine.turn(self.clock.now()) {
             self.obey(machine);
             for node in machine.links().writable() {
                 self.write(machine, node);
@@ -141,9 +140,8 @@ impl Driver {
                     Order::Close(node) => self.drop_socket(node),
                     Order::Connect(node, host, port) => {
                         let found = (host.as_str(), port).to_socket_addrs();
-                        let mut addresses: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
                         // The last is tried first: those of version 4 come last and answer most often.
-                        addresses.dedup();
+                        let addresses: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
                         if addresses.is_empty() {
                             log::warn!("{host}:{port} can't be resolved");
                         }

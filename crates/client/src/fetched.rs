@@ -159,3 +159,94 @@ fn open(frame: &Arc<Vec<u8>>, end: usize, batch: &Batch<'_>) -> Result<FetchedBa
     };
     Ok(FetchedBatch { header: batch.header, bytes })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barnabas_protocol::batch_builder::{BatchBuilder, BuilderConfig};
+    use proptest::prelude::*;
+
+    fn batch(base_offset: Offset, values: &[&str], compression: Compression) -> Vec<u8> {
+        let config = BuilderConfig { base_offset, compression, ..Default::default() };
+        let mut builder = BatchBuilder::new(config);
+        for value in values {
+            builder.append(5, None, Some(value.as_bytes()), &[]).unwrap();
+        }
+        builder.finish().unwrap()
+    }
+
+    fn transactional(base_offset: Offset, producer_id: ProducerId, value: Option<&str>) -> Vec<u8> {
+        let control = value.is_none();
+        let config =
+            BuilderConfig { base_offset, producer_id, control, transactional: true, ..Default::default() };
+        let mut builder = BatchBuilder::new(config);
+        let key = ControlRecordType::Abort.key();
+        builder.append(5, control.then_some(&key[..]), value.map(str::as_bytes), &[]).unwrap();
+        builder.finish().unwrap()
+    }
+
+    fn values(decoded: &Decoded) -> Vec<String> {
+        let records = decoded.batches.iter().flat_map(|batch| batch.records().map(Result::unwrap));
+        records.map(|record| String::from_utf8(record.value.unwrap().to_vec()).unwrap()).collect()
+    }
+
+    fn read(bytes: Vec<u8>, offset: Offset, aborted: Option<&[AbortedTransaction]>) -> Decoded {
+        let range = 0..bytes.len();
+        decode(&Arc::new(bytes), range, offset, aborted, true)
+    }
+
+    #[test]
+    fn batches_before_the_offset_and_a_cut_off_one_are_left_out() {
+        let mut bytes = batch(0, &["a", "b"], Compression::None);
+        bytes.extend(batch(2, &["c"], Compression::Zstd));
+        let whole = bytes.len();
+        bytes.extend(batch(3, &["d"], Compression::None));
+        bytes.truncate(whole + 40);
+        let decoded = read(bytes, 2, None);
+        assert_eq!(values(&decoded), ["c"]);
+        assert_eq!((decoded.next_offset, decoded.error), (Some(3), None));
+    }
+
+    #[test]
+    fn a_flipped_bit_ends_what_is_read() {
+        let mut bytes = batch(0, &["a"], Compression::None);
+        let second = bytes.len();
+        bytes.extend(batch(1, &["b"], Compression::None));
+        bytes[second + 63] ^= 1;
+        let decoded = read(bytes, 0, None);
+        assert_eq!(values(&decoded), ["a"]);
+        assert_eq!(decoded.next_offset, Some(1));
+        assert!(matches!(decoded.error, Some(ClientError::Corrupt(text)) if text.contains("offset 1")));
+    }
+
+    #[test]
+    fn aborted_transactions_are_hidden_from_their_first_record_to_their_marker() {
+        let mut bytes = transactional(0, 7, Some("committed"));
+        for (offset, id, value) in
+            [(1, 8, Some("aborted")), (2, 7, Some("other")), (3, 8, None), (4, 8, Some("again"))]
+        {
+            bytes.extend(transactional(offset, id, value));
+        }
+        let aborted = [AbortedTransaction { producer_id: 8, first_offset: 1 }];
+        let decoded = read(bytes.clone(), 0, Some(&aborted));
+        assert_eq!(values(&decoded), ["committed", "other", "again"]);
+        assert_eq!(decoded.next_offset, Some(5));
+        assert_eq!(values(&read(bytes, 0, None)), ["committed", "aborted", "other", "again"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(mut bytes: Vec<u8>, at in 0usize..100, bit in 0u8..8, valid: bool) {
+            if valid {
+                bytes = batch(0, &["abc", "def"], Compression::Lz4);
+                let at = at % bytes.len();
+                bytes[at] ^= 1 << bit;
+            }
+            let range = 0..bytes.len();
+            let decoded = decode(&Arc::new(bytes), range, 0, Some(&[]), false);
+            for batch in &decoded.batches {
+                batch.records().for_each(drop);
+            }
+        }
+    }
+}

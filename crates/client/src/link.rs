@@ -393,6 +393,9 @@ impl<P> Links<P> {
     }
 }
 
+/// A request with its response's frame; the number is where the body begins in it.
+type Answered<P> = (Sent<P>, Vec<u8>, usize);
+
 /// Bytes that are no response, or not the next one.
 struct NotAResponse;
 
@@ -422,8 +425,8 @@ impl<P> Link<P> {
         }
     }
 
-    /// The next whole response, and what it answers; the number is where its body begins.
-    fn next_frame(&mut self) -> Result<Option<(Sent<P>, Vec<u8>, usize)>, NotAResponse> {
+    /// The next whole response, and what it answers.
+    fn next_frame(&mut self) -> Result<Option<Answered<P>>, NotAResponse> {
         let Some((prefix, rest)) = self.input.split_first_chunk::<4>() else { return Ok(None) };
         let length = i32::from_be_bytes(*prefix);
         let size = usize::try_from(length).ok().filter(|&size| (4..=RESPONSE_BYTES_MAX).contains(&size));

@@ -40,6 +40,8 @@ enum Content {
 pub struct Pending {
     /// As in [`Batch::id`].
     pub id: u64,
+    /// As in [`Batch::order`].
+    pub order: u64,
     /// As in [`Batch::created`].
     pub created: Millis,
     /// As in [`Batch::memory`].
@@ -64,6 +66,7 @@ impl Pending {
     pub fn new(batch: Batch) -> Pending {
         Pending {
             id: batch.id,
+            order: batch.order,
             created: batch.created,
             memory: batch.memory,
             reports: batch.reports,

@@ -82,6 +82,8 @@ pub struct Sender {
     identity: Option<Identity>,
     /// When an id may be asked for; None while one is.
     identity_at: Option<Millis>,
+    /// Why there will be none: what waits for one fails.
+    identity_refused: Option<ErrorCode>,
     pipelines: BTreeMap<Key, Pipeline>,
     names: Vec<Arc<str>>,
     done: Vec<(Pending, Completed)>,
@@ -102,6 +104,7 @@ impl Sender {
             cluster,
             links,
             identity: None,
+            identity_refused: None,
             pipelines: BTreeMap::new(),
             names: Vec::new(),
             done: Vec::new(),
@@ -138,8 +141,8 @@ impl Sender {
             }
         }
         for (pending, completed) in self.done.drain(..) {
-            let (id, memory) = (pending.id, pending.memory);
-            accumulator.complete(id, memory, completed, pending.into_buffer());
+            let (order, memory) = (pending.order, pending.memory);
+            accumulator.complete(order, memory, completed, pending.into_buffer());
             news = true;
         }
         let deadline = self.deadline(now);
@@ -187,13 +190,15 @@ impl Sender {
         (partition.leader != NO_NODE).then_some(partition.leader)
     }
 
-    /// Gives up what has waited for `delivery.timeout.ms`; what is in flight is waited for.
+    /// Gives up what has waited for `delivery.timeout.ms`, or waits for an id that the cluster refuses; what is in
+    /// flight is waited for.
     fn expire(&mut self, accumulator: &mut Accumulator, now: Millis) {
         let born = now - self.config.delivery_timeout_ms;
+        let refused = self.identity_refused.take();
         for key in accumulator.active() {
-            while accumulator.created(key).is_some_and(|created| created <= born) {
+            while accumulator.created(key).is_some_and(|created| created <= born || refused.is_some()) {
                 let Some(batch) = accumulator.take(key) else { break };
-                self.give_up(key, Pending::new(batch));
+                self.give_up(key, Pending::new(batch), refused);
             }
         }
         let keys: Vec<Key> = self.pipelines.keys().copied().collect();
@@ -205,17 +210,23 @@ impl Sender {
                 if pending.is_stamped() {
                     pipeline.break_off();
                 }
-                self.give_up(key, pending);
+                self.give_up(key, pending, None);
             }
         }
     }
 
-    fn give_up(&mut self, key: Key, pending: Pending) {
+    fn give_up(&mut self, key: Key, pending: Pending, refused: Option<ErrorCode>) {
         let topic = self.names[key.0].clone();
-        let timeout = self.config.delivery_timeout_ms;
-        let count = pending.count;
-        let text = format!("{count} records for {topic}-{} were not delivered in {timeout} ms", key.1);
-        self.finish(&topic, key, pending, Err(ClientError::Timeout(text)), -1);
+        let error = match refused {
+            Some(error) => ClientError::broker(error, "no producer id"),
+            None => {
+                let (count, timeout) = (pending.count, self.config.delivery_timeout_ms);
+                let text =
+                    format!("{count} records for {topic}-{} were not delivered in {timeout} ms", key.1);
+                ClientError::Timeout(text)
+            }
+        };
+        self.finish(&topic, key, pending, Err(error), -1);
     }
 
     fn finish(
@@ -241,7 +252,7 @@ impl Sender {
                 let added = (first.memory + second.memory).saturating_sub(pending.memory);
                 // The halves share what the whole counted for, and what they take beyond that.
                 second.memory = pending.memory + added - first.memory;
-                second.id = accumulator.split(added);
+                second.id = accumulator.split(first.order, added);
                 pipeline.replace(id, first, second);
             } else if let Some(pending) = pipeline.remove(id) {
                 if pending.is_stamped() {
@@ -280,7 +291,11 @@ impl Sender {
         }
         let Some(node) = self.cluster.any_node(&mut self.links, now) else { return };
         let Some(version) = self.links.version(node, ApiKey::InitProducerId) else { return };
-        let request = InitProducerIdRequest { transaction_timeout_ms: i32::MAX, ..Default::default() };
+        let request = InitProducerIdRequest {
+            transactional_id: None,
+            transaction_timeout_ms: i32::MAX,
+            ..Default::default()
+        };
         let api = (ApiKey::InitProducerId, version);
         let encode = |writer: &mut _| request.encode(writer, version);
         if self.links.send(now, node, api, Some(Purpose::ProducerId), &[], encode).is_ok() {
@@ -414,14 +429,17 @@ impl Sender {
     }
 
     fn identity_answered(&mut self, answer: &Answer<Purpose>, now: Millis) {
-        let response = answer.body().and_then(|mut reader| {
-            InitProducerIdResponse::decode(&mut reader, answer.version).ok().filter(|r| r.error_code == 0)
-        });
-        match response {
-            Some(response) => {
+        let mut reader = answer.body();
+        let response = reader.as_mut().and_then(|r| InitProducerIdResponse::decode(r, answer.version).ok());
+        let error = response.as_ref().map(|response| ErrorCode(response.error_code));
+        match (response, error) {
+            (Some(response), Some(ErrorCode::NONE)) => {
                 self.identity = Some(Identity { id: response.producer_id, epoch: response.producer_epoch });
             }
-            None => self.identity_at = Some(now + self.config.retry_backoff_ms),
+            (_, error) => {
+                self.identity_at = Some(now + self.config.retry_backoff_ms);
+                self.identity_refused = error.filter(|error| !error.retriable());
+            }
         }
     }
 
@@ -498,7 +516,11 @@ impl Sender {
 
     /// Whether a turn would do something at once.
     pub fn has_news(&self) -> bool {
-        !self.done.is_empty() || self.metadata_changed || self.unanswered || !self.too_large.is_empty()
+        !self.done.is_empty()
+            || self.identity_refused.is_some()
+            || self.metadata_changed
+            || self.unanswered
+            || !self.too_large.is_empty()
     }
 
     /// Gives up all that is not done, at the end.
@@ -515,8 +537,8 @@ impl Sender {
             }
         }
         for (pending, completed) in self.done.drain(..) {
-            let (id, memory) = (pending.id, pending.memory);
-            accumulator.complete(id, memory, completed, pending.into_buffer());
+            let (order, memory) = (pending.order, pending.memory);
+            accumulator.complete(order, memory, completed, pending.into_buffer());
         }
     }
 }

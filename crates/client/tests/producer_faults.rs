@@ -1,6 +1,8 @@
 //! A producer against brokers that lose connections, requests and answers, move leaders and refuse batches: with
 //! idempotence every record is in the log once, in order, and its owner hears so once.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::IoSlice;
 
@@ -14,6 +16,7 @@ use barnabas_protocol::batch::Batch;
 use barnabas_protocol::compression::Compression;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::generated::api_versions_response::{ApiVersion, ApiVersionsResponse};
+use barnabas_protocol::generated::init_producer_id_request::InitProducerIdRequest;
 use barnabas_protocol::generated::init_producer_id_response::InitProducerIdResponse;
 use barnabas_protocol::generated::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -29,7 +32,8 @@ use proptest::prelude::*;
 
 const PARTITIONS: usize = 3;
 const NODES: [NodeId; 2] = [1, 2];
-const BATCH_BYTES_MAX: usize = 700;
+/// What the brokers take; the producer's batches may have 400.
+const BATCH_BYTES_MAX: usize = 300;
 
 /// Xorshift: a run is its seed.
 struct Random(u64);
@@ -92,6 +96,9 @@ impl Log {
     }
 }
 
+/// Answers of one connection: when to deliver, and what; None closes the connection.
+type Answers = VecDeque<(Millis, Option<Vec<u8>>)>;
+
 /// Both brokers, and what is on the way between them and the client.
 struct World {
     random: Random,
@@ -99,8 +106,7 @@ struct World {
     logs: Vec<Log>,
     leaders: [NodeId; PARTITIONS],
     inputs: HashMap<NodeId, Vec<u8>>,
-    /// By connection, in order: when to deliver, and what; None closes the connection.
-    outputs: BTreeMap<NodeId, VecDeque<(Millis, Option<Vec<u8>>)>>,
+    outputs: BTreeMap<NodeId, Answers>,
 }
 
 fn broker_of(node: NodeId) -> NodeId {
@@ -132,6 +138,8 @@ impl World {
             ApiKey::ApiVersions => versions().encode(&mut writer, version).unwrap(),
             ApiKey::Metadata => self.metadata().encode(&mut writer, version).unwrap(),
             ApiKey::InitProducerId => {
+                let request = InitProducerIdRequest::decode(&mut reader, version).unwrap();
+                assert_eq!(request.transactional_id, None);
                 let response =
                     InitProducerIdResponse { producer_id: 77, producer_epoch: 0, ..Default::default() };
                 response.encode(&mut writer, version).unwrap();
@@ -387,6 +395,55 @@ fn every_record_once(seed: u64, faults: bool, count: u32) {
     for (log, sent) in run.world.logs.iter().zip(sent) {
         assert_eq!(log.values, sent, "seed {seed}");
     }
+}
+
+/// Whoever waits for a batch that had to be split waits for all parts of it.
+#[test]
+fn a_flush_waits_for_all_parts_of_a_split_batch() {
+    let mut run = Run::new(5, false);
+    let topic = run.accumulator.topic("t");
+    let mut count = 0;
+    while count < 18 {
+        let record = NewRecord { partition: Some(0), value: Some(&[0; 8]), ..Default::default() };
+        let now = run.now;
+        match run.accumulator.append(topic, &record, || now) {
+            Ok(_) => count += 1,
+            Err(_) => run.tick(),
+        }
+    }
+    let mark = run.accumulator.begin_flush();
+    while !run.accumulator.flushed(mark) {
+        run.tick();
+    }
+    assert_eq!(run.world.logs[0].values.len(), 18);
+}
+
+/// A leader that has lost what it remembered of the producer refuses the next sequence: the producer begins anew.
+#[test]
+fn a_broker_that_has_forgotten_the_producer_gets_a_new_sequence() {
+    let mut run = Run::new(5, false);
+    let topic = run.accumulator.topic("t");
+    for value in 0..20u32 {
+        let bytes = value.to_be_bytes();
+        for _ in 0..200 {
+            let record = NewRecord { partition: Some(0), value: Some(&bytes), ..Default::default() };
+            let now = run.now;
+            if run.accumulator.append(topic, &record, || now).is_ok() {
+                break;
+            }
+            run.tick();
+        }
+        while !run.accumulator.flushed(u64::MAX) {
+            run.tick();
+            assert!(run.now < 100_000, "record {value} was not sent");
+        }
+        if value % 5 == 4 {
+            run.world.logs[0].batches.clear();
+        }
+    }
+    assert_eq!(run.accumulator.take_unreported(), None);
+    assert_eq!(run.world.logs[0].values, (0..20).collect::<Vec<_>>());
+    assert_eq!(run.world.logs[0].epoch, 3);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Mapping
 from types import TracebackType
@@ -34,7 +35,7 @@ class Producer(NativeProducer):
     """
 
     def __new__(cls, configs: Mapping[str, Any] | None = None, /, **keywords: Any) -> Self:
-        """Begins with these configs; brokers are asked once they are needed."""
+        """Begins to connect, without waiting for it."""
         return super().__new__(cls, producer_values(configs, keywords), secrets.randbits(63))
 
     def send(
@@ -66,8 +67,11 @@ class Producer(NativeProducer):
         """Delivers what was handed in, waiting up to `timeout` seconds, and gives the rest up."""
         try:
             self.flush(timeout)
-        finally:
-            self.stop()
+        except BaseException:
+            with contextlib.suppress(BarnabasError):  # What came first is what matters.
+                self.stop()
+            raise
+        self.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -75,11 +79,11 @@ class Producer(NativeProducer):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None or issubclass(kind, Exception):
-            try:
+        if kind is None:
+            self.close()
+            return
+        with contextlib.suppress(BarnabasError):  # What went wrong in the block is what matters.
+            if issubclass(kind, Exception):
                 self.close()
-            except BarnabasError:
-                if kind is None:  # What went wrong in the block is what matters.
-                    raise
-        else:
-            self.stop()  # Ctrl-C: at once.
+            else:
+                self.stop()  # Ctrl-C: at once.

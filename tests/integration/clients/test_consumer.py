@@ -1,5 +1,6 @@
 """`barnabas.Consumer`: positions, seeks, isolation, and what others have written."""
 
+import itertools
 import threading
 
 import confluent_kafka
@@ -58,9 +59,7 @@ def test_iteration_gives_all_records_in_order(cluster: str, topic: str) -> None:
     fill(cluster, topic, 12_000)
     with barnabas.Consumer(bootstrap_servers=cluster, auto_offset_reset="earliest") as consumer:
         consumer.assign_topic(topic)
-        assert numbers([record for record, _ in zip(consumer, range(12_000), strict=False)]) == list(
-            range(12_000)
-        )
+        assert numbers(list(itertools.islice(consumer, 12_000))) == list(range(12_000))
 
 
 def test_seeks(cluster: str, topic: str) -> None:
@@ -125,6 +124,7 @@ def test_readers_of_committed_records_see_no_aborted_ones(cluster: str, topic: s
     for n in range(20):
         other.begin_transaction()
         other.produce(topic, str(n).encode())
+        other.flush(30)  # Else an abort takes back what was not sent yet.
         (other.commit_transaction if n % 3 else other.abort_transaction)(30)
     committed = [n for n in range(20) if n % 3]
     records = read_all(cluster, topic, len(committed), isolation_level="read_committed")

@@ -3,6 +3,7 @@
 import os
 import random
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -172,7 +173,9 @@ def test_a_closed_producer_takes_nothing(cluster: str, topic: str) -> None:
 def test_a_child_process_is_refused(cluster: str, topic: str) -> None:
     with barnabas.Producer(bootstrap_servers=cluster) as producer:
         producer.send(topic, b"parent").result(30)
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Newer Pythons warn of what is tested here.
+            child = os.fork()
         if child == 0:  # Nothing of pytest may run in the child.
             try:
                 producer.produce(topic, b"child")

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use barnabas_client::accumulator::{Completed, NewRecord, Refused, TopicIndex};
 use barnabas_client::producer::{Producer, Waited};
-use barnabas_client::ClientError;
 use barnabas_protocol::record::Header;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyOSError;
@@ -264,7 +263,7 @@ impl NativeProducer {
         self.doorbell.clear();
     }
 
-    /// Gives up what is not sent, tells those who wait, and ends the thread.
+    /// Gives up what is not sent, tells those who wait, and ends the thread. Raises if nobody waited for it.
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
         if self.process.is_gone() {
             return Ok(());
@@ -272,7 +271,7 @@ impl NativeProducer {
         py.detach(|| self.producer.close());
         self.report(py, self.producer.take_completed())?;
         match self.producer.take_unreported() {
-            Some(ClientError::Closed) | None => Ok(()),
+            None => Ok(()),
             Some(error) => Err(raised(py, &error)),
         }
     }
