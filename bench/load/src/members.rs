@@ -28,7 +28,7 @@ const NOT_YET: [i16; 3] = [14, 15, 16];
 /// Pause before something is asked again.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Members that join in one go, so that the broker's queue of connections is not what is measured.
-const JOINING_AT_ONCE: usize = 1_000;
+const JOINING_AT_ONCE: usize = 2_500;
 
 /// What a member has asked, or asks next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
