@@ -55,14 +55,14 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<events::LogLine>()?;
     module.add_class::<events::Fatal>()?;
     module.add_class::<events::FiguresWanted>()?;
-    image::register(module)?;
     module.add_class::<events::ConnectionClosed>()?;
+    image::register(module)?;
     subscriptions::register(module)?;
     client::register(module)?;
     module.add("RELEASE", !cfg!(debug_assertions))?;
     module.add_function(wrap_pyfunction!(native_apis, module)?)?;
+    module.add_function(wrap_pyfunction!(coordinators::share_records, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decompress, module)?)?;
     module.add_function(wrap_pyfunction!(codec::encode, module)?)?;
-    module.add_function(wrap_pyfunction!(coordinators::share_records, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decode, module)?)
 }
