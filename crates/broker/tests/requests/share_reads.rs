@@ -61,7 +61,10 @@ fn a_watch_tells_once_until_it_is_set_anew() {
 }
 
 /// Key, value and headers of all records of a partition.
-fn letters(node: &Node, id: Uuid) -> Vec<(Option<String>, Option<String>, Vec<(String, String)>)> {
+/// Key, value and headers of a record.
+type Letter = (Option<String>, Option<String>, Vec<(String, String)>);
+
+fn letters(node: &Node, id: Uuid) -> Vec<Letter> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let read = node.broker.read_for_share(id, 0, 0, ALL, false).unwrap();
     let mut found = Vec::new();
