@@ -93,7 +93,10 @@ mod tests {
 
     use super::*;
 
-    fn batch(config: BuilderConfig, records: &[(Option<&str>, &[(&str, &str)])]) -> Vec<u8> {
+    /// Key and headers of a record.
+    type Keyed<'a> = (Option<&'a str>, &'a [(&'a str, &'a str)]);
+
+    fn batch(config: BuilderConfig, records: &[Keyed<'_>]) -> Vec<u8> {
         let mut builder = BatchBuilder::new(config);
         for (at, (key, headers)) in records.iter().enumerate() {
             let headers: Vec<_> = headers

@@ -60,10 +60,10 @@ fn a_watch_tells_once_until_it_is_set_anew() {
     assert_eq!(node.broker.watch_for_share(id, 9), Err(error_code::UNKNOWN_TOPIC_OR_PARTITION));
 }
 
-/// Key, value and headers of all records of a partition.
 /// Key, value and headers of a record.
 type Letter = (Option<String>, Option<String>, Vec<(String, String)>);
 
+/// All records of a partition.
 fn letters(node: &Node, id: Uuid) -> Vec<Letter> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let read = node.broker.read_for_share(id, 0, 0, ALL, false).unwrap();
