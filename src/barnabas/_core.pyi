@@ -342,8 +342,8 @@ without one; times are those of the headers `deliver-at` and `expires-at`, -1 wi
 the header `priority`, 0 without."""
 
 OpenTransaction = tuple[int, int, str, int, int, Sequence[tuple[str, int]]]
-"""(partition of `__transaction_state`, leader epoch, transactional id, producer id, producer epoch, partitions as
-(topic, partition))"""
+"""(partition of `__transaction_state`, leader epoch, transactional id, producer id, producer epoch, partitions
+as (topic, partition))"""
 
 RELEASE: bool
 """Whether this half was built with optimization: figures of any other build say nothing."""
@@ -514,9 +514,9 @@ class Node:
     def write_markers(
         self, coordinator_epoch: int, markers: Sequence[TransactionMarker]
     ) -> list[tuple[int, list[int]]]:
-        """Ends transactions on partitions that this node leads, as WriteTxnMarkers does. For each marker 0 and
-        an error code for each partition: those that are written are committed, and on disk where the topic
-        asks for that. Or, while they are not, a number and no codes: MarkersMoved comes with it."""
+        """Ends transactions on partitions that this node leads, as WriteTxnMarkers does. For each marker 0
+        and an error code for each partition: those that are written are committed, and on disk where the
+        topic asks for that. Or, while they are not, a number and no codes: MarkersMoved comes with it."""
     def markers_written(self, id: int) -> list[int] | None:
         """An error code for each partition of a marker that waits; None while it does."""
     def publish_transactions(self, ended: Sequence[int], opened: Sequence[OpenTransaction]) -> None:
