@@ -342,8 +342,8 @@ without one; times are those of the headers `deliver-at` and `expires-at`, -1 wi
 the header `priority`, 0 without."""
 
 OpenTransaction = tuple[int, int, str, int, int, Sequence[tuple[str, int]]]
-"""(partition of `__transaction_state`, leader epoch, transactional id, producer id, producer epoch, partitions
-as (topic, partition))"""
+"""(partition of `__transaction_state`, leader epoch, transactional id, producer id, producer epoch,
+partitions as (topic, partition))"""
 
 RELEASE: bool
 """Whether this half was built with optimization: figures of any other build say nothing."""

@@ -21,6 +21,7 @@ mod process;
 mod running;
 mod service;
 mod settings;
+mod start_error;
 mod subscriptions;
 mod topic_pattern;
 mod uuid;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_net::{BindError, Chunk, Request, Ticket};
+use barnabas_net::{Chunk, Request, Ticket};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::header::encode_response_header;
 use barnabas_protocol::wire::Writer;
@@ -19,7 +19,6 @@ use pyo3::types::PyList;
 use crate::clock;
 use crate::codec;
 use crate::coordinators;
-use crate::directories::DirectoriesError;
 use crate::events::{
     python_level, ColdRequest, Committed, ConnectionClosed, CoordinatorCommitted, DirectoryFailed,
     DirectoryReturned, Fatal, FiguresWanted, LogLine, ReplicaDirectory,
@@ -28,11 +27,11 @@ use crate::figures::Figure;
 use crate::image::MetadataImage;
 use crate::inbox::{Event, Inbox};
 use crate::log_lines;
-use crate::metadata::describe;
-use crate::running::{Running, StartError};
+use crate::running::Running;
 use crate::settings::{log_config, DynamicConfigs, NodeSettings};
+use crate::start_error::start_error;
 use crate::uuid::Uuid;
-use barnabas_log::{DirectoryError, Unverified};
+use barnabas_log::Unverified;
 
 /// The data plane of one node: log directories, metadata log, partitions, network.
 #[pyclass(frozen, module = "barnabas._core")]
@@ -573,37 +572,5 @@ impl Node {
                 .collect(),
         });
         info.ok_or_else(|| PyRuntimeError::new_err("the node is not running"))
-    }
-}
-
-/// The exception of `barnabas.server.errors` for the cause.
-fn start_error(py: Python<'_>, error: StartError) -> PyErr {
-    let class = match &error {
-        StartError::Bind(BindError::AddressInUse { .. }) => "AddressInUse",
-        StartError::Bind(_) => "AddressUnusable",
-        StartError::Raft(_) | StartError::Directories(DirectoriesError::Raft(_)) => "MetadataUnreadable",
-        StartError::Directory(error) | StartError::Directories(DirectoriesError::Directory(error)) => {
-            directory_class(error)
-        }
-        StartError::Directories(DirectoriesError::Clusters { .. }) => "WrongCluster",
-        StartError::Directories(_) => "DirectoryUnusable",
-        StartError::System(_) | StartError::Settings(_) => "StartError",
-    };
-    let message = describe(&error);
-    let made = py
-        .import("barnabas.server.errors")
-        .and_then(|module| module.getattr(class))
-        .and_then(|class| class.call1((message,)));
-    match made {
-        Ok(exception) => PyErr::from_value(exception),
-        Err(error) => error,
-    }
-}
-
-fn directory_class(error: &DirectoryError) -> &'static str {
-    match error {
-        DirectoryError::ClusterId { .. } | DirectoryError::NodeId { .. } => "WrongCluster",
-        DirectoryError::InUse { .. } => "DirectoryInUse",
-        _ => "DirectoryUnusable",
     }
 }
