@@ -27,6 +27,7 @@ use crate::figures::Figure;
 use crate::image::MetadataImage;
 use crate::inbox::{Event, Inbox};
 use crate::log_lines;
+use crate::metadata::describe;
 use crate::running::Running;
 use crate::settings::{log_config, DynamicConfigs, NodeSettings};
 use crate::start_error::start_error;
