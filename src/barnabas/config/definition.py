@@ -88,6 +88,11 @@ class ConfigKey(NamedTuple):
         return not self.reason
 
     @property
+    def own(self) -> bool:
+        """Whether Kafka has no such config."""
+        return self.doc.startswith("Own to barnabas.")
+
+    @property
     def sensitive(self) -> bool:
         """Whether its value is never shown."""
         return self.type is ConfigType.PASSWORD

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from barnabas.config import broker_keys, group_keys, topic_keys
 from barnabas.protocol import ApiKey, ErrorCode
 from tests.conformance.differential.batches import NO_TIMESTAMP
 from tests.conformance.differential.compare import MISSING, Difference
@@ -42,13 +43,15 @@ APPEND_MILLIS_MAX = 10_000
 """What two nodes may take at most for the same step."""
 
 
-OWN_CONFIGS = "barnabas."
-"""Configs that Kafka has not begin so."""
+OWN_CONFIGS = frozenset(
+    key.name for keys in (broker_keys(), topic_keys(), group_keys()) for key in keys.values() if key.own
+)
+"""Configs that Kafka has not."""
 
 
 def _unknown_to_kafka(difference: Difference) -> bool:
     name = difference.keys[-1]
-    return difference.kafka == MISSING and (name in NEWER_CONFIGS or name.startswith(OWN_CONFIGS))
+    return difference.kafka == MISSING and (name in NEWER_CONFIGS or name in OWN_CONFIGS)
 
 
 def _newer_config(step: Step, difference: Difference) -> bool:
