@@ -15,6 +15,7 @@ from tests.support.server import BarnabasUp
 
 SETTINGS = {
     "group.consumer.assignment.interval.ms": "0",
+    "group.consumer.assignor.offload.enable": "false",
     "group.consumer.max.session.timeout.ms": "600000",
     "group.consumer.session.timeout.ms": "600000",
     "group.initial.rebalance.delay.ms": "0",

@@ -331,6 +331,8 @@ class SharePartition:
             if self.start_offset <= offset <= self.end_offset:
                 for span in self._within(offset, offset):
                     self._settle(span, ARCHIVE, NO_LIMITS, now)
+        if gone:
+            self.archive_gone(now)  # What waited behind it may be due, too.
         return moved or bool(gone)
 
     # ---- writing

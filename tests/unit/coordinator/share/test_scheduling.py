@@ -108,6 +108,14 @@ def test_a_record_is_not_delivered_from_its_end_on() -> None:
     assert write.start_offset == 3
 
 
+def test_what_is_due_behind_an_expired_record_of_its_key_is_given_at_once() -> None:
+    policy = Policy(by_key=True, expires_at=True, delay_ms=50, waiting_max=100)
+    partition, _ = scheduled(policy, record(1, expires_at=60), record(1), record(1, expires_at=70), record(1))
+    assert take(partition, now=80) == [1]
+    partition.acknowledge("m", [(1, 1, [ACCEPT])], LIMITS, 80)
+    assert take(partition, now=80) == [3]
+
+
 def test_the_headers_of_a_group_that_has_not_asked_for_them_say_nothing() -> None:
     partition, _ = scheduled(BY_KEY, record(1, deliver_at=10**15, expires_at=1, priority=3), record(2))
     assert take(partition, now=5) == [0, 1]
