@@ -5,6 +5,7 @@
 //!   batches are in the order in which their records came, and their sequences follow one another
 //!   no batch is sent while a later one is in flight
 //!   a batch that is sent again is sent alone, so that it lies where it belongs
+//!   a batch gets another place in a sequence only when the broker is known not to have it at the old one
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub struct Pending {
     pub retry_at: Millis,
     /// Whether an answer is awaited.
     pub in_flight: bool,
+    /// It was sent, and the broker may have it although it has not said so.
+    pub unsure: bool,
     /// Place of its first record in the producer's sequence, once it has one.
     sequence: Option<i32>,
     content: Content,
@@ -74,6 +77,7 @@ impl Pending {
             attempts: 0,
             retry_at: Millis::MIN,
             in_flight: false,
+            unsure: false,
             sequence: None,
             content: Content::Builder(Some(batch.builder)),
         }
@@ -184,7 +188,7 @@ impl Pipeline {
         let later = self.pending.iter().skip(first);
         let alone = self.pending.iter().any(|pending| pending.attempts > 0);
         let wrong_order = later.clone().any(|pending| pending.in_flight);
-        let waits = self.broken || self.pending[first].retry_at > now;
+        let waits = self.broken && !self.is_unsure() || self.pending[first].retry_at > now;
         let full = first >= in_flight_max.min(IN_FLIGHT_MAX);
         (!wrong_order && !waits && !full && (!alone || first == 0)).then_some(first)
     }
@@ -232,14 +236,25 @@ impl Pipeline {
         }
     }
 
-    /// The sequence has a gap, or the broker has forgotten it: it begins anew once nothing is in flight.
+    fn is_unsure(&self) -> bool {
+        self.pending.iter().any(|pending| pending.unsure)
+    }
+
+    /// The broker has no place for this batch: it has neither it nor a later one.
+    pub fn is_absent(&mut self, id: u64) {
+        let from = self.pending.iter_mut().skip_while(|pending| pending.id != id);
+        from.for_each(|pending| pending.unsure = false);
+    }
+
+    /// The sequence has a gap, or the broker has forgotten it: it begins anew once nothing is in flight, and of
+    /// everything it is known whether the broker has it.
     pub fn break_off(&mut self) {
         self.broken = self.identity.is_some();
     }
 
     /// Whether a new sequence can begin now.
     pub fn wants_restart(&self) -> bool {
-        self.broken && self.in_flight() == 0
+        self.broken && self.in_flight() == 0 && !self.is_unsure()
     }
 
     /// As whom the records are sent.

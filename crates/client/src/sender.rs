@@ -59,6 +59,10 @@ pub enum Purpose {
     Produce(Vec<(Key, u64)>),
 }
 
+/// What may be said of a batch that the broker has.
+const MAY_BE_WRITTEN: [ErrorCode; 3] =
+    [ErrorCode::NETWORK_EXCEPTION, ErrorCode::REQUEST_TIMED_OUT, ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND];
+
 /// What a broker said of one batch.
 struct Outcome {
     error: ErrorCode,
@@ -459,7 +463,7 @@ impl Sender {
     /// Acts on what became of one batch.
     fn outcome(&mut self, topic: &Arc<str>, key: Key, id: u64, outcome: Outcome, now: Millis) {
         let Some(pipeline) = self.pipelines.get_mut(&key) else { return };
-        let Some((pending, first)) = pipeline.find(id) else { return };
+        let Some((pending, _)) = pipeline.find(id) else { return };
         pending.in_flight = false;
         let error = outcome.error;
         match error {
@@ -478,6 +482,11 @@ impl Sender {
             ErrorCode::INVALID_PRODUCER_EPOCH,
         ]
         .contains(&error);
+        if lost_track {
+            pipeline.is_absent(id);
+        }
+        let Some((pending, first)) = pipeline.find(id) else { return };
+        pending.unsure |= MAY_BE_WRITTEN.contains(&error);
         let again = pending.is_stamped() && lost_track || error.retriable();
         if again && pending.attempts < self.config.retries {
             let backoff = self.config.retry_backoff_ms << pending.attempts.min(16);
