@@ -1,0 +1,48 @@
+"""Schema formats: parse a schema, its canonical text, and whether a reader reads what a writer wrote.
+
+    schema = parse("AVRO", text, references)
+    schema.canonical                      what the registry stores and compares
+    incompatibilities(reader, writer)     empty if the reader reads all that the writer writes
+    check(Level.BACKWARD, new, existing)  the same by compatibility level
+
+References come in dependency order: a schema after all that it refers to, the indirect ones included.
+"""
+
+from collections.abc import Sequence
+
+from barnabas.schema_registry.formats.levels import Incompatible, Level, check, incompatibilities
+from barnabas.schema_registry.formats.model import (
+    READER_AND_WRITER,
+    SCHEMA_CHARACTERS_MAX,
+    Incompatibility,
+    InvalidSchema,
+    ParsedSchema,
+    ResolvedReference,
+    Roles,
+    UnknownSchemaType,
+)
+
+__all__ = [
+    "READER_AND_WRITER",
+    "SCHEMA_TYPES",
+    "Incompatibility",
+    "Incompatible",
+    "InvalidSchema",
+    "Level",
+    "ParsedSchema",
+    "ResolvedReference",
+    "Roles",
+    "UnknownSchemaType",
+    "check",
+    "incompatibilities",
+    "parse",
+]
+
+SCHEMA_TYPES = ("AVRO", "JSON", "PROTOBUF")
+
+
+def parse(schema_type: str, text: str, references: Sequence[ResolvedReference] = ()) -> ParsedSchema:
+    """Reads a schema of the given type; raises InvalidSchema if it is none."""
+    if len(text) > SCHEMA_CHARACTERS_MAX:
+        raise InvalidSchema(f"schema of {len(text)} characters is over the limit of {SCHEMA_CHARACTERS_MAX}")
+    raise UnknownSchemaType(f"unknown schema type {schema_type!r}; known are {', '.join(SCHEMA_TYPES)}")

@@ -1,0 +1,95 @@
+"""What the three schema formats have in common: a parsed schema, its references, and how two schemas differ.
+
+Always true:
+  parsing is a pure function of the text and its references: no clock, no network, no file
+  whatever the text is, parsing ends in a ParsedSchema or in InvalidSchema, in time and memory bounded by the
+  limits below
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Self
+
+# A schema over this is refused unread. Characters, not bytes: the text is decoded already.
+SCHEMA_CHARACTERS_MAX = 5_000_000
+# How deep a schema may nest; deeper ones have no use, and walking them would need as much of the stack.
+NESTING_MAX = 100
+# How many nodes (types, subschemas, fields) the schema with its references may have.
+NODES_MAX = 500_000
+
+
+class InvalidSchema(Exception):
+    """The text is no schema of its format; the message says why and where."""
+
+
+class UnknownSchemaType(InvalidSchema):
+    """There is no such schema format."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedReference:
+    """A schema that another one refers to: the name it is called by there, where it is registered, its text."""
+
+    name: str
+    subject: str
+    version: int
+    text: str
+
+
+class Roles(NamedTuple):
+    """How messages name the two schemas that are compared."""
+
+    reader: str
+    writer: str
+
+
+READER_AND_WRITER = Roles("reader", "writer")
+
+
+@dataclass(frozen=True, slots=True)
+class Incompatibility:
+    """One reason why the reader can't read what the writer writes.
+
+    `type` is the name that Confluent's verbose answers have for it, `path` where in the schema it is.
+    """
+
+    type: str
+    path: str
+    message: str
+    additional: str | None = None
+
+    def __str__(self) -> str:
+        """As one line of a verbose answer."""
+        tail = "" if self.additional is None else f", additionalInfo:'{self.additional}'"
+        return f"{{errorType:'{self.type}', description:'{self.message}'{tail}}}"
+
+
+class ParsedSchema(ABC):
+    """A schema that was found valid. Two are the same schema when `identity` is the same."""
+
+    schema_type: ClassVar[str]
+    canonical: str
+    references: tuple[ResolvedReference, ...]
+
+    @property
+    def identity(self) -> tuple[str, str, tuple[tuple[str, str, int], ...]]:
+        """What tells two schemas apart: the format, the canonical text, and what it refers to."""
+        named = tuple((each.name, each.subject, each.version) for each in self.references)
+        return self.schema_type, self.canonical, named
+
+    @property
+    @abstractmethod
+    def name(self) -> str | None:
+        """The full name of what it describes, for strategies that name subjects by it; None without one."""
+
+    @abstractmethod
+    def normalized(self) -> Self:
+        """The same schema in the one form that all its spellings share (`normalize=true`)."""
+
+    @abstractmethod
+    def formatted(self, form: str) -> str:
+        """The text in another form (`format=` of the REST API); a form that it has not gives `canonical`."""
+
+    @abstractmethod
+    def unreadable(self, writer: Self, roles: Roles) -> list[Incompatibility]:
+        """Why this schema, as reader, can't read what `writer` writes; both are of one format."""
