@@ -14,6 +14,7 @@ use barnabas_protocol::generated::metadata_response::{
 };
 use barnabas_protocol::{LeaderEpoch, Millis, NodeId, TopicId};
 
+use crate::coordinator::is_coordinator_link;
 use crate::link::{Answer, Links};
 
 /// Nobody leads the partition, as far as is known.
@@ -66,6 +67,7 @@ pub struct Cluster {
     in_flight: bool,
     /// Where the search for a node begins, so that all are tried in turn.
     turn: usize,
+    controller: NodeId,
 }
 
 impl Cluster {
@@ -78,6 +80,7 @@ impl Cluster {
             refresh_not_before: 0,
             in_flight: false,
             turn: 0,
+            controller: NO_NODE,
         }
     }
 
@@ -102,6 +105,11 @@ impl Cluster {
         self.refresh_at = self.refresh_at.min(now.max(self.refresh_not_before));
     }
 
+    /// The controller, or the broker that stands for it; [`NO_NODE`] while none is known.
+    pub fn controller(&self) -> NodeId {
+        self.controller
+    }
+
     /// What is known of the topic; None until a broker was heard.
     pub fn topic(&self, name: &str) -> Option<&Topic> {
         self.topics.get(name)?.as_ref()
@@ -119,7 +127,7 @@ impl Cluster {
 
     /// A broker that can be asked anything; begins to connect to one when there is none.
     pub fn any_node<P>(&mut self, links: &mut Links<P>, now: Millis) -> Option<NodeId> {
-        let nodes: Vec<NodeId> = links.nodes().collect();
+        let nodes: Vec<NodeId> = links.nodes().filter(|&node| !is_coordinator_link(node)).collect();
         let ready = nodes.iter().copied().filter(|&node| links.is_usable(node) && links.ready(node, now));
         let ready: Vec<NodeId> = ready.collect();
         if let Some(node) = ready.into_iter().min_by_key(|&node| (links.in_flight(node), -node)) {
@@ -179,6 +187,7 @@ impl Cluster {
                 links.set_address(broker.node_id, broker.host, port, now);
             }
         }
+        self.controller = response.controller_id;
         for topic in &response.topics {
             if let Some(slot) = topic.name.and_then(|name| self.topics.get_mut(name)) {
                 *slot = Some(merged(slot.take(), topic));

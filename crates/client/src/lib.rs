@@ -9,6 +9,7 @@ pub mod accumulator;
 pub mod assignment;
 pub mod cluster;
 pub mod consumer;
+pub mod coordinator;
 pub mod driver;
 pub mod error;
 pub mod fetch_session;
