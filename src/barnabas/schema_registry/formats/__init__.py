@@ -10,6 +10,7 @@ References come in dependency order: a schema after all that it refers to, the i
 
 from collections.abc import Sequence
 
+from barnabas.schema_registry.formats.avro import AvroSchema
 from barnabas.schema_registry.formats.levels import Incompatible, Level, check, incompatibilities
 from barnabas.schema_registry.formats.model import (
     READER_AND_WRITER,
@@ -38,11 +39,14 @@ __all__ = [
     "parse",
 ]
 
-SCHEMA_TYPES = ("AVRO", "JSON", "PROTOBUF")
+SCHEMA_TYPES = ("AVRO",)
 
 
 def parse(schema_type: str, text: str, references: Sequence[ResolvedReference] = ()) -> ParsedSchema:
     """Reads a schema of the given type; raises InvalidSchema if it is none."""
-    if len(text) > SCHEMA_CHARACTERS_MAX:
-        raise InvalidSchema(f"schema of {len(text)} characters is over the limit of {SCHEMA_CHARACTERS_MAX}")
-    raise UnknownSchemaType(f"unknown schema type {schema_type!r}; known are {', '.join(SCHEMA_TYPES)}")
+    if schema_type not in SCHEMA_TYPES:
+        raise UnknownSchemaType(f"unknown schema type {schema_type!r}; known are {', '.join(SCHEMA_TYPES)}")
+    size = len(text) + sum(len(each.text) for each in references)
+    if size > SCHEMA_CHARACTERS_MAX:
+        raise InvalidSchema(f"schema of {size} characters is over the limit of {SCHEMA_CHARACTERS_MAX}")
+    return AvroSchema.parse(text, references)

@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from barnabas.schema_registry.formats.model import READER_AND_WRITER, Incompatibility, ParsedSchema, Roles
+from barnabas.schema_registry.formats.model import (
+    READER_AND_WRITER,
+    Incompatibility,
+    ParsedSchema,
+    Roles,
+    TooComplex,
+)
 
 
 class Level(StrEnum):
@@ -51,11 +57,17 @@ def incompatibilities(
 ) -> list[Incompatibility]:
     """Why `reader` can't read what `writer` writes; empty if it can."""
     if reader.schema_type != writer.schema_type:
-        message = f"the {roles.reader} schema is of type {reader.schema_type}, the {roles.writer} one {writer.schema_type}"
+        message = (
+            f"{roles.reader} schema is {reader.schema_type}, {roles.writer} schema is {writer.schema_type}"
+        )
         return [Incompatibility("SCHEMA_TYPE_CHANGED", "/", message)]
     if reader is writer or reader.identity == writer.identity:
         return []
-    return reader.unreadable(writer, roles)
+    try:
+        return reader.unreadable(writer, roles)
+    except TooComplex:
+        message = f"{roles.reader} and {roles.writer} schema are too complex to be compared"
+        return [Incompatibility("SCHEMA_TOO_COMPLEX", "/", message)]
 
 
 def check(level: Level, new: ParsedSchema, existing: Sequence[ParsedSchema]) -> Incompatible | None:

@@ -16,6 +16,9 @@ SCHEMA_CHARACTERS_MAX = 5_000_000
 NESTING_MAX = 100
 # How many nodes (types, subschemas, fields) the schema with its references may have.
 NODES_MAX = 500_000
+# How many pairs of parts a comparison may look at, and how deep inside one another.
+COMPARED_PAIRS_MAX = 500_000
+COMPARED_DEPTH_MAX = 150
 
 
 class InvalidSchema(Exception):
@@ -28,7 +31,7 @@ class UnknownSchemaType(InvalidSchema):
 
 @dataclass(frozen=True, slots=True)
 class ResolvedReference:
-    """A schema that another one refers to: the name it is called by there, where it is registered, its text."""
+    """A schema that another one refers to: the name it has there, where it is registered, its text."""
 
     name: str
     subject: str
@@ -64,6 +67,31 @@ class Incompatibility:
         return f"{{errorType:'{self.type}', description:'{self.message}'{tail}}}"
 
 
+class TooComplex(Exception):
+    """A comparison would go deeper, or take more steps, than it is allowed."""
+
+
+class Effort:
+    """Bounds a comparison: of two schemas that are each in bounds, the pairs of their parts may not be."""
+
+    __slots__ = ("depth", "steps")
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.steps = 0
+
+    def enter(self) -> None:
+        """One pair more, inside those that were entered and not left."""
+        self.depth += 1
+        self.steps += 1
+        if self.depth > COMPARED_DEPTH_MAX or self.steps > COMPARED_PAIRS_MAX:
+            raise TooComplex
+
+    def leave(self) -> None:
+        """The pair entered last is done."""
+        self.depth -= 1
+
+
 class ParsedSchema(ABC):
     """A schema that was found valid. Two are the same schema when `identity` is the same."""
 
@@ -74,7 +102,7 @@ class ParsedSchema(ABC):
     @property
     def identity(self) -> tuple[str, str, tuple[tuple[str, str, int], ...]]:
         """What tells two schemas apart: the format, the canonical text, and what it refers to."""
-        named = tuple((each.name, each.subject, each.version) for each in self.references)
+        named = tuple(sorted((each.name, each.subject, each.version) for each in self.references))
         return self.schema_type, self.canonical, named
 
     @property
