@@ -32,7 +32,8 @@ def read_json(text: str, what: str) -> Json:
 
 def write_json(value: Json) -> str:
     """Without whitespace, keys in their order, other than ASCII as it is."""
-    return _write(value)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _write(value) if _DIFFERENT.search(text) else text
 
 
 def sorted_keys(value: Json) -> Json:
@@ -46,6 +47,10 @@ def sorted_keys(value: Json) -> Json:
 
 class _Refused(Exception):
     pass
+
+
+# Where Python's writer and Jackson may differ: floating-point numbers, escaped control characters.
+_DIFFERENT = re.compile(r"[0-9][.e]|\\u")
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -4,7 +4,9 @@ Verdicts, types and places are those of SchemaCompatibility in Apache Avro's Jav
 being compared already counts as compatible: what is wrong with it is found where it was met first.
 """
 
+from barnabas.schema_registry.formats.avro.shape import shape
 from barnabas.schema_registry.formats.avro.types import (
+    NO_SHAPE,
     Array,
     AvroType,
     Enum,
@@ -98,10 +100,15 @@ class _Comparison:
         for at, each in enumerate(reader.fields):
             written = writer.by_name.get(each.name) or _by_alias(each, writer)
             if written is not None:
-                kind, other = each.type, written.type
-                if kind.kind != other.kind or type(kind) is not AvroType:
-                    found += self.types(kind, other, (*path, "fields", str(at), "type"))
-            elif not each.has_default and not (isinstance(each.type, Enum) and each.type.default is not None):
+                kept = shape(each.type)
+                if kept == NO_SHAPE or kept != shape(written.type):
+                    found += self.types(each.type, written.type, (*path, "fields", str(at), "type"))
+            elif each.has_default:
+                continue
+            elif isinstance(each.type, Enum) and each.type.default is not None:
+                # Avro 1.12 compares the enum with the whole record here (seen in its answers).
+                found += self.types(each.type, writer, (*path, "fields", str(at), "type"))
+            else:
                 found.append(self.missing_field(each, (*path, "fields", str(at))))
         return found
 
@@ -110,7 +117,10 @@ class _Comparison:
         if not missing or reader.default is not None:
             return []
         where, names = _text((*path, "symbols")), ", ".join(missing)
-        message = f"the enum at {where} of the {self.roles.reader} schema lacks {names} of the {self.roles.writer} one"
+        message = (
+            f"the enum at {where} of the {self.roles.reader} schema lacks"
+            f" {names} of the {self.roles.writer} one"
+        )
         return [Incompatibility("MISSING_ENUM_SYMBOLS", where, message, f"[{names}]")]
 
     def sizes(self, reader: Fixed, writer: Fixed, path: _Path) -> list[Incompatibility]:

@@ -33,10 +33,18 @@ class _Writer:
     def __init__(self, written: set[str], normalized: bool) -> None:
         self.written = written
         self.normalized = normalized
-        # Named types that are being written out inside one another: also those that the text has side by side.
+        # Types that are being written out inside one another, as the text has them or not.
         self.depth = 0
 
     def type(self, kind: AvroType, space: str) -> Json:
+        self.depth += 1
+        if self.depth > NESTING_MAX:
+            raise InvalidSchema(f"types are nested deeper than {NESTING_MAX} levels, names followed")
+        text = self.unbounded(kind, space)
+        self.depth -= 1
+        return text
+
+    def unbounded(self, kind: AvroType, space: str) -> Json:
         if isinstance(kind, Named):
             return self.named(kind, space)
         if isinstance(kind, Union):
@@ -51,9 +59,6 @@ class _Writer:
         if kind.name.full in self.written:
             return kind.name.seen_from(space)
         self.written.add(kind.name.full)
-        self.depth += 1
-        if self.depth > NESTING_MAX:
-            raise InvalidSchema(f"types are nested deeper than {NESTING_MAX} levels at {kind.name.full}")
         text: Props = {"type": kind.kind, "name": kind.name.simple}
         if kind.name.space != space:
             text["namespace"] = kind.name.space
@@ -70,7 +75,6 @@ class _Writer:
         text |= self.props(kind.props)
         if kind.aliases:
             text["aliases"] = [alias.seen_from(kind.name.space) for alias in self.aliases(kind.aliases)]
-        self.depth -= 1
         return text
 
     def field(self, each: Field, space: str) -> Json:

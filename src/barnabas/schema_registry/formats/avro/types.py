@@ -1,4 +1,4 @@
-"""Avro types as a graph: a named type stands in it once, however often it is named, so there may be cycles."""
+"""Avro types as a graph: a named type stands in it once however often it is named; there may be cycles."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +7,10 @@ PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "by
 
 # Attributes that have no meaning here, kept as they were given.
 Props = dict[str, Any]
+
+
+# The shape of a type that refers to itself.
+NO_SHAPE = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class AvroType:
 
     kind: str
     props: Props
+    shape: str | None = field(default=None, init=False)
 
 
 @dataclass(slots=True, eq=False)
