@@ -75,7 +75,7 @@ impl Broker {
             }
         }
         if due(&mut timers.high_watermarks, settings.high_watermark_checkpoint_interval_ms, now) {
-            failures.extend(self.logs.checkpoint_high_watermarks());
+            failures.extend(self.logs.checkpoint_moved_high_watermarks());
         }
         if due(&mut timers.offsets, settings.checkpoint_interval_ms, now) {
             failures.extend(self.logs.checkpoint_offsets());

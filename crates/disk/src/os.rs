@@ -11,7 +11,7 @@ mod platform;
 
 use std::ffi::CString;
 use std::fs;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::{Disk, Entry, File, Lock, Open, Space, CACHED_STEP};
+
+/// What a partition's small files hold at most, as a rule.
+const SMALL_FILE_BYTES: usize = 256;
 
 /// The file system of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,13 +55,7 @@ impl Disk for OsDisk {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(path)? {
-            let entry = entry?;
-            let kind = entry.file_type()?;
-            let is_directory = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
-            entries.push(Entry { name: entry.file_name().to_string_lossy().into_owned(), is_directory });
-        }
+        let mut entries = platform::list(path)?;
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
@@ -84,7 +81,10 @@ impl Disk for OsDisk {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(path)
+        // Not by `fs::read`, which asks for the length first: a start reads very many files of some bytes.
+        let mut content = Vec::with_capacity(SMALL_FILE_BYTES);
+        fs::File::open(path)?.take(u64::MAX).read_to_end(&mut content)?;
+        Ok(content)
     }
 
     fn write_atomic(&self, path: &Path, content: &[u8]) -> io::Result<()> {

@@ -269,6 +269,7 @@ impl Log {
         let segment =
             Segment::create(&self.place, base_offset, preallocate.then_some(self.config.segment_bytes), now)?;
         self.segments.push(segment);
+        self.changes.note_completed();
         self.unsynced.changed().directory = true;
         self.log_end_offset = self.log_end_offset.max(base_offset);
         self.take_snapshot(base_offset)

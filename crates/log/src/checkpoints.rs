@@ -28,27 +28,52 @@ pub const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
 pub const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
 
 /// Offsets by topic and partition.
-pub type Offsets = BTreeMap<(Arc<str>, PartitionIndex), Offset>;
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offsets {
+    topics: BTreeMap<Arc<str>, BTreeMap<PartitionIndex, Offset>>,
+}
+
+impl Offsets {
+    /// The offset of a partition, if it has one.
+    pub fn get(&self, topic: &str, partition: PartitionIndex) -> Option<Offset> {
+        self.topics.get(topic)?.get(&partition).copied()
+    }
+
+    /// Sets the offset of a partition.
+    pub fn insert(&mut self, topic: &Arc<str>, partition: PartitionIndex, offset: Offset) {
+        self.topics.entry(topic.clone()).or_default().insert(partition, offset);
+    }
+
+    /// Number of partitions.
+    pub fn count(&self) -> usize {
+        self.topics.values().map(BTreeMap::len).sum()
+    }
+}
 
 /// Reads a checkpoint of offsets; a file that is absent has none.
 pub fn read_offsets(disk: &dyn Disk, path: &Path) -> Result<Offsets, LogError> {
-    let mut offsets = Offsets::new();
+    let (mut offsets, mut topic) = (Offsets::default(), Arc::<str>::from(""));
     for line in entries(&read_text(disk, path)?, path)? {
         let mut words = line.split_ascii_whitespace();
         let fields = (words.next(), words.next(), words.next(), words.next());
-        let (Some(topic), Some(partition), Some(offset), None) = fields else { return bad(path, line) };
+        let (Some(name), Some(partition), Some(offset), None) = fields else { return bad(path, line) };
         let (Ok(partition), Ok(offset)) = (partition.parse(), offset.parse()) else { return bad(path, line) };
-        offsets.insert((topic.into(), partition), offset);
+        if *topic != *name {
+            topic = name.into();
+        }
+        offsets.insert(&topic, partition, offset);
     }
     Ok(offsets)
 }
 
 /// Replaces a checkpoint of offsets, durably.
 pub fn write_offsets(disk: &dyn Disk, path: &Path, offsets: &Offsets) -> Result<(), LogError> {
-    let mut text = format!("0\n{}\n", offsets.len());
-    for ((topic, partition), offset) in offsets {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{topic} {partition} {offset}");
+    let mut text = format!("0\n{}\n", offsets.count());
+    for (topic, partitions) in &offsets.topics {
+        for (partition, offset) in partitions {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{topic} {partition} {offset}");
+        }
     }
     disk.write_atomic(path, text.as_bytes()).at("write", path)
 }
@@ -137,11 +162,13 @@ mod tests {
     #[test]
     fn offsets_are_kafkas_text() {
         let (disk, path) = (MemoryDisk::new(), Path::new("/d/recovery-point-offset-checkpoint"));
-        let offsets = Offsets::from([(("b".into(), 10), 5), (("a".into(), 0), 7)]);
+        let mut offsets = Offsets::default();
+        offsets.insert(&"b".into(), 10, 5);
+        offsets.insert(&"a".into(), 0, 7);
         write_offsets(&disk, path, &offsets).unwrap();
         assert_eq!(disk.read(path).unwrap(), b"0\n2\na 0 7\nb 10 5\n");
         assert_eq!(read_offsets(&disk, path).unwrap(), offsets);
-        assert_eq!(read_offsets(&disk, Path::new("/absent")).unwrap(), Offsets::new());
+        assert_eq!(read_offsets(&disk, Path::new("/absent")).unwrap(), Offsets::default());
     }
 
     #[test]

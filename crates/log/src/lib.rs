@@ -8,6 +8,7 @@
 mod append;
 mod batch_scan;
 mod cached;
+mod changes;
 pub mod checkpoints;
 mod cleaner;
 mod config;
@@ -43,6 +44,7 @@ mod verified;
 
 pub use crate::log::{Log, LogPosition};
 pub use append::{AppendBatch, AppendInfo};
+pub use changes::LogChanges;
 pub use cleaner::{
     CleanerFigures, CleanerHost, CleanerRound, CleanerSettings, HashKey, LogCleaner, Uncleanable,
 };

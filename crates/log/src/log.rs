@@ -15,6 +15,7 @@ use std::sync::Arc;
 use barnabas_protocol::batch::BatchHeader;
 use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, TopicId};
 
+use crate::changes::LogChanges;
 use crate::cleaner::Replacing;
 use crate::config::LogConfig;
 use crate::leader_epochs::LeaderEpochs;
@@ -61,6 +62,8 @@ pub struct Log {
     /// Counts removals of segments and moves of the directory, so that a compaction that ran meanwhile is not
     /// believed.
     pub(crate) disturbances: Arc<AtomicU64>,
+    /// Marks for those who look after all logs.
+    pub(crate) changes: Arc<LogChanges>,
 }
 
 /// What besides records and indexes was written since it was last on disk.
@@ -124,6 +127,7 @@ impl Log {
 
     /// Replaces the configuration, from the next append on.
     pub fn update_config(&mut self, config: Arc<LogConfig>) {
+        self.changes.note_config(&config);
         self.config = config;
     }
 
@@ -184,7 +188,11 @@ impl Log {
 
     /// Moves the high watermark, to the log's start or end where it lies outside. Returns what it is now.
     pub fn update_high_watermark(&mut self, high_watermark: Offset) -> Offset {
-        self.high_watermark = high_watermark.clamp(self.log_start_offset, self.log_end_offset);
+        let high_watermark = high_watermark.clamp(self.log_start_offset, self.log_end_offset);
+        if high_watermark != self.high_watermark {
+            self.high_watermark = high_watermark;
+            self.changes.note_high_watermark();
+        }
         self.producers.forget_replicated_below(self.high_watermark);
         self.high_watermark
     }

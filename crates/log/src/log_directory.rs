@@ -54,7 +54,7 @@ struct State {
     offline: Option<String>,
     lock: Option<Box<dyn Lock>>,
     /// What the checkpoints hold, as far as that is known.
-    written: [Option<Offsets>; 4],
+    written: [Option<Arc<Offsets>>; 4],
 }
 
 /// What a node says when it stops.
@@ -228,13 +228,18 @@ impl LogDirectory {
     }
 
     /// Offsets as they were written last; a damaged file counts as empty, which costs time and no data.
-    pub(crate) fn read_checkpoint(&self, disk: &dyn Disk, which: Checkpoint) -> Result<Offsets, LogError> {
+    pub(crate) fn read_checkpoint(
+        &self,
+        disk: &dyn Disk,
+        which: Checkpoint,
+    ) -> Result<Arc<Offsets>, LogError> {
         match checkpoints::read_offsets(disk, &self.path.join(which.name())) {
             Err(error @ LogError::Corrupt { .. }) => {
                 log::warn!("{error}; going on without it");
-                Ok(Offsets::new())
+                Ok(Arc::default())
             }
             Ok(offsets) => {
+                let offsets = Arc::new(offsets);
                 self.state.lock().written[which as usize] = Some(offsets.clone());
                 Ok(offsets)
             }
@@ -245,8 +250,7 @@ impl LogDirectory {
     /// Whether a checkpoint says something of a partition. What it says of one that is gone must not be taken
     /// for a new log of the same name.
     pub(crate) fn knows(&self, topic: &str, partition: PartitionIndex) -> bool {
-        let key = (Arc::from(topic), partition);
-        self.state.lock().written.iter().flatten().any(|offsets| offsets.contains_key(&key))
+        self.state.lock().written.iter().flatten().any(|offsets| offsets.get(topic, partition).is_some())
     }
 
     /// Writes offsets, unless they are as they were written last.
@@ -257,11 +261,11 @@ impl LogDirectory {
         offsets: Offsets,
     ) -> Result<(), LogError> {
         let mut state = self.state.lock();
-        if state.offline.is_some() || state.written[which as usize].as_ref() == Some(&offsets) {
+        if state.offline.is_some() || state.written[which as usize].as_deref() == Some(&offsets) {
             return Ok(());
         }
         checkpoints::write_offsets(disk, &self.path.join(which.name()), &offsets)?;
-        state.written[which as usize] = Some(offsets);
+        state.written[which as usize] = Some(Arc::new(offsets));
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 //! Suffixes tell how far a change had come. `.deleted`: was to be removed. `.cleaned`: compaction was writing
 //! it. `.swap`: compaction had written it, and it takes the place of all segments that it covers.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use barnabas_protocol::Offset;
@@ -25,17 +24,26 @@ pub(crate) struct LogFiles {
 #[derive(Debug)]
 pub(crate) struct SegmentFiles {
     pub(crate) base_offset: Offset,
+    /// Whether its offset index is there.
+    pub(crate) offset_index: bool,
+    /// Whether its time index is there.
+    pub(crate) time_index: bool,
+}
+
+impl SegmentFiles {
     /// Whether both of its indexes are there.
-    pub(crate) indexed: bool,
+    pub(crate) fn is_indexed(&self) -> bool {
+        self.offset_index && self.time_index
+    }
 }
 
 impl LogFiles {
-    /// Completes or undoes what was under way, removes what belongs to no segment, and lists the rest.
-    pub(crate) fn put_in_order(place: &Place) -> Result<Self, LogError> {
-        let names = list(place)?;
+    /// Completes or undoes what was under way, removes what belongs to no segment, and lists the rest. `names` is
+    /// what `list` gave.
+    pub(crate) fn put_in_order(place: &Place, names: &[String]) -> Result<Self, LogError> {
         let in_motion = |name: &String| [DELETED, CLEANED, SWAP].iter().any(|suffix| name.ends_with(suffix));
         if !names.iter().any(in_motion) {
-            return Self::remove_orphans(place, &names);
+            return Self::remove_orphans(place, names);
         }
         let cleaned_from = names
             .iter()
@@ -43,7 +51,7 @@ impl LogFiles {
             .filter_map(|name| parse_name(name))
             .map(|(offset, _)| offset)
             .min();
-        for name in &names {
+        for name in names {
             let Some((offset, kind)) = parse_name(name) else { continue };
             // While one `.cleaned` is left, the `.swap` files from it on are not complete.
             let half_swapped = kind.ends_with(SWAP) && cleaned_from.is_some_and(|from| offset >= from);
@@ -56,28 +64,33 @@ impl LogFiles {
     }
 
     fn remove_orphans(place: &Place, names: &[String]) -> Result<Self, LogError> {
-        let of_kind = |wanted: &str| -> BTreeSet<Offset> {
-            let files = names.iter().filter_map(|name| parse_name(name));
-            files.filter(|(_, kind)| *kind == wanted).map(|(offset, _)| offset).collect()
-        };
-        let logs = of_kind(LOG);
-        let (offset_indexes, time_indexes) = (of_kind(INDEX), of_kind(TIME_INDEX));
-        for (kind, offsets) in
-            [(INDEX, &offset_indexes), (TIME_INDEX, &time_indexes), (TXN_INDEX, &of_kind(TXN_INDEX))]
-        {
-            for orphan in offsets.difference(&logs) {
-                place.remove(&place.path(*orphan, kind))?;
+        let files: Vec<_> = names.iter().filter_map(|name| parse_name(name)).collect();
+        assert!(
+            files.is_sorted_by_key(|(offset, _)| *offset),
+            "a list is sorted, and offsets have twenty digits"
+        );
+        let mut found = Self::default();
+        for files in files.chunk_by(|(one, _), (other, _)| one == other) {
+            let base_offset = files[0].0;
+            let has = |wanted: &str| files.iter().any(|(_, kind)| *kind == wanted);
+            if has(SNAPSHOT) {
+                found.snapshots.push(base_offset);
+            }
+            if has(LOG) {
+                let (offset_index, time_index) = (has(INDEX), has(TIME_INDEX));
+                found.segments.push(SegmentFiles { base_offset, offset_index, time_index });
+                continue;
+            }
+            for orphan in [INDEX, TIME_INDEX, TXN_INDEX].into_iter().filter(|kind| has(kind)) {
+                place.remove(&place.path(base_offset, orphan))?;
             }
         }
-        let segments = logs.iter().map(|base_offset| SegmentFiles {
-            base_offset: *base_offset,
-            indexed: offset_indexes.contains(base_offset) && time_indexes.contains(base_offset),
-        });
-        Ok(Self { segments: segments.collect(), snapshots: of_kind(SNAPSHOT).into_iter().collect() })
+        Ok(found)
     }
 }
 
-fn list(place: &Place) -> Result<Vec<String>, LogError> {
+/// Names of the files in a log's directory, sorted.
+pub(crate) fn list(place: &Place) -> Result<Vec<String>, LogError> {
     let entries = place.disk().list(&place.dir).at("list", &place.dir)?;
     Ok(entries.into_iter().filter(|entry| !entry.is_directory).map(|entry| entry.name).collect())
 }

@@ -14,6 +14,7 @@ use barnabas_disk::{Disk, Lock, OpenFiles, Space};
 use barnabas_protocol::{Millis, NodeId, PartitionIndex, TopicId, Uuid};
 use parking_lot::{Mutex, RwLock};
 
+use crate::changes::LogChanges;
 use crate::config::LogConfig;
 use crate::directory_names;
 use crate::error::{At, LogError};
@@ -92,6 +93,7 @@ pub struct LogManager {
     /// Directories of deleted logs, and when they are to be removed.
     pub(crate) removals: Mutex<Vec<(Millis, PathBuf)>>,
     pub(crate) flush_times: FlushTimes,
+    pub(crate) changes: Arc<LogChanges>,
 }
 
 #[derive(Debug, Default)]
@@ -132,7 +134,7 @@ impl LogManager {
             return Err(DirectoryError::AllOffline { reason });
         }
         let files = Arc::new(OpenFiles::new(disk, settings.open_files_max));
-        let (logs, removals, flush_times) = Default::default();
+        let (logs, removals, flush_times, changes) = Default::default();
         let producer_id_expiration_ms = AtomicI64::new(settings.producer_id_expiration_ms);
         Ok(LogManager {
             files,
@@ -142,6 +144,7 @@ impl LogManager {
             logs,
             removals,
             flush_times,
+            changes,
         })
     }
 
@@ -254,7 +257,9 @@ impl LogManager {
         let path = self.directories[directory].path.join(directory_names::log(topic, partition));
         let log = self.create_at(&path, topic, partition, topic_id, config, 0, now)?;
         let mut logs = self.logs.write();
-        let partitions = logs.current.entry(topic.into()).or_default();
+        let name = log.read().topic.clone();
+        let partitions = logs.current.entry(name).or_default();
+        self.changes.note_all();
         self.directories[directory].logs.fetch_add(1, Ordering::Relaxed);
         Ok(partitions.entry(partition).or_insert(Hosted { log, directory }).log.clone())
     }
@@ -325,6 +330,7 @@ impl LogManager {
             clean_shutdown: false,
             producer_id_expiration_ms: self.producer_id_expiration_ms.load(Ordering::Relaxed),
             rewrite: false,
+            changes: self.changes.clone(),
         };
         let files = self.files.clone();
         let opened = Log::open(files, path, topic, partition, topic_id, config, options, now, &mut |_| {});
@@ -353,6 +359,7 @@ impl LogManager {
             let mut logs = self.logs.write();
             logs.current.entry(topic.into()).or_default().insert(partition, future.clone())
         };
+        self.changes.note_all();
         let failure = current.and_then(|current| {
             let error = self.retire(topic, partition, &current, now).err()?;
             Some(DirectoryFailure { directory: self.directories[current.directory].id(), error })
@@ -423,6 +430,7 @@ impl LogManager {
         let path = self.free_path(hosted.directory, log.topic_id(), name);
         log::warn!("no topic has the log {topic}-{partition} here; it is kept as {}", path.display());
         self.directories[hosted.directory].logs.fetch_sub(1, Ordering::Relaxed);
+        self.changes.note_all();
         log.move_to(&path)
     }
 
@@ -438,6 +446,7 @@ impl LogManager {
         let path = self.free_path(hosted.directory, log.topic_id(), name);
         log.move_to(&path)?;
         self.directories[hosted.directory].logs.fetch_sub(1, Ordering::Relaxed);
+        self.changes.note_all();
         let due = now.saturating_add(log.config().file_delete_delay_ms);
         self.removals.lock().push((due, path));
         Ok(())

@@ -1,7 +1,7 @@
 //! What the manager does with all logs: opening them at the start, what comes back from time to time, closing
 //! them at the end.
 
-use std::collections::btree_map::Entry;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -52,10 +52,10 @@ struct Waiting {
 
 /// What the checkpoints of a directory say.
 struct Checkpoints {
-    recovery_points: Offsets,
-    log_start_offsets: Offsets,
-    high_watermarks: Offsets,
-    cleaner_offsets: Offsets,
+    recovery_points: Arc<Offsets>,
+    log_start_offsets: Arc<Offsets>,
+    high_watermarks: Arc<Offsets>,
+    cleaner_offsets: Arc<Offsets>,
 }
 
 /// Whether two logs of a partition are what a crash leaves of a move from one directory to another.
@@ -164,11 +164,18 @@ impl LogManager {
             });
         };
         let work = || {
+            let mut latest: Option<(&Arc<str>, Arc<LogConfig>)> = None;
             while let Some(log) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) {
+                // Logs come by their names, so that most have the topic of the one before.
+                let config = match latest.take() {
+                    Some((topic, config)) if *topic == log.topic => config,
+                    _ => config_of(&log.topic),
+                };
+                latest = Some((&log.topic, config.clone()));
                 let mut checked = |checking| {
                     tell(done.load(Ordering::Relaxed), Some((&*log.topic, log.partition, checking)));
                 };
-                if let Err(error) = self.load_log(index, log, &checkpoints, config_of, now, &mut checked) {
+                if let Err(error) = self.load_log(index, log, &checkpoints, config, now, &mut checked) {
                     failed.lock().get_or_insert(error);
                     return;
                 }
@@ -181,6 +188,7 @@ impl LogManager {
             }
             work();
         });
+        self.changes.note_all();
         match failed.into_inner() {
             Some(error) => Err(error),
             None => Ok(()),
@@ -206,7 +214,9 @@ impl LogManager {
                     continue;
                 }
             };
-            waiting.push(Waiting { path, topic: topic.into(), partition, future });
+            let before = waiting.last().map(|before: &Waiting| &before.topic);
+            let topic = before.filter(|before| ***before == *topic).cloned().unwrap_or_else(|| topic.into());
+            waiting.push(Waiting { path, topic, partition, future });
         }
         Ok(waiting)
     }
@@ -216,19 +226,19 @@ impl LogManager {
         index: usize,
         waiting: &Waiting,
         checkpoints: &Checkpoints,
-        config_of: ConfigOf<'_>,
+        config: Arc<LogConfig>,
         now: Millis,
         progress: &mut dyn FnMut(RecoveryProgress),
     ) -> Result<(), DirectoryError> {
         let (topic, partition) = (&waiting.topic, waiting.partition);
-        let key = (topic.clone(), partition);
-        let of = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
+        let of = |offsets: &Offsets| offsets.get(topic, partition).unwrap_or(0);
         let options = OpenOptions {
             recovery_point: of(&checkpoints.recovery_points),
             log_start_offset: of(&checkpoints.log_start_offsets),
             high_watermark: of(&checkpoints.high_watermarks),
             clean_shutdown: self.directories[index].was_left_clean(),
             rewrite: self.directories[index].has_come_back(),
+            changes: self.changes.clone(),
             producer_id_expiration_ms: self.producer_id_expiration_ms.load(Ordering::Relaxed),
         };
         let (mut log, recovery) = Log::open(
@@ -237,7 +247,7 @@ impl LogManager {
             topic,
             partition,
             TopicId::ZERO,
-            config_of(topic),
+            config,
             options,
             now,
             progress,
@@ -245,7 +255,7 @@ impl LogManager {
         if recovery.truncated_bytes > 0 {
             log::warn!("{topic}-{partition}: cut {} bytes that a crash had torn", recovery.truncated_bytes);
         }
-        log.set_cleaned_to(checkpoints.cleaner_offsets.get(&key).copied());
+        log.set_cleaned_to(checkpoints.cleaner_offsets.get(topic, partition));
         let hosted = Hosted { log: Arc::new(RwLock::new(log)), directory: index };
         self.directories[index].logs.fetch_add(1, Ordering::Relaxed);
         let other = {
@@ -283,13 +293,21 @@ impl LogManager {
 
     /// Syncs what is due in all logs.
     pub fn flush_due(&self, now: Millis) -> Vec<DirectoryFailure> {
+        if !self.changes.take_flushes() {
+            return Vec::new();
+        }
         self.for_each_log(|log| {
             let due = log.read().flush_due(now);
             let Some(up_to) = due else { return Ok(()) };
             let flush = log.write().start_flush(up_to, now)?;
             let Some(flush) = flush else { return Ok(()) };
             self.run_flush(&flush)?; // The log is free while the disk works.
-            log.write().finish_flush(&flush);
+            let mut log = log.write();
+            log.finish_flush(&flush);
+            if log.flush_due(now).is_some() {
+                // It was truncated meanwhile, or completed another segment.
+                self.changes.note_completed();
+            }
             Ok(())
         })
     }
@@ -307,20 +325,49 @@ impl LogManager {
         busy.map(|(_, _, log)| remove(log)).sum()
     }
 
-    fn for_each_log(
+    fn for_each_log(&self, act: impl Fn(&LogRef) -> Result<(), LogError> + Sync) -> Vec<DirectoryFailure> {
+        self.for_each_log_on(1, act)
+    }
+
+    /// Acts on all logs with so many threads, the caller's included. What is left of a directory that fails is left
+    /// out.
+    fn for_each_log_on(
         &self,
-        act: impl Fn(&crate::log_manager::LogRef) -> Result<(), LogError>,
+        threads: usize,
+        act: impl Fn(&LogRef) -> Result<(), LogError> + Sync,
     ) -> Vec<DirectoryFailure> {
-        let mut failures: Vec<DirectoryFailure> = Vec::new();
-        for (_, directory, log) in self.logs(false).into_iter().chain(self.logs(true)) {
-            if failures.iter().any(|failure| failure.directory == directory) {
-                continue;
+        let logs: Vec<_> = self.logs(false).into_iter().chain(self.logs(true)).collect();
+        let next = AtomicUsize::new(0);
+        let failures: Mutex<Vec<DirectoryFailure>> = Mutex::default();
+        let work = || {
+            while let Some((_, directory, log)) = logs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let has_failed = |failure: &DirectoryFailure| failure.directory == *directory;
+                if failures.lock().iter().any(has_failed) {
+                    continue;
+                }
+                if let Err(error) = act(log) {
+                    let mut failures = failures.lock();
+                    if !failures.iter().any(has_failed) {
+                        failures.push(DirectoryFailure { directory: *directory, error });
+                    }
+                }
             }
-            if let Err(error) = act(&log) {
-                failures.push(DirectoryFailure { directory, error });
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(work);
             }
+            work();
+        });
+        failures.into_inner()
+    }
+
+    /// Writes `replication-offset-checkpoint` where high watermarks have moved since that was done.
+    pub fn checkpoint_moved_high_watermarks(&self) -> Vec<DirectoryFailure> {
+        match self.changes.take_high_watermarks() {
+            true => self.checkpoint_high_watermarks(),
+            false => Vec::new(),
         }
-        failures
     }
 
     /// Writes `replication-offset-checkpoint` of all directories.
@@ -348,12 +395,16 @@ impl LogManager {
         which: Checkpoint,
         offset_of: impl Fn(&Log) -> Option<i64>,
     ) -> Vec<DirectoryFailure> {
-        let logs = self.logs(false);
         let mut failures = Vec::new();
+        let mut offsets: BTreeMap<Uuid, Offsets> = BTreeMap::new();
+        for ((topic, partition), directory, log) in self.logs(false) {
+            if let Some(offset) = offset_of(&log.read()) {
+                offsets.entry(directory).or_default().insert(&topic, partition, offset);
+            }
+        }
         for directory in self.directories.iter().filter(|directory| directory.is_online()) {
-            let here = logs.iter().filter(|(_, id, _)| *id == directory.id());
-            let offsets = here.filter_map(|(key, _, log)| Some((key.clone(), offset_of(&log.read())?)));
-            if let Err(error) = directory.write_checkpoint(self.disk(), which, offsets.collect()) {
+            let here = offsets.remove(&directory.id()).unwrap_or_default();
+            if let Err(error) = directory.write_checkpoint(self.disk(), which, here) {
                 failures.push(DirectoryFailure { directory: directory.id(), error });
             }
         }
@@ -363,7 +414,8 @@ impl LogManager {
     /// Closes all logs, synced and complete, writes the checkpoints and notes in each directory that the node
     /// has stopped as it should. Directories that fail meanwhile are checked at the next start.
     pub fn shut_down(&self, broker_epoch: i64, now: Millis) -> Vec<DirectoryFailure> {
-        let mut failures = self.for_each_log(|log| log.write().close(true, now));
+        let threads = self.settings.recovery_threads_per_directory;
+        let mut failures = self.for_each_log_on(threads, |log| log.write().close(true, now));
         failures.extend(self.checkpoint_offsets());
         failures.extend(self.checkpoint_high_watermarks());
         failures.extend(self.checkpoint_cleaned());

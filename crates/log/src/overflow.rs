@@ -23,7 +23,7 @@ impl Log {
     pub(crate) fn first_overflowing(&self, end: Option<Offset>) -> Result<Option<usize>, LogError> {
         for (index, segment) in self.segments.iter().enumerate() {
             let end = self.segments.get(index + 1).map(|next| next.base_offset).or(end);
-            let suspicious = end.is_some_and(|end| !segment.can_hold(end - 1));
+            let suspicious = segment.size > 0 && end.is_some_and(|end| !segment.can_hold(end - 1));
             if suspicious && self.overflows(segment)? {
                 return Ok(Some(index));
             }

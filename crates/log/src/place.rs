@@ -80,6 +80,12 @@ impl Place {
     /// Replaces a small file so that a crash of the process leaves the old or the new content. Nothing is
     /// synced: it is for content that recovery can do without, and the next flush syncs it.
     pub(crate) fn replace_unsynced(&self, path: &Path, content: &[u8]) -> Result<(), LogError> {
+        match self.disk().open(path, Open::CreateNew) {
+            // Nothing to keep: a crash leaves it empty, as if it were not there.
+            Ok(file) => return file.write_all_at(content, 0).at("write", path),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).at("create", path),
+        }
         let temporary = suffixed(path, ".tmp");
         let mut created = self.disk().open(&temporary, Open::CreateNew);
         if created.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists) {

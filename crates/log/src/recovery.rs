@@ -5,6 +5,7 @@
 //! that is torn, has a wrong checksum or an offset out of order, and indexes, aborted transactions and
 //! producers are noted anew.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,11 +15,13 @@ use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, TopicId};
 
 use crate::append::{end_txn_marker, note_producer};
 use crate::batch_scan::{BatchScan, ScanError};
-use crate::checkpoints::{self, PARTITION_METADATA};
+use crate::changes::LogChanges;
+use crate::checkpoints::{self, LEADER_EPOCHS, PARTITION_METADATA};
 use crate::config::LogConfig;
 use crate::error::{At, LogError};
+use crate::leader_epochs::LeaderEpochs;
 use crate::log::{Log, Unsynced};
-use crate::log_files::LogFiles;
+use crate::log_files::{self, LogFiles};
 use crate::place::{Place, SNAPSHOT};
 use crate::producer_snapshot;
 use crate::producer_state::ProducerState;
@@ -46,6 +49,8 @@ pub struct OpenOptions {
     /// Whether what is checked is written anew: a sync that failed may have left it in the page cache alone, as
     /// if it were on disk.
     pub rewrite: bool,
+    /// Where the log marks what there is to look after.
+    pub changes: Arc<LogChanges>,
 }
 
 impl Default for OpenOptions {
@@ -57,6 +62,7 @@ impl Default for OpenOptions {
             clean_shutdown: false,
             producer_id_expiration_ms: 24 * 60 * 60 * 1000,
             rewrite: false,
+            changes: Arc::default(),
         }
     }
 }
@@ -106,12 +112,22 @@ impl Log {
         progress: &mut dyn FnMut(RecoveryProgress),
     ) -> Result<(Log, Recovery), LogError> {
         let place = Place { files, dir: dir.into() };
-        if !place.disk().exists(dir) {
-            place.disk().create_dir_all(dir).at("create", dir)?;
-        }
-        let (topic_id, partition_metadata) = settle_topic_id(&place, topic_id)?;
-        let found = LogFiles::put_in_order(&place)?;
-        let epochs = read_epochs(&place)?;
+        let names = match log_files::list(&place) {
+            Err(LogError::Storage { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                place.disk().create_dir_all(dir).at("create", dir)?;
+                Vec::new()
+            }
+            listed => listed?,
+        };
+        // There may be very many logs, most of them empty: what is not there is not asked for.
+        let is_there = |wanted: &str| names.iter().any(|name| name == wanted);
+        let (topic_id, partition_metadata) = settle_topic_id(&place, topic_id, is_there(PARTITION_METADATA))?;
+        let found = LogFiles::put_in_order(&place, &names)?;
+        let epochs = match is_there(LEADER_EPOCHS) {
+            true => read_epochs(&place)?,
+            false => Some(LeaderEpochs::default()),
+        };
+        options.changes.note_config(&config);
         // Whether what a crash has left was ever synced, directory entries included, is not known.
         let unknown = !options.clean_shutdown;
         let unsynced = Unsynced {
@@ -143,6 +159,7 @@ impl Log {
             cleaned_to: None,
             replacing: None,
             disturbances: Arc::default(),
+            changes: options.changes.clone(),
             config,
             place,
         };
@@ -175,8 +192,8 @@ impl Log {
         for segment in &found.segments {
             let size = self.place.disk().file_len(&self.place.path(segment.base_offset, crate::place::LOG));
             let size = size.at("look at", &self.place.path(segment.base_offset, crate::place::LOG))?;
-            let is_complete = options.clean_shutdown && segment.indexed;
-            let mut segment = Segment::existing(segment.base_offset, size, now);
+            let is_complete = options.clean_shutdown && segment.is_indexed();
+            let mut segment = Segment::found(segment, size, now);
             segment.is_complete = is_complete;
             self.segments.push(segment);
         }
@@ -196,7 +213,7 @@ impl Log {
         };
         let checked_from = overflowing.map_or(checked_from, |index| index.min(checked_from));
         for (index, segment) in found.segments[..checked_from].iter().enumerate() {
-            if !segment.indexed && self.segments[index].size > 0 {
+            if !segment.is_indexed() && self.segments[index].size > 0 {
                 self.reindex(index)?;
             }
         }
@@ -523,9 +540,10 @@ impl Log {
 }
 
 /// Reads `partition.metadata` and compares it with `expected`, or writes it. Returns the id and whether the file
-/// was written.
-fn settle_topic_id(place: &Place, expected: TopicId) -> Result<(TopicId, bool), LogError> {
-    let found = match checkpoints::read_topic_id(place.disk(), &place.dir) {
+/// was written. `is_there`: whether there is such a file.
+fn settle_topic_id(place: &Place, expected: TopicId, is_there: bool) -> Result<(TopicId, bool), LogError> {
+    let read = || checkpoints::read_topic_id(place.disk(), &place.dir);
+    let found = match is_there.then(read).unwrap_or(Ok(None)) {
         // It is synced before any record counts as durable, so a torn one belongs to a log that was being made.
         Err(error @ LogError::Corrupt { .. }) => {
             log::warn!("{error}; the topic's id is taken from the metadata");

@@ -52,6 +52,7 @@ impl Log {
             }
             let first = self.segments[0].base_offset;
             self.high_watermark = self.high_watermark.max(first);
+            self.changes.note_high_watermark();
             self.advance_log_start_offset(first)?;
         }
     }

@@ -15,6 +15,7 @@ use barnabas_protocol::{Millis, Offset};
 
 use crate::batch_scan::{BatchScan, ScanError};
 use crate::error::{At, LogError};
+use crate::log_files::SegmentFiles;
 use crate::offset_index::OffsetIndex;
 use crate::place::{Place, LOG};
 use crate::recent::RecentBatches;
@@ -75,6 +76,18 @@ impl Segment {
             first_timestamp: OnceLock::new(),
             max_timestamp: OnceLock::new(),
         }
+    }
+
+    /// A segment that a directory holds. Index files that are not there are not looked for.
+    pub(crate) fn found(files: &SegmentFiles, size: u64, now: Millis) -> Self {
+        let mut segment = Self::existing(files.base_offset, size, now);
+        if !files.offset_index {
+            segment.offset_index = OffsetIndex::empty(files.base_offset);
+        }
+        if !files.time_index {
+            segment.time_index = TimeIndex::empty(files.base_offset);
+        }
+        segment
     }
 
     /// The node was killed: there may be space behind the end that was taken ahead.

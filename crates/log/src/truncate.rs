@@ -74,6 +74,7 @@ impl Log {
         self.log_end_offset = offset;
         self.durable_end = offset;
         self.high_watermark = offset;
+        self.changes.note_high_watermark();
         self.cleaned_to = None;
         self.producers.clear();
         self.unsynced.snapshots.clear();

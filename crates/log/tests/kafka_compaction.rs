@@ -155,7 +155,7 @@ fn logs_are_compacted_as_apache_kafka_compacts_them() {
             compare(topic, stage, &files(&disk, &dir.join(&log_dir)), &theirs, bytes_equal);
             let path = after.join(checkpoints::CLEANER_OFFSETS);
             let expected = checkpoints::read_offsets(&OsDisk::new(), &path).unwrap();
-            assert_eq!(log.read().cleaned_to(), expected.get(&(Arc::from(topic), 0)).copied(), "{topic}");
+            assert_eq!(log.read().cleaned_to(), expected.get(topic, 0), "{topic}");
         }
     }
 }

@@ -162,6 +162,7 @@ fn open(
             clean_shutdown: false,
             producer_id_expiration_ms: Millis::MAX,
             rewrite: false,
+            changes: Arc::default(),
         },
         now,
         &mut |_| {},

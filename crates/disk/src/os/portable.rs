@@ -1,9 +1,12 @@
 //! Stand-ins for what only Linux has, on other Unix systems.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, IoSlice};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use crate::Entry;
 
 /// Writes all parts one after the other from `position`.
 pub(super) fn write_vectored_at(file: &File, parts: &[IoSlice<'_>], mut position: u64) -> io::Result<()> {
@@ -33,4 +36,15 @@ pub(super) fn lock_exclusive(file: &File) -> io::Result<()> {
         Some(code) if code == libc::EWOULDBLOCK => Err(io::ErrorKind::WouldBlock.into()),
         _ => Err(error),
     }
+}
+
+/// Entries of a directory, in no order.
+pub(super) fn list(path: &Path) -> io::Result<Vec<Entry>> {
+    let entries = fs::read_dir(path)?.map(|entry| {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        let is_directory = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
+        Ok(Entry { name: entry.file_name().to_string_lossy().into_owned(), is_directory })
+    });
+    entries.collect()
 }
