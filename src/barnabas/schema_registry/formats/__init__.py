@@ -8,7 +8,7 @@
 References come in dependency order: a schema after all that it refers to, the indirect ones included.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from barnabas.schema_registry.formats.avro import AvroSchema
 from barnabas.schema_registry.formats.levels import Incompatible, Level, check, incompatibilities
@@ -22,6 +22,7 @@ from barnabas.schema_registry.formats.model import (
     Roles,
     UnknownSchemaType,
 )
+from barnabas.schema_registry.formats.protobuf import ProtobufSchema
 
 __all__ = [
     "READER_AND_WRITER",
@@ -39,14 +40,19 @@ __all__ = [
     "parse",
 ]
 
-SCHEMA_TYPES = ("AVRO",)
+_FORMATS: dict[str, Callable[[str, Sequence[ResolvedReference]], ParsedSchema]] = {
+    "AVRO": AvroSchema.parse,
+    "PROTOBUF": ProtobufSchema.parse,
+}
+SCHEMA_TYPES = tuple(_FORMATS)
 
 
 def parse(schema_type: str, text: str, references: Sequence[ResolvedReference] = ()) -> ParsedSchema:
     """Reads a schema of the given type; raises InvalidSchema if it is none."""
-    if schema_type not in SCHEMA_TYPES:
+    read = _FORMATS.get(schema_type)
+    if read is None:
         raise UnknownSchemaType(f"unknown schema type {schema_type!r}; known are {', '.join(SCHEMA_TYPES)}")
     size = len(text) + sum(len(each.text) for each in references)
     if size > SCHEMA_CHARACTERS_MAX:
         raise InvalidSchema(f"schema of {size} characters is over the limit of {SCHEMA_CHARACTERS_MAX}")
-    return AvroSchema.parse(text, references)
+    return read(text, references)

@@ -1,0 +1,76 @@
+"""Protobuf: the schema as the registry holds it."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self
+
+from barnabas.schema_registry.formats.model import Incompatibility, ParsedSchema, ResolvedReference, Roles
+from barnabas.schema_registry.formats.protobuf.check import check_file
+from barnabas.schema_registry.formats.protobuf.compare import compare_proto
+from barnabas.schema_registry.formats.protobuf.link import Linked, link
+from barnabas.schema_registry.formats.protobuf.nodes import ProtoFile
+from barnabas.schema_registry.formats.protobuf.normal import normal_file, without_extensions
+from barnabas.schema_registry.formats.protobuf.parser import parse_proto
+from barnabas.schema_registry.formats.protobuf.text import proto_text
+from barnabas.schema_registry.formats.protobuf.well_known import well_known
+
+__all__ = ["ProtobufSchema"]
+
+
+class ProtobufSchema(ParsedSchema):
+    """A .proto file with all that it imports."""
+
+    schema_type: ClassVar[str] = "PROTOBUF"
+
+    def __init__(self, linked: Linked, references: Sequence[ResolvedReference]) -> None:
+        self.linked = linked
+        self.canonical = proto_text(linked.file)
+        self.references = tuple(references)
+
+    @classmethod
+    def parse(cls, text: str, references: Sequence[ResolvedReference]) -> Self:
+        """Reads the text and its references, whose names are the paths by which they are imported."""
+        return cls._of(parse_proto(text), references)
+
+    @classmethod
+    def _of(cls, file: ProtoFile, references: Sequence[ResolvedReference]) -> Self:
+        files = {each.name: parse_proto(each.text) for each in references}
+        linked = link(file, "", _with_well_known(file, files))
+        check_file(linked)
+        for path in files:
+            check_file(linked.seen_from(path))
+        return cls(linked, references)
+
+    @property
+    def name(self) -> str | None:
+        """The full name of the first message, else of the first enum."""
+        file = self.linked.file
+        first = [each.name for each in file.messages] + [each.name for each in file.enums]
+        return ".".join(part for part in (file.package, *first[:1]) if part) or None
+
+    def normalized(self) -> Self:
+        """With type names in full, and sorted what has no order."""
+        return self._of(normal_file(self.linked), self.references)
+
+    def formatted(self, form: str) -> str:
+        """`ignore_extensions` leaves out extensions and the options that are made by them."""
+        return (
+            proto_text(without_extensions(self.linked.file))
+            if form == "ignore_extensions"
+            else self.canonical
+        )
+
+    def unreadable(self, writer: Self, roles: Roles) -> list[Incompatibility]:
+        """By what the wire format asks, and by what Confluent's registry asks besides."""
+        return compare_proto(self.linked, writer.linked, roles)
+
+
+def _with_well_known(file: ProtoFile, files: Mapping[str, ProtoFile]) -> Mapping[str, ProtoFile]:
+    found = dict(files)
+    waiting = [file, *files.values()]
+    while waiting:
+        each = waiting.pop()
+        for path in (*each.imports, *each.public_imports):
+            if path not in found and (other := well_known(path)) is not None:
+                found[path] = other
+                waiting.append(other)
+    return found
