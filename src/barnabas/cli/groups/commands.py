@@ -10,16 +10,14 @@ from barnabas.cli.brokers import Brokers
 from barnabas.cli.connection import Connection, connection_options
 from barnabas.cli.errors import CommandFailed
 from barnabas.cli.groups import show
-from barnabas.cli.groups.delete import delete_groups
+from barnabas.cli.groups.delete import DeleteOptions, delete_groups, delete_options
 from barnabas.cli.groups.details import describe_groups
 from barnabas.cli.groups.lookup import find_groups, list_groups
 from barnabas.cli.groups.model import KINDS, STATES, Group, ListedGroup, Position, total_lag
 from barnabas.cli.groups.options import (
-    dry_run_option,
     group_arguments,
     json_option,
     long_option,
-    yes_option,
 )
 from barnabas.cli.groups.positions import positions_of
 from barnabas.cli.groups.reset import ResetOptions, reset_group, reset_options
@@ -219,35 +217,16 @@ def reset(connection: Connection, name: str, options: ResetOptions) -> None:
 
 @groups.command()
 @group_arguments(required=True)
-@click.option(
-    "-t",
-    "--topic",
-    "topics",
-    multiple=True,
-    metavar="TOPIC[:0,1]",
-    help="Delete only the offsets of this topic, or of these partitions of it. May be repeated.",
-)
-@click.option("--if-exists", is_flag=True, help="Be content when there is no such group.")
-@dry_run_option
-@yes_option
-@json_option
+@delete_options("TOPIC[:0,1]", ", or of these partitions of it")
 @connection_options
-def delete(
-    connection: Connection,
-    names: Sequence[str],
-    topics: Sequence[str],
-    if_exists: bool,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+def delete(connection: Connection, names: Sequence[str], options: DeleteOptions) -> None:
     """Delete groups, or what they have committed for a topic. Their members must be stopped.
 
     \b
       barnabas groups delete orders-app --dry-run
       barnabas groups delete orders-app --topic orders:0,1
     """
-    delete_groups(connection, names, topics, if_exists=if_exists, dry_run=dry_run, yes=yes, as_json=as_json)
+    delete_groups(connection, names, options)
 
 
 def _chosen(brokers: Brokers, names: Sequence[str], kind: str | None) -> list[ListedGroup]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import click
 
@@ -15,7 +16,14 @@ from barnabas.cli.groups.alter import delete_offsets, explained
 from barnabas.cli.groups.details import describe_groups
 from barnabas.cli.groups.lookup import find_groups, known_groups
 from barnabas.cli.groups.model import SHARE, Group, ListedGroup, Position
-from barnabas.cli.groups.options import confirmed
+from barnabas.cli.groups.options import (
+    Command,
+    confirmed,
+    dry_run_option,
+    gathered,
+    json_option,
+    yes_option,
+)
 from barnabas.cli.groups.plan import Selection, parse_selection
 from barnabas.cli.groups.positions import positions_of
 from barnabas.cli.groups.show import or_dash
@@ -25,32 +33,59 @@ from barnabas.protocol.generated.delete_groups_request import DeleteGroupsReques
 from barnabas.protocol.generated.delete_groups_response import DeleteGroupsResponse
 
 
+class DeleteOptions(NamedTuple):
+    """What is to go, and how."""
+
+    selections: tuple[Selection, ...]
+    """Of which topics; none when whole groups are to go."""
+    if_exists: bool
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+
 def delete_groups(
-    connection: Connection,
-    names: Sequence[str],
-    topics: Sequence[str],
-    *,
-    if_exists: bool,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-    kind: str | None = None,
+    connection: Connection, names: Sequence[str], options: DeleteOptions, kind: str | None = None
 ) -> None:
     """Shows what is to go, and deletes it unless it is a dry run."""
-    try:
-        selections = [parse_selection(text) for text in topics]
-    except ValueError as error:
-        raise click.UsageError(f"{error}.") from error
+    dry_run, yes, as_json = options.dry_run, options.yes, options.as_json
     with Brokers(connection) as brokers:
-        if if_exists:
+        if options.if_exists:
             known = known_groups(brokers, names, kind)
             listed = [known[name] for name in dict.fromkeys(names) if name in known]
         else:
             listed = find_groups(brokers, names, kind)
-        if selections:
-            _delete_offsets(brokers, listed, selections, dry_run=dry_run, yes=yes, as_json=as_json)
+        if options.selections:
+            _delete_offsets(brokers, listed, options.selections, dry_run=dry_run, yes=yes, as_json=as_json)
         else:
             _delete_whole(brokers, listed, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+def _options(given: dict[str, Any]) -> DeleteOptions:
+    try:
+        selections = tuple(parse_selection(text) for text in given.pop("topics"))
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from error
+    return DeleteOptions(selections, **given)
+
+
+def delete_options(topics: str, of_them: str) -> Callable[[Command], Command]:
+    """Adds the options of a deletion; `topics` and `of_them` say what of topics may be named."""
+    options = (
+        click.option(
+            "-t",
+            "--topic",
+            "topics",
+            multiple=True,
+            metavar=topics,
+            help=f"Delete only the offsets of this topic{of_them}. May be repeated.",
+        ),
+        click.option("--if-exists", is_flag=True, help="Be content when there is no such group."),
+        dry_run_option,
+        yes_option,
+        json_option,
+    )
+    return gathered(options, ("topics", "if_exists", "dry_run", "yes", "as_json"), _options)
 
 
 def _delete_whole(

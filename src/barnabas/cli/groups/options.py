@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
@@ -43,6 +44,26 @@ def group_arguments(*, required: bool) -> Callable[[Command], Command]:
     return click.argument(
         "names", metavar="GROUP...", nargs=-1, required=required, shell_complete=complete_groups
     )
+
+
+def gathered(
+    options: Sequence[Callable[[Any], Any]], names: Sequence[str], make: Callable[[dict[str, Any]], Any]
+) -> Callable[[Command], Command]:
+    """Adds options that have these names; the command gets what `make` makes of them as `options`."""
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_options(*args: Any, **given: Any) -> Any:
+            own = {name: given.pop(name) for name in names}
+            return command(*args, options=make(own), **given)
+
+        decorated: Any = with_options
+        for option in reversed(options):
+            decorated = option(decorated)
+        result: Command = decorated
+        return result
+
+    return decorate
 
 
 def confirmed(question: str, *, yes: bool) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import click
 
@@ -18,7 +17,7 @@ from barnabas.cli.groups.alter import alter_offsets
 from barnabas.cli.groups.details import describe_groups
 from barnabas.cli.groups.lookup import known_groups
 from barnabas.cli.groups.model import CLASSIC, Position
-from barnabas.cli.groups.options import confirmed, dry_run_option, json_option, yes_option
+from barnabas.cli.groups.options import confirmed, dry_run_option, gathered, json_option, yes_option
 from barnabas.cli.groups.plan import (
     Bounds,
     Destination,
@@ -33,8 +32,6 @@ from barnabas.cli.groups.positions import positions_of
 from barnabas.cli.groups.show import or_dash
 from barnabas.cli.output import counted, print_json, print_table
 from barnabas.cli.start_position import parse_duration, parse_moment
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class ResetOptions(NamedTuple):
@@ -135,21 +132,6 @@ def _show(name: str, moves: Sequence[Move], *, as_json: bool) -> None:
     )
 
 
-def reset_options(command: Command) -> Command:
-    """Adds the options of a reset; the command gets them as `options`."""
-
-    @wraps(command)
-    def with_options(*args: Any, **given: Any) -> Any:
-        own = {name: given.pop(name) for name in _OPTION_NAMES}
-        return command(*args, options=_options(own), **given)
-
-    decorated: Any = with_options
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    result: Command = decorated
-    return result
-
-
 def _options(given: dict[str, Any]) -> ResetOptions:
     now_ms = time.time_ns() // 1_000_000
     try:
@@ -238,3 +220,6 @@ _OPTION_NAMES = (
     "yes",
     "as_json",
 )
+
+reset_options = gathered(_OPTIONS, _OPTION_NAMES, _options)
+"""Adds the options of a reset."""

@@ -9,15 +9,13 @@ import click
 from barnabas.cli.brokers import Brokers
 from barnabas.cli.connection import Connection, connection_options
 from barnabas.cli.groups.commands import describe_named, lag_of_named
-from barnabas.cli.groups.delete import delete_groups
+from barnabas.cli.groups.delete import DeleteOptions, delete_groups, delete_options
 from barnabas.cli.groups.lookup import list_groups
 from barnabas.cli.groups.model import SHARE
 from barnabas.cli.groups.options import (
-    dry_run_option,
     group_arguments,
     json_option,
     long_option,
-    yes_option,
 )
 from barnabas.cli.groups.reset import ResetOptions, reset_group, reset_options
 from barnabas.cli.groups.show import show_list
@@ -85,29 +83,8 @@ def reset(connection: Connection, name: str, options: ResetOptions) -> None:
 
 @share.command()
 @group_arguments(required=True)
-@click.option(
-    "-t",
-    "--topic",
-    "topics",
-    multiple=True,
-    metavar="TOPIC",
-    help="Delete only the offsets of this topic. May be repeated.",
-)
-@click.option("--if-exists", is_flag=True, help="Be content when there is no such group.")
-@dry_run_option
-@yes_option
-@json_option
+@delete_options("TOPIC", "")
 @connection_options
-def delete(
-    connection: Connection,
-    names: Sequence[str],
-    topics: Sequence[str],
-    if_exists: bool,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+def delete(connection: Connection, names: Sequence[str], options: DeleteOptions) -> None:
     """Delete share groups, or where they are in a topic. Their members must be stopped."""
-    delete_groups(
-        connection, names, topics, if_exists=if_exists, dry_run=dry_run, yes=yes, as_json=as_json, kind=SHARE
-    )
+    delete_groups(connection, names, options, SHARE)
