@@ -1,17 +1,21 @@
 """Dead letters of share groups (KIP-1191): where a group's go, and how they get there.
 
-Always true: a record is given up in `__share_group_state` only after its letter was appended, or could not
-be, which is logged.
+A letter that can't be appended for a reason that may pass is tried again for some seconds, as in Kafka 4.4.
+Meanwhile the record is given up already, and waits for its letter in memory alone.
+
+Always true: a record is given up in `__share_group_state` only after its letter was appended or has failed at
+least once, and each letter that is given up is logged.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from barnabas.config.resolve import topic_value
-from barnabas.errors import KafkaError
+from barnabas.errors import InvalidConfig, KafkaError
 from barnabas.protocol.generated.create_topics_request import (
     CreatableTopic,
     CreatableTopicConfig,
@@ -35,6 +39,12 @@ COPIES = "errors.deadletterqueue.copy.record.enable"
 PREFIX = "errors.deadletterqueue.topic.name.prefix"
 CREATES = "errors.deadletterqueue.auto.create.topics.enable"
 
+ATTEMPTS_MAX = 5
+RETRY_SECONDS = 1.0
+"""Pause before the second attempt; each further one is twice as long. Both as in Kafka 4.4."""
+WAITING_MAX = 10_000
+"""Letters that wait for another attempt; more are given up at once."""
+
 REJECTED = "Offset rejected by client."
 EXHAUSTED = "Offset delivery count exceeded the threshold."
 
@@ -47,6 +57,7 @@ class DeadLetters:
         self._refused: set[str] = set()
         """Topics that could not be created, until something changes."""
         self._seen = -1
+        self._waiting = 0
 
     def topic_of(self, group_id: str, settings: GroupSettings) -> str:
         """The topic that a group has chosen; empty for none."""
@@ -87,32 +98,50 @@ class DeadLetters:
 
     def bury(self, key: ShareKey, dead: Sequence[Dead], settings: GroupSettings) -> None:
         """Appends the letters of records that a group has given up, where it wants them."""
-        name = self.topic_of(key.group_id, settings)
-        if not name:
-            return
-        image = self._node.image()
-        problem = self._problem(image, name, settings)
-        source, target = image.topic_by_id(key.topic_id), image.topic(name)
-        if problem is None and source is not None and target is not None:
-            copies = bool(settings.of_group(image, key.group_id, COPIES))
-            place = (key.topic_id, source.name, key.partition)
+        if self.topic_of(key.group_id, settings):
             for one in dead:
-                code = self._node.native.append_dead_letters(
-                    *place,
-                    one.first_offset,
-                    one.last_offset,
-                    key.group_id,
-                    one.delivery_count,
-                    REJECTED if one.rejected else EXHAUSTED,
-                    name,
-                    key.partition % target.partition_count,
-                    copies,
-                )
-                if code:
-                    problem = str(KafkaError.for_code(code))
-        if problem is not None:
-            offsets = ", ".join(f"{one.first_offset} to {one.last_offset}" for one in dead)
-            logger.error("%s has given up offsets %s without dead letters: %s", key, offsets, problem)
+                self._attempt(key, one, settings, 1)
+
+    def _attempt(self, key: ShareKey, one: Dead, settings: GroupSettings, attempt: int) -> None:
+        error = self._append(key, one, settings)
+        if error is None:
+            return
+        if error.retriable and attempt < ATTEMPTS_MAX and self._waiting < WAITING_MAX:
+            self._waiting += 1
+            pause = RETRY_SECONDS * 2 ** (attempt - 1)
+            asyncio.get_running_loop().call_later(pause, self._again, key, one, settings, attempt + 1)
+            return
+        logger.error(
+            "%s has given up offsets %s to %s without dead letters: %s",
+            *(key, one.first_offset, one.last_offset, error),
+        )
+
+    def _again(self, key: ShareKey, one: Dead, settings: GroupSettings, attempt: int) -> None:
+        self._waiting -= 1
+        self._attempt(key, one, settings, attempt)
+
+    def _append(self, key: ShareKey, one: Dead, settings: GroupSettings) -> KafkaError | None:
+        """Appends the letter of one run of records; why not, otherwise."""
+        image = self._node.image()
+        name = self.topic_of(key.group_id, settings)
+        source, target = image.topic_by_id(key.topic_id), image.topic(name)
+        if not name or source is None:
+            return None  # Nobody wants it any more, or there is nothing left to write of.
+        problem = self._problem(image, name, settings)
+        if problem is not None or target is None:
+            return InvalidConfig(problem)
+        code = self._node.native.append_dead_letters(
+            *(key.topic_id, source.name, key.partition),
+            one.first_offset,
+            one.last_offset,
+            key.group_id,
+            one.delivery_count,
+            REJECTED if one.rejected else EXHAUSTED,
+            name,
+            key.partition % target.partition_count,
+            bool(settings.of_group(image, key.group_id, COPIES)),
+        )
+        return KafkaError.for_code(code) if code else None
 
     def _problem(self, image: MetadataImage, name: str, settings: GroupSettings) -> str | None:
         if not self._is_allowed(name, settings):
