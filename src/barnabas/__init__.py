@@ -6,16 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from barnabas._core import Record, RecordMetadata
+    from barnabas.clients.admin.client import Admin
     from barnabas.clients.consumer import Consumer, TopicPartition
     from barnabas.clients.producer import Producer
     from barnabas.server.broker import Broker
 
-__all__ = ["Broker", "Consumer", "Producer", "Record", "RecordMetadata", "TopicPartition", "__version__"]
+__all__ = [
+    "Admin",
+    "Broker",
+    "Consumer",
+    "Producer",
+    "Record",
+    "RecordMetadata",
+    "TopicPartition",
+    "__version__",
+]
 
 __version__ = "0.1.0"
 
 
 _HOMES = {
+    "Admin": "barnabas.clients.admin.client",
     "Broker": "barnabas.server.broker",
     "Consumer": "barnabas.clients.consumer",
     "Producer": "barnabas.clients.producer",

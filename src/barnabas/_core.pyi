@@ -639,6 +639,37 @@ class NativeConsumer:
     def position(self, topic: str, index: int, timeout: float | None) -> int | None:
         """Offset of the record that comes next; None when it was not known within `timeout` seconds."""
     def poll(self, timeout: float | None, max_records: int) -> list[Record]:
+@final
+class NativeCalls:
+    """The engine below `barnabas.Admin`, and of all who send requests now and then. Finds the broker and the
+    version, and asks again when a connection was lost; errors in answers are the caller's."""
+
+    def __new__(cls, configs: dict[str, Any]) -> Self: ...
+    def send(
+        self,
+        request: Message,
+        kind: str,
+        node: int,
+        timeout: float,
+        lowest: int = 0,
+        highest: int = 32767,
+    ) -> int:
+        """Begins a call of "any" broker, a "node", or the "controller"; its number. `timeout` is in seconds."""
+    def result(self, number: int, response: type[Message]) -> tuple[Message, int, int]:
+        """Waits for the answer: the message, who sent it, its version. Raises why there is none."""
+    def take(self) -> list[tuple[int, tuple[bytes, int, int] | Exception]]:
+        """All calls that are done: the answer's bytes with node and version, or why there are none."""
+    def cancel(self, number: int) -> None:
+        """Nobody waits for the call any more."""
+    def refresh(self) -> None:
+        """Something was not where it was thought to be: asks for the metadata anew."""
+    def fileno(self) -> int:
+        """A descriptor that is readable when `take` may have something to give."""
+    def clear(self) -> None:
+        """Silences the descriptor."""
+    def close(self) -> None:
+        """Gives up all calls, and ends the thread."""
+
         """Up to `max_records` records; waits up to `timeout` seconds for the first."""
     def partition_count(self, topic: str, timeout: float | None) -> int:
         """How many partitions a topic has; waits for it."""

@@ -17,6 +17,7 @@ const READ_BYTES: usize = 256 * 1024;
 /// What is read of one connection before others get their turn.
 const READS_MAX: usize = 8;
 const SLICES: usize = 32;
+const CLOSED: &str = "the broker has closed the connection";
 const WAKER: Token = Token(usize::MAX);
 
 /// A client's own clock: milliseconds since it began.
@@ -145,16 +146,30 @@ impl Driver {
                         if addresses.is_empty() {
                             log::warn!("{host}:{port} can't be resolved");
                         }
-                        self.connect(machine, node, addresses);
+                        self.connect(machine, node, addresses, "the name can't be resolved");
                     }
                 }
             }
         }
     }
 
-    fn connect<M: Machine>(&mut self, machine: &mut M, node: NodeId, mut addresses: Vec<SocketAddr>) {
+    /// Tries one address after the other; `problem` is what went wrong before.
+    fn connect<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        node: NodeId,
+        mut addresses: Vec<SocketAddr>,
+        problem: &str,
+    ) {
+        let mut problem = problem.to_string();
         while let Some(address) = addresses.pop() {
-            let Ok(mut stream) = TcpStream::connect(address) else { continue };
+            let mut stream = match TcpStream::connect(address) {
+                Ok(stream) => stream,
+                Err(error) => {
+                    problem = error.to_string();
+                    continue;
+                }
+            };
             let _ = stream.set_nodelay(true);
             let interest = Interest::READABLE | Interest::WRITABLE;
             if self.poll.registry().register(&mut stream, token(node), interest).is_ok() {
@@ -163,7 +178,7 @@ impl Driver {
                 return;
             }
         }
-        machine.links().disconnected(node, self.clock.now());
+        machine.links().failed(node, &problem, self.clock.now());
     }
 
     fn drop_socket(&mut self, node: NodeId) {
@@ -183,17 +198,17 @@ impl Driver {
                 machine.links().connected(node, self.clock.now());
             }
             Ok(None) => {} // Not there yet.
-            _ => {
+            Ok(Some(error)) | Err(error) => {
                 let others = std::mem::take(&mut socket.others);
                 self.drop_socket(node);
-                self.connect(machine, node, others);
+                self.connect(machine, node, others, &error.to_string());
             }
         }
     }
 
-    fn lost<M: Machine>(&mut self, machine: &mut M, node: NodeId) {
+    fn lost<M: Machine>(&mut self, machine: &mut M, node: NodeId, problem: &str) {
         self.drop_socket(node);
-        machine.links().disconnected(node, self.clock.now());
+        machine.links().failed(node, problem, self.clock.now());
     }
 
     fn read<M: Machine>(&mut self, machine: &mut M, node: NodeId) {
@@ -202,11 +217,11 @@ impl Driver {
                 return;
             };
             match socket.stream.read(&mut self.buffer) {
-                Ok(0) => return self.lost(machine, node),
+                Ok(0) => return self.lost(machine, node, CLOSED),
                 Ok(count) => machine.received(node, &self.buffer[..count], self.clock.now()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return self.lost(machine, node),
+                Err(error) => return self.lost(machine, node, &error.to_string()),
             }
             self.obey(machine);
         }
@@ -231,7 +246,7 @@ impl Driver {
                 Ok(sent) => machine.links().advance(node, sent),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return self.lost(machine, node),
+                Err(error) => return self.lost(machine, node, &error.to_string()),
             }
         }
     }

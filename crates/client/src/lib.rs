@@ -1,12 +1,14 @@
 //! Kafka clients: a producer and a consumer for any broker since 2.1. Knows no Python.
 //!
 //! State machines take bytes, records and the time, and give bytes and results: `link` (connections), `cluster`
-//! (metadata), `accumulator`, `pipeline` and `sender` (producer), `assignment`, `fetch_session`, `fetched` and
-//! `fetcher` (consumer). `driver` is the one place with sockets and a clock: a thread for each client. `producer`
-//! and `consumer` are what users hold.
+//! (metadata), `calls` (requests of any kind), `accumulator`, `pipeline` and `sender` (producer), `assignment`,
+//! `fetch_session`, `fetched` and `fetcher` (consumer). `driver` is the one place with sockets and a clock: a thread for each client. `producer`,
+//! `consumer` and `caller` are what users hold.
 
 pub mod accumulator;
 pub mod assignment;
+pub mod caller;
+pub mod calls;
 pub mod cluster;
 pub mod consumer;
 pub mod coordinator;

@@ -17,6 +17,7 @@ use barnabas_protocol::generated::request_header::RequestHeader;
 use barnabas_protocol::wire::{EncodeError, Reader, Writer};
 use barnabas_protocol::{Millis, NodeId};
 
+use crate::error::ClientError;
 use crate::versions::Versions;
 
 /// The largest answer that is believed; a larger length is the sign of a peer that speaks something else.
@@ -119,12 +120,22 @@ pub struct Links<P> {
     correlation_id: i32,
     orders: Vec<Order>,
     lost: Vec<Answer<P>>,
+    problem: Option<String>,
+    refusal: Option<ClientError>,
 }
 
 impl<P> Links<P> {
     /// No connection.
     pub fn new(config: LinkConfig) -> Links<P> {
-        Links { config, links: BTreeMap::new(), correlation_id: 0, orders: Vec::new(), lost: Vec::new() }
+        Links {
+            config,
+            links: BTreeMap::new(),
+            correlation_id: 0,
+            orders: Vec::new(),
+            lost: Vec::new(),
+            problem: None,
+            refusal: None,
+        }
     }
 
     /// `request.timeout.ms`.
@@ -193,6 +204,14 @@ impl<P> Links<P> {
     pub fn version(&self, node: NodeId, api: ApiKey) -> Option<i16> {
         match &self.links.get(&node)?.state {
             State::Ready(versions) => versions.of(api),
+            _ => None,
+        }
+    }
+
+    /// The versions of `api` that `node` speaks; None when it is not connected or doesn't know the API.
+    pub fn range(&self, node: NodeId, api: ApiKey) -> Option<(i16, i16)> {
+        match &self.links.get(&node)?.state {
+            State::Ready(versions) => versions.range(api),
             _ => None,
         }
     }
@@ -271,6 +290,24 @@ impl<P> Links<P> {
         }
         loop {
             let Some(link) = self.links.get_mut(&node) else { return answers };
+    /// As [`Links::disconnected`], and says why, for those who wait in vain.
+    pub fn failed(&mut self, node: NodeId, problem: &str, now: Millis) {
+        if let Some(link) = self.links.get(&node) {
+            self.problem = Some(format!("{}:{}: {problem}", link.host, link.port));
+        }
+        self.disconnected(node, now);
+    }
+
+    /// The last thing that went wrong with a connection, until one is there again.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// Why a broker does not let this client in, since the last call. Trying again would give the same.
+    pub fn take_refusal(&mut self) -> Option<ClientError> {
+        self.refusal.take()
+    }
+
             match link.next_frame() {
                 Ok(None) => return answers,
                 Ok(Some((sent, frame, at))) => match sent.purpose {
@@ -310,6 +347,7 @@ impl<P> Links<P> {
 
     /// Gives a connection up.
     pub fn close(&mut self, node: NodeId, now: Millis) {
+                self.problem = None;
         self.lose(node, now, true);
         self.orders.push(Order::Close(node));
     }

@@ -7,6 +7,8 @@ use barnabas_protocol::generated::api_versions_response::ApiVersionsResponse;
 
 /// Produce and Fetch name topics by id from version 13 on; this client names them, as all brokers understand.
 const BY_NAME_HIGHEST: i16 = 12;
+/// The same of committed positions, from version 10 on.
+const POSITIONS_BY_NAME_HIGHEST: i16 = 9;
 
 /// What a broker said it speaks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +20,7 @@ pub struct Versions {
 pub fn highest(api: ApiKey) -> i16 {
     match api {
         ApiKey::Produce | ApiKey::Fetch => BY_NAME_HIGHEST,
+        ApiKey::OffsetCommit | ApiKey::OffsetFetch => POSITIONS_BY_NAME_HIGHEST,
         _ => api.highest_stable(),
     }
 }
@@ -27,6 +30,11 @@ impl Versions {
     pub fn new(response: &ApiVersionsResponse<'_>) -> Versions {
         let ranges = response.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version)));
         Versions { ranges: ranges.collect() }
+    }
+
+    /// The versions of `api` that the broker speaks.
+    pub fn range(&self, api: ApiKey) -> Option<(i16, i16)> {
+        self.ranges.get(&api.code()).copied()
     }
 
     /// The highest version of `api` that both speak; None when there is none.

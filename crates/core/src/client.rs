@@ -1,8 +1,9 @@
-//! The Python faces of `barnabas_client`: producer, consumer and records.
+//! The Python faces of `barnabas_client`: producer, consumer, records, and calls of any kind.
 //!
 //! Nothing here decides anything about Kafka. A call copies bytes in or out; waits give the interpreter back in
 //! slices, so that signals are heard; the threads of clients never call into Python, they ring a doorbell.
 
+mod calls;
 mod consumer;
 mod doorbell;
 mod errors;
@@ -17,6 +18,7 @@ use pyo3::prelude::*;
 
 /// Adds the classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<calls::NativeCalls>()?;
     module.add_class::<producer::NativeProducer>()?;
     module.add_class::<consumer::NativeConsumer>()?;
     module.add_class::<record::Record>()?;

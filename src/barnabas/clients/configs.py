@@ -27,6 +27,12 @@ def consumer_keys() -> dict[str, ConfigKey]:
     return parse_table(tables.COMMON, with_mode=False) | parse_table(tables.CONSUMER, with_mode=False)
 
 
+@functools.cache
+def admin_keys() -> dict[str, ConfigKey]:
+    """All configs of Admin, by Kafka's name."""
+    return parse_table(tables.COMMON, with_mode=False) | parse_table(tables.ADMIN, with_mode=False)
+
+
 def resolve(
     keys: Mapping[str, ConfigKey], configs: Mapping[str, Any] | None, keywords: Mapping[str, Any]
 ) -> dict[str, Value | list[tuple[str, int]]]:
@@ -123,3 +129,8 @@ def producer_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, An
 def consumer_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:
     """All of a consumer's."""
     return resolve(consumer_keys(), configs, keywords)
+
+
+def admin_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """All of Admin's."""
+    return resolve(admin_keys(), configs, keywords)

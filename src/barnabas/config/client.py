@@ -1,4 +1,4 @@
-"""Configs of the clients: producer and consumer.
+"""Configs of the clients: producer, consumer, Admin.
 
 The columns are described in `definition`. Defaults are Java's, but for `batch.size`.
 """
@@ -82,6 +82,13 @@ max.partition.fetch.bytes | int | 1048576 | 1.. | effective
     Bytes of one partition in an answer; twice as much may wait for the user.
 max.poll.records | int | 500 | 1.. | effective
     Most records that poll() gives at once.
+"""
+
+ADMIN = """
+default.api.timeout.ms | int | 60000 | 0.. | effective
+    How long an operation may take in all, with what it has to ask again.
+retry.backoff.max.ms | long | 1000 | 0.. | effective
+    Longest pause before a request is repeated.
 """
 
 UNBUILT = frozenset(

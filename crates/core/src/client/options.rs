@@ -2,6 +2,8 @@
 
 use barnabas_client::accumulator::AccumulatorConfig;
 use barnabas_client::assignment::Start;
+use barnabas_client::caller::CallerConfig;
+use barnabas_client::calls::CallsConfig;
 use barnabas_client::cluster::ClusterConfig;
 use barnabas_client::consumer::ConsumerConfig;
 use barnabas_client::fetcher::FetcherConfig;
@@ -92,6 +94,15 @@ impl<'py> Options<'_, 'py> {
             link: self.link()?,
             max_block_ms: self.get("max.block.ms")?,
         })
+    }
+
+    /// All of those who send requests now and then.
+    pub(crate) fn caller(&self) -> PyResult<CallerConfig> {
+        let calls = CallsConfig {
+            retry_backoff_ms: self.get("retry.backoff.ms")?,
+            retry_backoff_max_ms: self.get("retry.backoff.max.ms")?,
+        };
+        Ok(CallerConfig { calls, cluster: self.cluster(false)?, link: self.link()? })
     }
 
     /// All of a consumer's.

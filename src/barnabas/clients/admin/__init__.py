@@ -1,0 +1,1 @@
+"""`barnabas.Admin`: a file for each subject, an operation for each of the Java client's."""
