@@ -191,6 +191,13 @@ class QuorumInfo:
 class Committed:
     """Metadata records up to this offset are committed and applied by the broker."""
 
+@final
+class FaultedRequest:
+    """A request that a test wants answered with an error (`add_fault`)."""
+
+    request: ColdRequest
+    error_code: int
+
     offset: int
 
 @final
@@ -303,6 +310,7 @@ Event = (
     | ReplicaDirectory
     | DirectoryFailed
     | DirectoryReturned
+    | FaultedRequest
     | LogLine
     | Fatal
     | FiguresWanted
@@ -359,6 +367,12 @@ def native_apis() -> list[int]:
 class Node:
     """The data plane of one node: log directories, metadata log, partitions, network.
 
+@final
+class MemoryDisk:
+    """Files in memory, which outlive the nodes that write them."""
+
+    def __init__(self) -> None: ...
+
     The order of a life: `start`, `bind`, decisions of the controller, `serve`, `drain` and `respond` many
     times, `stop_serving`, `stop`. RuntimeError is raised outside of it.
     """
@@ -383,6 +397,8 @@ class Node:
         """Readable whenever `drain` has something."""
     def drain(self, limit: int) -> list[Event]:
         """What has happened, in order."""
+    def now(self) -> int:
+        """The node's time, in milliseconds since the Unix epoch."""
     def respond(self, responses: Sequence[tuple[int, Message | None]]) -> None:
         """Answers cold requests by id; None closes the connection."""
     def answer_natively(self, request_id: int) -> None:
@@ -546,6 +562,37 @@ class Node:
 Data = bytes | bytearray | memoryview | str | None
 """What a key or a value may be; text goes out as UTF-8."""
 Headers = Mapping[str, Data] | Iterable[tuple[str, Data]]
+# ---- what the test kit asks of a node ------------------------------------------------------------------
+
+def add_fault(
+    node: Node,
+    kind: str,
+    value: int,
+    api_key: int | None,
+    topic: str | None,
+    client_id: str | None,
+    nth: int,
+    times: int,
+    chance: float,
+    seed: int,
+) -> int:
+    """Has requests go wrong; the rule's id. `kind`: error (`value` is the code), delay (`value` in ms),
+    disconnect (not served), lose (served, the response lost), truncate (half of the response sent). Struck
+    are those of this API that name the topic and come from the client, from the `nth` on, `times` at most,
+    each with this chance."""
+
+def fault_counts(node: Node, rule: int) -> tuple[int, int] | None:
+    """How many requests a rule concerned, and how many it has struck; None when it is gone."""
+
+def remove_fault(node: Node, rule: int | None = None) -> None:
+    """Removes a rule; None: all of them."""
+
+def advance_clock(node: Node, ms: int) -> None:
+    """Moves the node's wall clock on, and does at once what depends on it in Rust."""
+
+def kill(node: Node) -> None:
+    """Ends a node as a kill of its process would: nothing is written any more, connections break."""
+
 OnDelivery = Callable[[Exception | None, RecordMetadata | None], object]
 
 @final

@@ -38,6 +38,19 @@ impl Timers {
         }
     }
 
+    /// Everything is due at `now`.
+    fn all_due(now: Millis) -> Timers {
+        Timers {
+            tick: now,
+            high_watermarks: now,
+            offsets: now,
+            retention: now,
+            producers: now,
+            isr: now,
+            mend: now,
+        }
+    }
+
     fn next(&self) -> Millis {
         let all = [
             self.tick,
@@ -94,6 +107,12 @@ impl Broker {
             self.mend_directories(now);
         }
         timers.next()
+    }
+
+    /// Does everything as if it were due, for the clock was moved on. Blocks for the disk.
+    pub fn tick_all(&self, now: Millis) {
+        *self.timers.lock() = Timers::all_due(now);
+        self.tick(now);
     }
 
     /// Closes all logs so that the next start needs no recovery. `broker_epoch` is that of the registration, -1

@@ -17,7 +17,7 @@ use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::PyValueError;
 use pyo3::PyResult;
 
-use crate::clock;
+use crate::clock::{self, NodeClock};
 use crate::settings::number;
 
 /// Waits shorter than this are put off until they have added up.
@@ -66,6 +66,7 @@ impl CleanerConfig {
 pub(crate) struct Cleaners {
     cleaner: Arc<LogCleaner>,
     broker: Arc<Broker>,
+    clock: Arc<NodeClock>,
     hash_key: HashKey,
     current: Mutex<Current>,
 }
@@ -79,6 +80,7 @@ struct Current {
 
 /// Threads of one configuration.
 struct Team {
+    clock: Arc<NodeClock>,
     config: CleanerConfig,
     stopping: AtomicBool,
     /// When the bytes that were read and written so far are paid for.
@@ -87,9 +89,9 @@ struct Team {
 }
 
 impl Cleaners {
-    pub(crate) fn new(broker: Arc<Broker>, hash_key: HashKey) -> Cleaners {
+    pub(crate) fn new(broker: Arc<Broker>, clock: Arc<NodeClock>, hash_key: HashKey) -> Cleaners {
         let cleaner = Arc::new(LogCleaner::new(broker.logs().clone()));
-        Cleaners { cleaner, broker, hash_key, current: Mutex::default() }
+        Cleaners { cleaner, broker, clock, hash_key, current: Mutex::default() }
     }
 
     /// What they work with.
@@ -114,6 +116,7 @@ impl Cleaners {
         }
         current.threads.retain(|thread| !thread.is_finished());
         let team = Arc::new(Team {
+            clock: self.clock.clone(),
             config: config.clone(),
             stopping: AtomicBool::new(false),
             paid: Mutex::new(clock::instant()),
@@ -178,7 +181,7 @@ impl Team {
 
 impl CleanerHost for Team {
     fn now(&self) -> Millis {
-        clock::now()
+        self.clock.wall()
     }
 
     fn pace(&self, bytes: u64) -> bool {

@@ -10,7 +10,6 @@ use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyList};
 
-use crate::clock;
 use crate::events::{
     CoordinatorLeadership, MarkersMoved, PartitionReadable, TransactionCheck, TransactionEnded,
 };
@@ -26,7 +25,7 @@ pub(crate) type Batch =
 /// (error code, base offset, log end offset, high watermark)
 pub(crate) type Appended = (i16, Offset, Offset, Offset);
 
-pub(crate) fn append(broker: &Broker, batch: &Batch) -> Appended {
+pub(crate) fn append(broker: &Broker, batch: &Batch, now: Millis) -> Appended {
     let (topic, index, leader_epoch, records, timestamp, producer_id, producer_epoch, guard) = batch;
     let batch = CoordinatorBatch {
         topic,
@@ -38,7 +37,7 @@ pub(crate) fn append(broker: &Broker, batch: &Batch) -> Appended {
         producer_epoch: *producer_epoch,
         guard: *guard,
     };
-    match broker.append_as_coordinator(&batch, clock::now()) {
+    match broker.append_as_coordinator(&batch, now) {
         Ok(appended) => (0, appended.base_offset, appended.log_end_offset, appended.high_watermark),
         Err(error) => (error, -1, -1, -1),
     }
@@ -105,8 +104,8 @@ pub(crate) fn write_markers(
     broker: &Broker,
     coordinator_epoch: i32,
     markers: &[Marker],
+    now: Millis,
 ) -> Vec<(u64, Vec<i16>)> {
-    let now = clock::now();
     let write = |marker: &Marker| {
         let (producer_id, producer_epoch, committed, transaction_version, partitions) = marker;
         let marker = TransactionMarker {
@@ -151,7 +150,12 @@ pub(crate) fn publish_transactions(broker: &Broker, ended: &[ProducerId], open: 
 pub(crate) type Steady = (PartitionIndex, LeaderEpoch, String, String, Option<String>, i32, i32, Millis, u64);
 
 /// Withdraws groups (None: all), then publishes members.
-pub(crate) fn publish_steady(broker: &Broker, withdrawn: Option<&[PyBackedStr]>, members: Vec<Steady>) {
+pub(crate) fn publish_steady(
+    broker: &Broker,
+    withdrawn: Option<&[PyBackedStr]>,
+    members: Vec<Steady>,
+    now: Millis,
+) {
     let withdrawn: Option<Vec<&str>> = withdrawn.map(|ids| ids.iter().map(|id| &**id).collect());
     let members = members.into_iter().map(|row| {
         let (index, leader_epoch, group_id, member_id, instance_id, epoch, interval, session, connection) =
@@ -168,7 +172,7 @@ pub(crate) fn publish_steady(broker: &Broker, withdrawn: Option<&[PyBackedStr]>,
         };
         (group_id, member)
     });
-    broker.publish_steady(withdrawn.as_deref(), members, clock::now());
+    broker.publish_steady(withdrawn.as_deref(), members, now);
 }
 
 /// The event as Python sees it; None for one that comes another way.

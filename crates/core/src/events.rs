@@ -22,6 +22,13 @@ pub(crate) struct ColdRequest {
     pub(crate) body: Py<PyAny>,
 }
 
+/// A request that a test wants answered with an error.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct FaultedRequest {
+    pub(crate) request: Py<PyAny>,
+    pub(crate) error_code: i16,
+}
+
 /// Metadata records up to this offset are committed and applied.
 #[pyclass(frozen, get_all, module = "barnabas._core")]
 pub(crate) struct Committed {

@@ -30,6 +30,8 @@ pub(crate) enum Event {
     Request { id: u64, request: Arc<Request> },
     /// Metadata records up to this offset are committed and applied by the broker.
     Committed { offset: i64 },
+    /// A request to answer with this error, which a test has asked for.
+    Faulted { id: u64, request: Arc<Request>, error_code: i16 },
     /// This node's replica lies in that directory: to be recorded (AssignReplicasToDirs).
     ReplicaDirectory { topic_id: Uuid, index: i32, directory: Uuid },
     /// A log directory has failed: to be recorded.
@@ -96,7 +98,7 @@ impl Inbox {
         queue.next_id += 1;
         let id = queue.next_id;
         self.pending.lock().requests.insert(id, request.clone());
-        self.push(queue, Event::Request { id, request });
+        self.push(queue, event(id, request));
     }
 
     /// Tells Python something.
@@ -105,6 +107,15 @@ impl Inbox {
         if matches!(event, Event::Log { .. }) {
             if queue.log_lines >= LOG_LINES_MAX {
                 queue.log_lines_dropped += 1;
+        self.hand_over(request, |id, request| Event::Request { id, request });
+    }
+
+    /// Hands a request to Python that is to be answered with an error.
+    pub(crate) fn faulted(&self, request: Request, error_code: i16) {
+        self.hand_over(request, |id, request| Event::Faulted { id, request, error_code });
+    }
+
+    fn hand_over(&self, request: Request, event: impl FnOnce(u64, Arc<Request>) -> Event) {
                 return;
             }
             queue.log_lines += 1;

@@ -15,7 +15,7 @@ use barnabas_protocol::{Millis, Offset};
 use barnabas_raft::{MetadataLog, RaftError};
 use parking_lot::{Condvar, Mutex};
 
-use crate::clock;
+use crate::clock::NodeClock;
 use crate::inbox::{Event, Inbox};
 
 /// What acts on committed metadata: the broker.
@@ -23,6 +23,7 @@ pub(crate) type Apply = Arc<dyn Fn(Arc<MetadataImage>, Millis) + Send + Sync>;
 
 /// The metadata log with the images at its end and at its high watermark.
 pub(crate) struct Metadata {
+    clock: Arc<NodeClock>,
     log: Mutex<Option<MetadataLog>>,
     state: Mutex<State>,
     /// Something was proposed, or the thread shall end.
@@ -43,11 +44,12 @@ struct State {
 }
 
 impl Metadata {
-    pub(crate) fn new(log: MetadataLog, image: MetadataImage) -> Arc<Metadata> {
+    pub(crate) fn new(log: MetadataLog, image: MetadataImage, clock: Arc<NodeClock>) -> Arc<Metadata> {
         let image = Arc::new(image);
         let state =
             State { head: image.clone(), image, waiting: VecDeque::new(), stopping: false, failure: None };
         Arc::new(Metadata {
+            clock,
             log: Mutex::new(Some(log)),
             state: Mutex::new(state),
             proposed: Condvar::new(),
@@ -76,7 +78,7 @@ impl Metadata {
         let head = self.head();
         let epoch = log.epoch();
         let (head, offset) =
-            log.propose(&head, records, epoch, clock::now()).map_err(|error| describe(&error))?;
+            log.propose(&head, records, epoch, self.clock.wall()).map_err(|error| describe(&error))?;
         let mut state = self.state.lock();
         state.head = Arc::new(head);
         let head = state.head.clone();
@@ -126,7 +128,7 @@ impl Metadata {
     /// Syncs what was proposed so far; the image at the new high watermark.
     fn commit(&self) -> Result<Option<Arc<MetadataImage>>, RaftError> {
         let flush = match self.log.lock().as_mut() {
-            Some(log) => log.start_flush(clock::now())?,
+            Some(log) => log.start_flush(self.clock.wall())?,
             None => return Ok(None),
         };
         if let Some(flush) = &flush {
@@ -146,7 +148,7 @@ impl Metadata {
     }
 
     fn applied(&self, image: Arc<MetadataImage>, apply: &Apply, inbox: &Inbox) {
-        apply(image.clone(), clock::now());
+        apply(image.clone(), self.clock.wall());
         let offset = image.offset();
         self.state.lock().image = image;
         self.committed.notify_all();
@@ -183,7 +185,7 @@ impl Metadata {
     /// Closes the log. The thread must have ended.
     pub(crate) fn close(&self) -> Result<(), RaftError> {
         match self.log.lock().take() {
-            Some(log) => log.close(clock::now()),
+            Some(log) => log.close(self.clock.wall()),
             None => Ok(()),
         }
     }

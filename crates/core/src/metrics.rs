@@ -8,9 +8,10 @@ use barnabas_log::LogCleaner;
 use barnabas_metrics::{Distribution, Exposition, Kind, Moment, Rates, Windows, MICROS_IN_MILLIS};
 use barnabas_net::{ApiTotals, HttpReply, Network, NetworkMetrics};
 use barnabas_protocol::api::ApiKey;
+use barnabas_protocol::Millis;
 use parking_lot::Mutex;
 
-use crate::clock;
+use crate::clock::{self, NodeClock};
 use crate::figures::Figures;
 use crate::inbox::Inbox;
 use crate::process;
@@ -49,6 +50,7 @@ pub(crate) struct MetricsPage {
     inbox: Arc<Inbox>,
     cleaner: Arc<LogCleaner>,
     figures: Arc<Figures>,
+    clock: Arc<NodeClock>,
     started: Instant,
     seen: Mutex<Seen>,
 }
@@ -68,6 +70,7 @@ impl MetricsPage {
         inbox: Arc<Inbox>,
         cleaner: Arc<LogCleaner>,
         figures: Arc<Figures>,
+        clock: Arc<NodeClock>,
     ) -> MetricsPage {
         let seen = Seen { rates: Rates::new(0.0), windows: Windows::default(), idle: (0.0, 0, 1.0) };
         MetricsPage {
@@ -76,6 +79,7 @@ impl MetricsPage {
             inbox,
             cleaner,
             figures,
+            clock,
             started: clock::instant(),
             seen: Mutex::new(seen),
         }
@@ -97,7 +101,7 @@ impl MetricsPage {
         let seen = &mut *seen;
         let now = self.started.elapsed().as_secs_f64();
         self.broker.expose(&mut to, &mut seen.rates, &mut seen.windows, now);
-        expose_cleaner(&self.cleaner, &mut to);
+        expose_cleaner(&self.cleaner, self.clock.wall(), &mut to);
         self.figures.expose(&self.inbox, &mut to);
         let network = self.network.lock().as_ref().map(|one| (one.metrics(), listeners(one)));
         if let Some((metrics, listeners)) = network {
@@ -183,7 +187,7 @@ fn expose_api(request: &str, totals: &ApiTotals, to: &mut Exposition, seen: &mut
     }
 }
 
-fn expose_cleaner(cleaner: &LogCleaner, to: &mut Exposition) {
+fn expose_cleaner(cleaner: &LogCleaner, now: Millis, to: &mut Exposition) {
     let figures = cleaner.figures();
     for (name, value) in [
         ("max-buffer-utilization-percent", 100.0 * figures.memory_ratio),
@@ -193,7 +197,7 @@ fn expose_cleaner(cleaner: &LogCleaner, to: &mut Exposition) {
         to.value(CLEANER, &[("name", name)], value.trunc());
     }
     to.value(CLEANER_MANAGER, &[("name", "max-dirty-percent")], (100.0 * figures.dirty_ratio_max).trunc());
-    let since = figures.looked_at.map_or(0, |then| clock::now() - then).max(0);
+    let since = figures.looked_at.map_or(0, |then| now - then).max(0);
     to.value(CLEANER_MANAGER, &[("name", "time-since-last-run-ms")], since as f64);
     for uncleanable in cleaner.uncleanable_by_directory() {
         let path = uncleanable.directory.display().to_string();

@@ -16,12 +16,12 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyList;
 
-use crate::clock;
+use crate::clock::NodeClock;
 use crate::codec;
 use crate::coordinators;
 use crate::events::{
     python_level, ColdRequest, Committed, ConnectionClosed, CoordinatorCommitted, DirectoryFailed,
-    DirectoryReturned, Fatal, FiguresWanted, LogLine, ReplicaDirectory,
+    DirectoryReturned, Fatal, FaultedRequest, FiguresWanted, LogLine, ReplicaDirectory,
 };
 use crate::figures::Figure;
 use crate::image::MetadataImage;
@@ -39,6 +39,7 @@ use barnabas_log::Unverified;
 pub(crate) struct Node {
     settings: NodeSettings,
     inbox: Arc<Inbox>,
+    clock: Arc<NodeClock>,
     running: Mutex<Option<Arc<Running>>>,
 }
 
@@ -69,9 +70,20 @@ pub(crate) struct QuorumInfo {
 type Endpoints = Vec<(String, String, u16)>;
 
 impl Node {
-    fn running(&self) -> PyResult<Arc<Running>> {
+    /// The node's parts. RuntimeError while it does not run.
+    pub(crate) fn running(&self) -> PyResult<Arc<Running>> {
         let running = self.running.lock().clone();
         running.ok_or_else(|| PyRuntimeError::new_err("the node is not running"))
+    }
+
+    /// The node's parts, which the caller is to end; None when it does not run.
+    pub(crate) fn take_running(&self) -> Option<Arc<Running>> {
+        self.running.lock().take()
+    }
+
+    /// The node's clock.
+    pub(crate) fn clock(&self) -> &NodeClock {
+        &self.clock
     }
 
     fn event(&self, py: Python<'_>, event: Event) -> PyResult<Option<Py<PyAny>>> {
@@ -103,6 +115,10 @@ impl Node {
                 let target = target.replace("::", ".");
                 Py::new(py, LogLine { level: python_level(level), target, message })?.into_any()
             }
+            Event::Faulted { id, request, error_code } => match self.cold_request(py, id, &request)? {
+                Some(request) => Py::new(py, FaultedRequest { request, error_code })?.into_any(),
+                None => return Ok(None),
+            },
             Event::FiguresWanted => Py::new(py, FiguresWanted {})?.into_any(),
             Event::Fatal(reason) => Py::new(py, Fatal { reason })?.into_any(),
         }))
@@ -153,13 +169,13 @@ impl Node {
     fn new(settings: NodeSettings) -> PyResult<Node> {
         let inbox = Arc::new(Inbox::new()?);
         log_lines::forward_to(&inbox);
-        Ok(Node { settings, inbox, running: Mutex::default() })
+        Ok(Node { settings, inbox, clock: Arc::default(), running: Mutex::default() })
     }
 
     /// Opens the directories, replays the metadata, loads the logs and takes the metadata log's leadership.
     fn start(&self, py: Python<'_>) -> PyResult<()> {
         let started = py.detach(|| {
-            let running = Running::open(&self.settings, &self.inbox)?;
+            let running = Running::open(&self.settings, &self.inbox, &self.clock)?;
             running.run(&self.inbox)?;
             running.cleaners.configure(&self.settings.numbers, &self.settings.doubles)?;
             Ok(running)
@@ -193,13 +209,16 @@ impl Node {
     }
 
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
-        let running = self.running.lock().take();
-        match running {
+        match self.take_running() {
             Some(running) => {
                 py.detach(|| running.close()).map_err(|error| PyRuntimeError::new_err(describe(&error)))
             }
             None => Ok(()),
         }
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.wall()
     }
 
     fn event_descriptor(&self) -> i32 {
@@ -339,7 +358,7 @@ impl Node {
         path: &str,
     ) -> PyResult<i16> {
         let running = self.running()?;
-        Ok(py.detach(|| running.broker.alter_replica_log_dir(path, topic, partition, clock::now())))
+        Ok(py.detach(|| running.broker.alter_replica_log_dir(path, topic, partition, self.clock.wall())))
     }
 
     #[pyo3(signature = (topic, partition, leader_epoch, records, timestamp,
@@ -368,7 +387,7 @@ impl Node {
             producer_epoch,
             verification_guard,
         );
-        Ok(py.detach(|| coordinators::append(&running.broker, &batch)))
+        Ok(py.detach(|| coordinators::append(&running.broker, &batch, self.clock.wall())))
     }
 
     fn append_many(
@@ -377,7 +396,7 @@ impl Node {
         batches: Vec<coordinators::Batch>,
     ) -> PyResult<Vec<coordinators::Appended>> {
         let running = self.running()?;
-        let append = |batch| coordinators::append(&running.broker, batch);
+        let append = |batch| coordinators::append(&running.broker, batch, self.clock.wall());
         Ok(py.detach(|| batches.iter().map(append).collect()))
     }
 
@@ -460,7 +479,7 @@ impl Node {
             target_index: target_partition,
             copy: copies,
         };
-        Ok(py.detach(|| running.broker.append_dead_letters(&letters, clock::now()).err().unwrap_or(0)))
+        Ok(py.detach(|| running.broker.append_dead_letters(&letters, self.clock.wall()).err().unwrap_or(0)))
     }
 
     fn delete_coordinator_records(
@@ -501,7 +520,7 @@ impl Node {
             base_sequence: -1,
             epoch_per_transaction: transaction_version >= 2,
         };
-        let begin = || running.broker.begin_verification(&topic, partition, &batch, clock::now());
+        let begin = || running.broker.begin_verification(&topic, partition, &batch, self.clock.wall());
         Ok(py.detach(begin).map_or_else(|error| (error, 0), |guard| (0, guard)))
     }
 
@@ -512,7 +531,8 @@ impl Node {
         markers: Vec<coordinators::Marker>,
     ) -> PyResult<Vec<(u64, Vec<i16>)>> {
         let running = self.running()?;
-        Ok(py.detach(|| coordinators::write_markers(&running.broker, coordinator_epoch, &markers)))
+        let now = self.clock.wall();
+        Ok(py.detach(|| coordinators::write_markers(&running.broker, coordinator_epoch, &markers, now)))
     }
 
     fn markers_written(&self, py: Python<'_>, id: u64) -> PyResult<Option<Vec<i16>>> {
@@ -538,7 +558,8 @@ impl Node {
         members: Vec<coordinators::Steady>,
     ) -> PyResult<()> {
         let running = self.running()?;
-        py.detach(|| coordinators::publish_steady(&running.broker, withdrawn.as_deref(), members));
+        let now = self.clock.wall();
+        py.detach(|| coordinators::publish_steady(&running.broker, withdrawn.as_deref(), members, now));
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use barnabas_broker::{
     ApiRange, Broker, BrokerSettings, Effect, Endpoint, SupportedFeature, COLD_READ_THREADS,
 };
-use barnabas_disk::{Disk, Lock, MemoryDisk, OpenFiles, OsDisk};
+use barnabas_disk::{Disk, Lock, OpenFiles, OsDisk};
 use barnabas_image::MetadataImage;
 use barnabas_log::{DirectoryError, LoadProgress, LogConfig, LogManagerSettings};
 use barnabas_net::{
@@ -22,8 +22,9 @@ use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::PyValueError;
 
 use crate::cleaners::Cleaners;
-use crate::clock;
+use crate::clock::{self, NodeClock};
 use crate::directories::{self, DirectoriesError};
+use crate::faults::Faults;
 use crate::figures::Figures;
 use crate::inbox::{Event, Inbox};
 use crate::metadata::{describe, Metadata};
@@ -58,6 +59,7 @@ pub(crate) enum StartError {
 
 /// A node that is up.
 pub(crate) struct Running {
+    clock: Arc<NodeClock>,
     pub(crate) broker: Arc<Broker>,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) service: Arc<NodeService>,
@@ -83,10 +85,16 @@ struct Housekeeping {
 
 impl Running {
     /// Opens directories and logs and takes the leadership of the metadata log.
-    pub(crate) fn open(settings: &NodeSettings, inbox: &Arc<Inbox>) -> Result<Running, StartError> {
-        let now = clock::now();
-        let disk: Arc<dyn Disk> =
-            if settings.memory { Arc::new(MemoryDisk::new()) } else { Arc::new(OsDisk::new()) };
+    pub(crate) fn open(
+        settings: &NodeSettings,
+        inbox: &Arc<Inbox>,
+        clock: &Arc<NodeClock>,
+    ) -> Result<Running, StartError> {
+        let now = clock.wall();
+        let disk: Arc<dyn Disk> = match &settings.memory {
+            Some(disk) => Arc::new(disk.get().0.clone()),
+            None => Arc::new(OsDisk::new()),
+        };
         let log_settings = LogManagerSettings { ..LogManagerSettings::new("", settings.node_id) };
         // First: a port that somebody else has is told before anything is touched, and the quorum is told the
         // port that this one got.
@@ -116,21 +124,26 @@ impl Running {
         for word in &mut hash_key {
             *word = getrandom::u64().map_err(std::io::Error::other)?;
         }
+        let metadata = Metadata::new(log, image, clock.clone());
         Ok(Running {
-            cleaners: Cleaners::new(broker.clone(), hash_key),
+            clock: clock.clone(),
+            cleaners: Cleaners::new(broker.clone(), clock.clone(), hash_key),
             figures: Arc::default(),
             service: Arc::new(NodeService {
                 broker: broker.clone(),
                 inbox: inbox.clone(),
                 controller_listeners: settings.controller_listeners.iter().map(|one| one.0.clone()).collect(),
                 cold_apis: settings.cold_apis.clone(),
+                clock: clock.clone(),
+                metadata: metadata.clone(),
+                faults: Faults::default(),
             }),
             broker,
-            metadata: Metadata::new(log, image),
+            metadata,
             cluster_id: found.cluster_id,
             previous_broker_epoch,
             broker_epoch: Mutex::new(-1),
-            network_settings: Mutex::new(settings.network()?),
+            network_settings: Mutex::new(NetworkSettings { clock: clock.clone(), ..settings.network()? }),
             bound: Mutex::new(bound),
             network: Arc::default(),
             threads: Mutex::default(),
@@ -149,9 +162,9 @@ impl Running {
         threads.push(self.metadata.run(apply, inbox.clone())?);
         for directory in 0..self.broker.sync_queues() {
             for _ in 0..SYNC_THREADS_PER_DIRECTORY {
-                let broker = self.broker.clone();
+                let (broker, clock) = (self.broker.clone(), self.clock.clone());
                 let thread = std::thread::Builder::new().name(format!("sync-{directory}"));
-                threads.push(thread.spawn(move || broker.run_syncs(directory, &clock::now))?);
+                threads.push(thread.spawn(move || broker.run_syncs(directory, &|| clock.wall()))?);
             }
         }
         for number in 0..COLD_READ_THREADS {
@@ -163,8 +176,9 @@ impl Running {
         let housekeeping = self.housekeeping.clone();
         let thread = std::thread::Builder::new().name("housekeeping".to_string());
         let network = self.network.clone();
+        let clock = self.clock.clone();
         let failure = move || network.lock().as_ref().and_then(Network::failure);
-        threads.push(thread.spawn(move || housekeeping.run(&broker, &metadata, &failure, &inbox))?);
+        threads.push(thread.spawn(move || housekeeping.run(&broker, &metadata, &clock, &failure, &inbox))?);
         Ok(())
     }
 
@@ -197,6 +211,7 @@ impl Running {
             inbox.clone(),
             self.cleaners.cleaner(),
             self.figures.clone(),
+            self.clock.clone(),
         );
         let content = Arc::new(move |path: &str| page.reply(path));
         let server = HttpServer::start(listener, Arc::new(SystemClock::new()), content)?;
@@ -216,6 +231,26 @@ impl Running {
 
     /// Ends the threads and closes all files, so that the next start needs no recovery.
     pub(crate) fn close(&self) -> Result<(), RaftError> {
+        self.end_threads();
+        self.broker.shutdown(*self.broker_epoch.lock(), self.clock.wall());
+        self.metadata.close()
+    }
+
+    /// Ends as a process that is killed: nothing is written any more, and connections break.
+    pub(crate) fn kill(&self) {
+        self.end_threads();
+    }
+
+    /// Does at once all that depends on the wall clock, which was moved on.
+    pub(crate) fn clock_moved(&self) {
+        if let Some(network) = self.network.lock().as_ref() {
+            network.clock_moved();
+        }
+        self.broker.tick_all(self.clock.wall());
+        self.housekeeping.wake.notify_all();
+    }
+
+    fn end_threads(&self) {
         self.stop_serving(Duration::ZERO);
         drop(self.metrics.lock().take());
         self.metadata.stop();
@@ -228,8 +263,6 @@ impl Running {
                 log::error!("a thread of the node has panicked");
             }
         }
-        self.broker.shutdown(*self.broker_epoch.lock(), clock::now());
-        self.metadata.close()
     }
 
     /// Epoch of the broker's registration at its last clean stop, -1 otherwise.
@@ -259,7 +292,7 @@ impl Running {
 
     /// Replaces what topics have that override nothing.
     pub(crate) fn set_log_defaults(&self, defaults: LogConfig) {
-        self.broker.set_log_defaults(defaults, clock::now());
+        self.broker.set_log_defaults(defaults, self.clock.wall());
     }
 }
 
@@ -268,6 +301,7 @@ impl Housekeeping {
         &self,
         broker: &Broker,
         metadata: &Metadata,
+        clock: &NodeClock,
         network_failure: &dyn Fn() -> Option<String>,
         inbox: &Inbox,
     ) {
@@ -275,8 +309,8 @@ impl Housekeeping {
             if let Some(reason) = network_failure() {
                 return inbox.tell(Event::Fatal(reason));
             }
-            let next = broker.tick(clock::now());
-            if let Err(error) = metadata.snapshot_if_due(clock::now()) {
+            let next = broker.tick(clock.wall());
+            if let Err(error) = metadata.snapshot_if_due(clock.wall()) {
                 log::error!("the metadata snapshot has failed: {}", describe(&error));
             }
             for effect in broker.take_effects() {
@@ -286,7 +320,7 @@ impl Housekeeping {
             if *stopping {
                 return;
             }
-            let pause = next.saturating_sub(clock::now()).clamp(0, HOUSEKEEPING_PAUSE_MS_MAX);
+            let pause = next.saturating_sub(clock.wall()).clamp(0, HOUSEKEEPING_PAUSE_MS_MAX);
             if !self.wake.wait_for(&mut stopping, Duration::from_millis(pause as u64)).timed_out()
                 && *stopping
             {

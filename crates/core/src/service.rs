@@ -8,8 +8,10 @@ use barnabas_net::{Chunk, ConnectionId, Outcome, Request, Service, Ticket};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::Millis;
 
-use crate::clock;
+use crate::clock::NodeClock;
+use crate::faults::{Delayed, Faults, Marred};
 use crate::inbox::Inbox;
+use crate::metadata::Metadata;
 
 /// The node behind the network.
 pub(crate) struct NodeService {
@@ -19,6 +21,10 @@ pub(crate) struct NodeService {
     pub(crate) controller_listeners: Vec<String>,
     /// API keys that Python answers.
     pub(crate) cold_apis: Vec<i16>,
+    pub(crate) clock: Arc<NodeClock>,
+    pub(crate) metadata: Arc<Metadata>,
+    /// What a test wants to go wrong.
+    pub(crate) faults: Faults,
 }
 
 struct Waker(Ticket);
@@ -67,10 +73,23 @@ impl NodeService {
         })
     }
 
+    /// Answers a request, or has Python do it.
+    pub(crate) fn serve(&self, request: Request, now: Millis) -> Outcome {
+        match self.ask(&request, now, true) {
+            Handled::Cold if self.is_cold(request.api_key, self.endpoint(&request.peer.listener)) => {
+                self.inbox.request(request);
+                Outcome::Deferred
+            }
+            // As Kafka does on a listener that does not serve an API.
+            Handled::Cold => Outcome::Close(format!("api {} is not served there", request.api_key)),
+            handled => outcome(handled),
+        }
+    }
+
     /// Answers a request that Python had in hand natively after all.
     pub(crate) fn answer_again(&self, request: &Request) {
         let ticket = &request.ticket;
-        match self.ask(request, clock::now(), false) {
+        match self.ask(request, self.clock.wall(), false) {
             Handled::Reply(reply) => ticket.reply(Some(chunks(reply))),
             // Only requests that the broker answers at once come back this way.
             _ => ticket.reply(None),
@@ -88,26 +107,36 @@ pub(crate) fn served_at(api_key: i16, endpoint: Endpoint) -> bool {
 
 impl Service for NodeService {
     fn handle(&self, request: Request) -> Outcome {
-        match self.ask(&request, request.now, true) {
-            Handled::Cold if self.is_cold(request.api_key, self.endpoint(&request.peer.listener)) => {
-                self.inbox.request(request);
-                Outcome::Deferred
-            }
-            // As Kafka does on a listener that does not serve an API.
-            Handled::Cold => Outcome::Close(format!("api {} is not served there", request.api_key)),
-            handled => outcome(handled),
+        let now = request.now;
+        match self.faults.strike(&request, || self.metadata.image()) {
+            None => self.serve(request, now),
+            Some(fault) => fault.act(request, self),
         }
     }
 
     fn resume(&self, state: Box<dyn Any + Send>, now: Millis) -> Outcome {
         match state.downcast::<Parked>() {
             Ok(parked) => outcome(self.broker.resume(*parked, now)),
-            Err(_) => Outcome::Close("a parked request of another kind".to_string()),
+            Err(state) => self.resume_faulted(state, now),
         }
     }
 
     fn disconnected(&self, connection: ConnectionId) {
         self.inbox.forget(connection);
+    }
+}
+
+impl NodeService {
+    /// Goes on with a request that a fault has parked, or struck while it was parked.
+    fn resume_faulted(&self, state: Box<dyn Any + Send>, now: Millis) -> Outcome {
+        let state = match state.downcast::<Delayed>() {
+            Ok(delayed) => return self.serve(delayed.0, now),
+            Err(state) => state,
+        };
+        match state.downcast::<Marred>() {
+            Ok(marred) => marred.how.mar(self.resume(marred.state, now)),
+            Err(_) => Outcome::Close("a parked request of another kind".to_string()),
+        }
     }
 }
 

@@ -12,12 +12,25 @@ use barnabas_raft::MetadataLogConfig;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+/// Files in memory, which outlive the node that writes them.
+#[pyclass(frozen, module = "barnabas._core")]
+pub(crate) struct MemoryDisk(pub(crate) barnabas_disk::MemoryDisk);
+
+#[pymethods]
+impl MemoryDisk {
+    #[new]
+    fn new() -> MemoryDisk {
+        MemoryDisk(barnabas_disk::MemoryDisk::new())
+    }
+}
+
 /// The argument of `Node`; `barnabas.server.native` makes it.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct NodeSettings {
     pub(crate) node_id: i32,
-    pub(crate) memory: bool,
+    /// Where the files are, in memory; None: in the directories of the operating system.
+    pub(crate) memory: Option<Py<MemoryDisk>>,
     pub(crate) log_dirs: Vec<PathBuf>,
     pub(crate) metadata_log_dir: PathBuf,
     pub(crate) listeners: Vec<(String, String, u16)>,

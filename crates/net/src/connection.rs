@@ -10,6 +10,7 @@ use std::io::{self, IoSlice};
 use std::mem;
 use std::time::Duration;
 
+use crate::clock::Now;
 use crate::output::{Front, Output};
 use crate::service::{Chunk, Millis};
 
@@ -38,6 +39,12 @@ pub struct Parked {
     pub deadline: Millis,
     /// What the service wants to get back.
     pub state: Box<dyn Any + Send>,
+}
+
+/// When a deadline of the wall clock is due on the monotonic one.
+pub(crate) fn due_at(deadline: Millis, now: Now) -> Duration {
+    let wait = u64::try_from(deadline.saturating_sub(now.wall)).unwrap_or(0);
+    now.monotonic.saturating_add(Duration::from_millis(wait))
 }
 
 /// One connection.
@@ -85,9 +92,14 @@ impl Connection {
         self.input.read(read)
     }
 
-    /// Whether no request is in hand.
+    /// Whether no request is in hand, and another may be taken.
     pub fn is_free(&self) -> bool {
-        matches!(self.hand, Hand::Empty)
+        matches!(self.hand, Hand::Empty) && !self.output.is_cut()
+    }
+
+    /// Whether the last response lacks its end, so that the connection ends with it.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.output.is_cut()
     }
 
     /// Number of the request in hand, or of the last one.
@@ -132,6 +144,13 @@ impl Connection {
             Hand::Parked(parked) => Some(parked),
             _ => None,
         }
+    }
+
+    /// Moves the parked request's `due` to what its deadline is by a clock that was moved on; where it was.
+    pub(crate) fn move_due(&mut self, now: Now) -> Option<(Duration, Duration)> {
+        let Hand::Parked(parked) = &mut self.hand else { return None };
+        let before = mem::replace(&mut parked.due, due_at(parked.deadline, now));
+        Some((before, parked.due))
     }
 
     /// When the parked request is due, if there is one.

@@ -35,6 +35,8 @@ pub(crate) enum Item {
     Reply(Reply),
     /// The budget for requests has room again.
     MemoryFreed,
+    /// The wall clock was moved on: requests may be due.
+    ClockMoved,
     /// Finish what is in hand, for at most this long, and end.
     Stop { grace: Duration },
 }

@@ -159,6 +159,14 @@ impl Network {
         self.around.slow.set(limit);
     }
 
+    /// To be called when the clock of the settings was moved on: parked requests may be due.
+    pub fn clock_moved(&self) {
+        for mailbox in self.around.mailboxes.get().iter() {
+            // A reactor that has ended has nothing parked.
+            let _ = mailbox.push(Item::ClockMoved);
+        }
+    }
+
     /// What has ended one of the threads, if something has: the node should stop.
     pub fn failure(&self) -> Option<String> {
         self.failure.lock().clone()

@@ -55,6 +55,8 @@ pub(crate) struct Output {
     sent: usize,
     unsent: u64,
     spare: Vec<u8>,
+    /// The last response lacks its end: nothing may follow it.
+    cut: bool,
 }
 
 impl Output {
@@ -65,6 +67,11 @@ impl Output {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+
+    /// Whether the last response lacks its end.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// Adds one response behind those that wait.
@@ -78,6 +85,7 @@ impl Output {
                 Chunk::Bytes(bytes) => self.add(Piece::Bytes(bytes)),
                 Chunk::File(slice) if slice.length <= READ_BYTES_MAX => self.join_file(&slice)?,
                 Chunk::File(slice) => self.add(Piece::File(slice)),
+                Chunk::Missing(_) => self.cut = true,
             }
         }
         Ok(())
@@ -175,5 +183,6 @@ fn length(chunk: &Chunk) -> u64 {
     match chunk {
         Chunk::Bytes(bytes) => bytes.len() as u64,
         Chunk::File(slice) => slice.length as u64,
+        Chunk::Missing(bytes) => *bytes,
     }
 }

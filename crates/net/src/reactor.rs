@@ -185,6 +185,7 @@ impl Reactor {
                     }
                 }
             }
+            Item::ClockMoved => self.move_deadlines(),
             Item::Stop { grace } => {
                 self.shared.stopping = true;
                 self.stop_at = Some(self.shared.now.monotonic.saturating_add(grace));
@@ -194,6 +195,18 @@ impl Reactor {
                     }
                 }
             }
+        }
+    }
+
+    /// Parked requests are due as their deadlines say by the clock as it is now.
+    fn move_deadlines(&mut self) {
+        self.shared.now.wall = self.clock.now().wall;
+        let now = self.shared.now;
+        for index in self.sessions.indices() {
+            let Some(session) = self.sessions.get_mut(index) else { continue };
+            let Some((before, after)) = session.connection.move_due(now) else { continue };
+            self.timers.remove(before, index, Timer::Parked);
+            self.timers.insert(after, index, Timer::Parked);
         }
     }
 

@@ -64,6 +64,9 @@ pub enum Chunk {
     Bytes(Vec<u8>),
     /// Bytes of a file, sent without passing through this process where the platform can.
     File(FileSlice),
+    /// So many bytes that are announced and never sent: the connection closes once what stands before them is
+    /// out. For faults that a test asks for.
+    Missing(u64),
 }
 
 /// What a service did with a request.

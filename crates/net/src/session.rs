@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, Now};
-use crate::connection::{Connection, Frame, FrameError, Next, Parked, RequestMemory, ResponseError};
+use crate::connection::{due_at, Connection, Frame, FrameError, Next, Parked, RequestMemory, ResponseError};
 use crate::connection_limits::Slot;
 use crate::mailbox::{Item, Mailboxes};
 use crate::metrics::ReactorMetrics;
@@ -283,8 +283,7 @@ impl Session {
                 Ok(())
             }
             Outcome::Park { deadline, state } => {
-                let wait = u64::try_from(deadline.saturating_sub(shared.now.wall)).unwrap_or(0);
-                let due = shared.now.monotonic.saturating_add(Duration::from_millis(wait));
+                let due = due_at(deadline, shared.now);
                 self.connection.park(Parked { due, deadline, state });
                 self.timings.wait(&shared.metrics);
                 Ok(())
@@ -343,6 +342,9 @@ impl Session {
         loop {
             if self.connection.all_sent() {
                 self.note_sent(shared);
+                if self.connection.is_cut() {
+                    return Err(Closed::ByService("a response was cut off".into()));
+                }
                 return Ok(Flushed::All);
             }
             if !self.writable {

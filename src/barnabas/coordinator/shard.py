@@ -12,9 +12,10 @@ Always true:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from barnabas.coordinator.machine import Batch, Context, Outputs, Stored
@@ -206,6 +207,18 @@ class Shard:
             out = Outputs()
             out.fail(call.ticket, error)
         self._settle(out, context, clock)
+
+    def timers(self) -> list[Hashable]:
+        """The timers that are set."""
+        return list(self._timers)
+
+    def expire_now(self, timers: Iterable[Hashable], context: Context, clock: int) -> None:
+        """Runs timers as if they were due, and nobody had been heard of."""
+        deaf = context._replace(heard=lambda _group_id, _member_id: None)
+        for timer in timers:
+            if self.phase is Phase.SERVING:
+                self._timers.cancel(timer)
+                self._run(partial(self.machine.expire, timer), deaf, clock)
 
     def expire(self, context: Context, clock: int) -> None:
         """Runs the timers that are due."""

@@ -6,7 +6,7 @@ earlier time, and looks again when that has come.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from heapq import heappop, heappush
 
 
@@ -55,6 +55,9 @@ class Timers:
         _, _, key = heappop(self._heap)
         del self._queued[key], self._deadlines[key]
         return key
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self._deadlines)
 
     def __len__(self) -> int:
         return len(self._deadlines)

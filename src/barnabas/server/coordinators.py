@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -361,7 +360,7 @@ class Coordinators:
             self._start_again(shard)
 
     def _new_context(self, topic: str) -> Context:
-        self._clock = time.monotonic_ns() // 1_000_000
+        self._clock = self._ticks()
         settings = self._settings.get(topic)
         if settings is None:
             settings = self._settings[topic] = self._kinds[topic].settings(self._configs())
@@ -403,6 +402,27 @@ class Coordinators:
 
     # ---- timers
 
+    def _ticks(self) -> int:
+        """Milliseconds of a clock that never goes back: the loop's, by which timers wake."""
+        return int(self._loop.time() * 1000)
+
+    def end_sessions(self, topic: str, group_id: str, member_id: str | None) -> int:
+        """Has the sessions of a group's members end as if nothing were heard of them, all or one's; how many
+        there were. For the test kit."""
+        partition = self.partition_of(topic, group_id)
+        shard = self._shards.get((topic, partition)) if partition is not None else None
+        if shard is None:
+            return 0
+        timers = [
+            timer
+            for timer in shard.timers()
+            if isinstance(timer, tuple)
+            and timer[1:3] == ("session", group_id)
+            and member_id in (None, timer[3])
+        ]
+        self._feed(shard, shard.expire_now, timers)
+        return len(timers)
+
     def _plan_wake(self, shard: Shard) -> None:
         deadline = shard.next_deadline()
         if deadline is None or (self._wake is not None and self._wake_at <= deadline):
@@ -410,7 +430,7 @@ class Coordinators:
         if self._wake is not None:
             self._wake.cancel()
         self._wake_at = deadline
-        delay = max(deadline - time.monotonic_ns() // 1_000_000, 0) / 1000
+        delay = max(deadline - self._ticks(), 0) / 1000
         self._wake = self._loop.call_later(delay, self._on_wake)
 
     def _on_wake(self) -> None:
@@ -419,7 +439,7 @@ class Coordinators:
         self.begin_turn()
         self.drain()
         self._contexts.clear()
-        self._clock = time.monotonic_ns() // 1_000_000
+        self._clock = self._ticks()
         for shard in tuple(self._shards.values()):
             deadline = shard.next_deadline()
             if deadline is not None and deadline <= self._clock:

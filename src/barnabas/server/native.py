@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any
 
+from barnabas import _core
 from barnabas.config import (
     BrokerConfigs,
     BrokerSettings,
@@ -24,11 +25,15 @@ BROKER_RESOURCE = 4
 _NUMBERS = (ConfigType.INT, ConfigType.SHORT, ConfigType.LONG, ConfigType.BOOLEAN)
 
 
-def native_settings(settings: BrokerSettings, *, memory: bool) -> dict[str, Any]:
-    """The argument of `barnabas._core.Node`."""
+def native_settings(settings: BrokerSettings, *, memory: bool | _core.MemoryDisk) -> dict[str, Any]:
+    """The argument of `barnabas._core.Node`. `memory`: whether files are in memory, or in which."""
+    if isinstance(memory, bool):
+        disk = _core.MemoryDisk() if memory else None
+    else:
+        disk = memory
     return {
         "node_id": settings.node_id,
-        "memory": memory,
+        "memory": disk,
         "log_dirs": list(settings.log_dirs),
         "metadata_log_dir": settings["metadata.log.dir"] or settings.log_dirs[0],
         "listeners": [(one.name, one.host, one.port) for one in settings.broker_listeners],

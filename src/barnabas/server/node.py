@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections import deque
 from collections.abc import Awaitable, Sequence
 from functools import partial
@@ -49,9 +48,15 @@ class NodeServer:
     """A broker and controller. `start` brings it up, `run` serves until `request_stop`."""
 
     def __init__(
-        self, settings: BrokerSettings, *, memory: bool, starting: NativeStart | None = None
+        self,
+        settings: BrokerSettings,
+        *,
+        memory: bool | _core.MemoryDisk,
+        starting: NativeStart | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        """`starting`: the native half, where it has been begun already."""
+        """`memory`: whether files are in memory, or in which; `starting`: the native half, where it has been
+        begun already; `loop`: an event loop to run in instead of a new one."""
         self.settings = settings
         self.memory = memory
         self._starting = starting or NativeStart(settings, memory=memory)
@@ -61,7 +66,8 @@ class NodeServer:
         self._addresses: list[tuple[str, str, int]] = []
         self._overrides: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self._log_defaults = log_defaults(broker_configs(settings, _core.MetadataImage()))
-        self._loop = asyncio.new_event_loop()
+        self._loop = loop or asyncio.new_event_loop()
+        self._killed = False
         self._stopping = asyncio.Event()
         self._commits: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._responses: list[tuple[int, Message | None]] = []
@@ -115,12 +121,20 @@ class NodeServer:
         """Serves until `request_stop`; then stops cleanly."""
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._serve())
-        self.native.stop()
+        if self._killed:
+            _core.kill(self.native)
+        else:
+            self.native.stop()
 
     def request_stop(self) -> None:
         """Asks `run` to end; safe from any thread and from signal handlers."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def kill(self) -> None:
+        """Asks `run` to end the node as a kill of its process would. Safe from any thread."""
+        self._killed = True
+        self.request_stop()
 
     @property
     def bootstrap(self) -> str:
@@ -141,7 +155,8 @@ class NodeServer:
         self._loop.add_reader(descriptor, self._on_events)
         self._on_events()
         await self._stopping.wait()
-        await self._loop.run_in_executor(None, self.native.stop_serving, STOP_MS_MAX)
+        if not self._killed:
+            await self._loop.run_in_executor(None, self.native.stop_serving, STOP_MS_MAX)
         self._loop.remove_reader(descriptor)
 
     # ---- events from Rust
@@ -191,6 +206,8 @@ class NodeServer:
                     logger.critical("the node stops: %s", event.reason)
                     self.failure = event.reason
                     self._stopping.set()
+                case _core.FaultedRequest():
+                    self._answer_fault(event)
                 case _core.FiguresWanted():
                     self._tell_figures()
                 case _core.CoordinatorLeadership():
@@ -214,6 +231,11 @@ class NodeServer:
                     self._connection_closed(event)
                 case _core.MarkersMoved():
                     self._markers_moved(event)
+
+    def _answer_fault(self, event: _core.FaultedRequest) -> None:
+        from barnabas.server.handlers.refusal import refused
+
+        self._respond(event.request.id, refused(event.request, event.error_code))
 
     def _tell_figures(self) -> None:
         from barnabas.server import figures
@@ -319,7 +341,7 @@ class NodeServer:
     # ---- what handlers use
 
     def now(self) -> int:
-        return time.time_ns() // 1_000_000
+        return self.native.now()
 
     def image(self) -> MetadataImage:
         return self.native.image()

@@ -23,7 +23,7 @@ FIRST_ASKED = ("barnabas.server.handlers.create_topics", "barnabas.server.handle
 class NativeStart:
     """The native node, and the thread that starts it."""
 
-    def __init__(self, settings: BrokerSettings, *, memory: bool) -> None:
+    def __init__(self, settings: BrokerSettings, *, memory: bool | _core.MemoryDisk) -> None:
         self.native = _core.Node(native_settings(settings, memory=memory))
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None

@@ -1,0 +1,396 @@
+//! Faults that a test asks for: which request goes wrong, and how. Nothing of this runs in a node that nobody
+//! has asked: a request costs it one load.
+//!
+//! Always true:
+//!   a rule counts each request that it concerns, whichever rule strikes
+//!   the same rules and the same requests give the same faults: what is left to chance comes from a seed
+
+use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use barnabas_image::MetadataImage;
+use barnabas_net::{Chunk, Mailbox, Outcome, Reply, Request};
+use barnabas_protocol::api::ApiKey;
+use barnabas_protocol::generated::schemas;
+use barnabas_protocol::table::{self, Build, Struct};
+use barnabas_protocol::wire::{DecodeError, Reader};
+use barnabas_protocol::{Millis, Uuid};
+use parking_lot::Mutex;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::node::Node;
+use crate::service::NodeService;
+
+/// Client id of the requests that no rule concerns unless it names them: those of the test kit itself.
+const EXEMPT: &str = "barnabas-testing";
+/// Fields of requests that name topics.
+const TOPIC_FIELDS: [&str; 4] = ["name", "topic", "topics", "topic_names"];
+
+/// What happens to a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    /// It is answered with this error.
+    Error(i16),
+    /// It is served so many milliseconds later.
+    Delay(Millis),
+    /// Its connection is closed, and it is not served.
+    Disconnect,
+    /// It is served, and what comes of it is not told, or not whole.
+    Mar(Mar),
+}
+
+/// What happens to a response.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Mar {
+    /// Its connection is closed instead.
+    Lose,
+    /// Half of it is sent, then its connection is closed.
+    Truncate,
+}
+
+/// A request that is served later.
+pub(crate) struct Delayed(pub(crate) Request);
+
+/// A request that was parked while it was served, and what becomes of its response.
+pub(crate) struct Marred {
+    pub(crate) how: Mar,
+    pub(crate) state: Box<dyn Any + Send>,
+}
+
+/// The rules of one node.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    armed: AtomicBool,
+    rules: Mutex<Rules>,
+}
+
+#[derive(Debug, Default)]
+struct Rules {
+    rules: Vec<Rule>,
+    last_id: u64,
+}
+
+/// Which requests are struck.
+#[derive(Debug)]
+struct Rule {
+    id: u64,
+    fault: Fault,
+    /// None: whatever the API.
+    api_key: Option<i16>,
+    topic: Option<String>,
+    client_id: Option<String>,
+    /// The first that may be struck, of those that the rule concerns.
+    nth: u64,
+    /// So many are struck at most.
+    times: u64,
+    /// How likely each of them is struck.
+    chance: f64,
+    seed: u64,
+    concerned: u64,
+    struck: u64,
+}
+
+impl Faults {
+    /// What is to happen to a request; None: nothing out of the ordinary.
+    pub(crate) fn strike(
+        &self,
+        request: &Request,
+        image: impl FnOnce() -> Arc<MetadataImage>,
+    ) -> Option<Fault> {
+        if !self.armed.load(Ordering::Acquire) {
+            return None;
+        }
+        let image = image();
+        let mut rules = self.rules.lock();
+        let mut fault = None;
+        for rule in &mut rules.rules {
+            if rule.concerns(request, &image) {
+                rule.concerned += 1;
+                if fault.is_none() && rule.is_due() {
+                    rule.struck += 1;
+                    fault = Some(rule.fault);
+                }
+            }
+        }
+        fault
+    }
+}
+
+impl Rule {
+    fn concerns(&self, request: &Request, image: &MetadataImage) -> bool {
+        let client_id = request.client_id.as_deref();
+        let client = match &self.client_id {
+            Some(wanted) => client_id == Some(wanted.as_str()),
+            None => client_id != Some(EXEMPT),
+        };
+        let api = self.api_key.is_none_or(|key| key == request.api_key);
+        client && api && self.topic.as_ref().is_none_or(|topic| names(request, topic, image))
+    }
+
+    fn is_due(&mut self) -> bool {
+        self.concerned >= self.nth && self.struck < self.times && self.draw() < self.chance
+    }
+
+    /// A number from 0 up to 1, of the seed and of how many requests came before (splitmix64).
+    fn draw(&self) -> f64 {
+        let mut word = self.seed.wrapping_add(self.concerned.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((word ^ (word >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Whether a request names a topic, by its name or its id.
+fn names(request: &Request, topic: &str, image: &MetadataImage) -> bool {
+    let Some(api) = ApiKey::from_code(request.api_key) else { return false };
+    let id = image.topics.by_name(topic).map(|found| found.id);
+    let mut reader = Reader::new(&request.frame[request.body..]);
+    let mut search = TopicSearch { topic, id };
+    table::decode(schemas::request(api), request.api_version, &mut reader, &mut search).unwrap_or(false)
+}
+
+/// Reads a message for whether it names a topic; nothing is built.
+struct TopicSearch<'t> {
+    topic: &'t str,
+    id: Option<Uuid>,
+}
+
+impl<'a> Build<'a> for TopicSearch<'_> {
+    /// Whether the value is the topic's name or id, or holds it.
+    type Value = bool;
+    type Struct = (&'static Struct, bool);
+    type Array = bool;
+    type Error = DecodeError;
+
+    fn null(&mut self) -> Result<bool, DecodeError> {
+        Ok(false)
+    }
+    fn bool(&mut self, _value: bool) -> Result<bool, DecodeError> {
+        Ok(false)
+    }
+    fn integer(&mut self, _value: i64) -> Result<bool, DecodeError> {
+        Ok(false)
+    }
+    fn float(&mut self, _value: f64) -> Result<bool, DecodeError> {
+        Ok(false)
+    }
+    fn uuid(&mut self, value: Uuid) -> Result<bool, DecodeError> {
+        Ok(self.id == Some(value))
+    }
+    fn string(&mut self, value: &'a str) -> Result<bool, DecodeError> {
+        Ok(value == self.topic)
+    }
+    fn bytes(&mut self, _value: &'a [u8]) -> Result<bool, DecodeError> {
+        Ok(false)
+    }
+    fn array(&mut self, _length: usize) -> Result<bool, DecodeError> {
+        Ok(false)
+    }
+    fn push(&mut self, array: &mut bool, element: bool) -> Result<(), DecodeError> {
+        *array |= element;
+        Ok(())
+    }
+    fn finish_array(&mut self, array: bool) -> Result<bool, DecodeError> {
+        Ok(array)
+    }
+    fn open(&mut self, schema: &'static Struct) -> Result<Self::Struct, DecodeError> {
+        Ok((schema, false))
+    }
+    fn set(&mut self, object: &mut Self::Struct, index: usize, value: bool) -> Result<(), DecodeError> {
+        let field = &object.0.fields[index];
+        let is_text = matches!(field.kind, table::Type::String);
+        object.1 |= value && (!is_text || TOPIC_FIELDS.contains(&field.name));
+        Ok(())
+    }
+    fn set_default(&mut self, _object: &mut Self::Struct, _index: usize) -> Result<(), DecodeError> {
+        Ok(())
+    }
+    fn close(&mut self, object: Self::Struct) -> Result<bool, DecodeError> {
+        Ok(object.1)
+    }
+}
+
+impl Fault {
+    /// Lets it happen.
+    pub(crate) fn act(self, mut request: Request, service: &NodeService) -> Outcome {
+        let now = request.now;
+        match self {
+            Fault::Error(code) => {
+                service.inbox.faulted(request, code);
+                Outcome::Deferred
+            }
+            Fault::Delay(ms) => {
+                Outcome::Park { deadline: now.saturating_add(ms), state: Box::new(Delayed(request)) }
+            }
+            Fault::Disconnect => Outcome::Close("a test wants the request lost".to_string()),
+            Fault::Mar(how) => {
+                let mailbox = request.ticket.mailbox.clone();
+                request.ticket.mailbox = Arc::new(MarringMailbox { how, mailbox });
+                how.mar(service.serve(request, now))
+            }
+        }
+    }
+}
+
+impl Mar {
+    /// What becomes of an outcome. One that is not there yet is marred when it comes.
+    pub(crate) fn mar(self, outcome: Outcome) -> Outcome {
+        match (outcome, self) {
+            (Outcome::Park { deadline, state }, how) => {
+                Outcome::Park { deadline, state: Box::new(Marred { how, state }) }
+            }
+            (Outcome::Reply(chunks), Mar::Truncate) => Outcome::Reply(first_half(chunks)),
+            (Outcome::Reply(_), Mar::Lose) | (Outcome::NoReply, _) => {
+                Outcome::Close("a test wants the response lost".to_string())
+            }
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+/// The way of a deferred response, or of a parked request's wake-up, to its connection.
+struct MarringMailbox {
+    how: Mar,
+    mailbox: Arc<dyn Mailbox>,
+}
+
+impl Mailbox for MarringMailbox {
+    fn wake(&self, connection: u64, sequence: u64) {
+        self.mailbox.wake(connection, sequence);
+    }
+
+    fn reply(&self, mut replies: Vec<Reply>) {
+        for reply in &mut replies {
+            reply.chunks = match self.how {
+                Mar::Lose => None,
+                Mar::Truncate => reply.chunks.take().map(first_half),
+            };
+        }
+        self.mailbox.reply(replies);
+    }
+}
+
+/// The first half of a response, under its whole length.
+fn first_half(chunks: Vec<Chunk>) -> Vec<Chunk> {
+    let length = |chunk: &Chunk| match chunk {
+        Chunk::Bytes(bytes) => bytes.len(),
+        Chunk::File(slice) => slice.length,
+        Chunk::Missing(bytes) => *bytes as usize,
+    };
+    let whole: usize = chunks.iter().map(length).sum();
+    let mut left = whole / 2;
+    let mut half = Vec::new();
+    for mut chunk in chunks {
+        let taken = left.min(length(&chunk));
+        match &mut chunk {
+            Chunk::Bytes(bytes) => bytes.truncate(taken),
+            Chunk::File(slice) => slice.length = taken,
+            Chunk::Missing(_) => continue,
+        }
+        left -= taken;
+        half.push(chunk);
+    }
+    half.push(Chunk::Missing((whole - whole / 2) as u64));
+    half
+}
+
+/// Adds a rule; its id. `kind` is error (`value` the code), delay (`value` in milliseconds), disconnect, lose or
+/// truncate.
+#[pyfunction]
+#[pyo3(signature = (node, kind, value, api_key, topic, client_id, nth, times, chance, seed))]
+#[allow(clippy::too_many_arguments, reason = "Python gives them by name")]
+fn add_fault(
+    node: &Node,
+    kind: &str,
+    value: i64,
+    api_key: Option<i16>,
+    topic: Option<String>,
+    client_id: Option<String>,
+    nth: u64,
+    times: u64,
+    chance: f64,
+    seed: u64,
+) -> PyResult<u64> {
+    let fault = match kind {
+        "error" => Fault::Error(i16::try_from(value)?),
+        "delay" => Fault::Delay(value.max(0)),
+        "disconnect" => Fault::Disconnect,
+        "lose" => Fault::Mar(Mar::Lose),
+        "truncate" => Fault::Mar(Mar::Truncate),
+        _ => return Err(PyValueError::new_err(format!("there is no fault {kind}"))),
+    };
+    let running = node.running()?;
+    let faults = &running.service.faults;
+    let mut rules = faults.rules.lock();
+    rules.last_id += 1;
+    let id = rules.last_id;
+    let (concerned, struck) = (0, 0);
+    rules.rules.push(Rule {
+        id,
+        fault,
+        api_key,
+        topic,
+        client_id,
+        nth,
+        times,
+        chance,
+        seed,
+        concerned,
+        struck,
+    });
+    faults.armed.store(true, Ordering::Release);
+    Ok(id)
+}
+
+/// How many requests a rule concerned so far, and how many it has struck; None when it is gone.
+#[pyfunction]
+fn fault_counts(node: &Node, id: u64) -> PyResult<Option<(u64, u64)>> {
+    let running = node.running()?;
+    let rules = running.service.faults.rules.lock();
+    let rule = rules.rules.iter().find(|rule| rule.id == id);
+    Ok(rule.map(|rule| (rule.concerned, rule.struck)))
+}
+
+/// Removes a rule, or all.
+#[pyfunction]
+#[pyo3(signature = (node, id = None))]
+fn remove_fault(node: &Node, id: Option<u64>) -> PyResult<()> {
+    let running = node.running()?;
+    let faults = &running.service.faults;
+    let mut rules = faults.rules.lock();
+    rules.rules.retain(|rule| id.is_some_and(|id| rule.id != id));
+    faults.armed.store(!rules.rules.is_empty(), Ordering::Release);
+    Ok(())
+}
+
+/// Moves the wall clock of a node on, and does at once what depends on it here.
+#[pyfunction]
+fn advance_clock(py: Python<'_>, node: &Node, ms: i64) {
+    py.detach(|| {
+        node.clock().advance(ms);
+        if let Ok(running) = node.running() {
+            running.clock_moved();
+        }
+    });
+}
+
+/// Ends a node as a kill of its process would: what was not written is lost, connections break.
+#[pyfunction]
+fn kill(py: Python<'_>, node: &Node) {
+    py.detach(|| {
+        if let Some(running) = node.take_running() {
+            running.kill();
+        }
+    });
+}
+
+/// What the test kit asks of a node.
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(add_fault, module)?)?;
+    module.add_function(wrap_pyfunction!(fault_counts, module)?)?;
+    module.add_function(wrap_pyfunction!(remove_fault, module)?)?;
+    module.add_function(wrap_pyfunction!(advance_clock, module)?)?;
+    module.add_function(wrap_pyfunction!(kill, module)?)
+}
