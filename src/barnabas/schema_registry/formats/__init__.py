@@ -11,6 +11,7 @@ References come in dependency order: a schema after all that it refers to, the i
 from collections.abc import Callable, Sequence
 
 from barnabas.schema_registry.formats.avro import AvroSchema
+from barnabas.schema_registry.formats.json_schema import JsonSchema
 from barnabas.schema_registry.formats.levels import Incompatible, Level, check, incompatibilities
 from barnabas.schema_registry.formats.model import (
     READER_AND_WRITER,
@@ -42,6 +43,7 @@ __all__ = [
 
 _FORMATS: dict[str, Callable[[str, Sequence[ResolvedReference]], ParsedSchema]] = {
     "AVRO": AvroSchema.parse,
+    "JSON": JsonSchema.parse,
     "PROTOBUF": ProtobufSchema.parse,
 }
 SCHEMA_TYPES = tuple(_FORMATS)
