@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from barnabas._core import Record, RecordMetadata
+    from barnabas._core import Record, RecordBatch, RecordMetadata
     from barnabas.clients.admin.client import Admin
     from barnabas.clients.consumer import Consumer, TopicPartition
     from barnabas.clients.producer import Producer
@@ -17,6 +17,7 @@ __all__ = [
     "Consumer",
     "Producer",
     "Record",
+    "RecordBatch",
     "RecordMetadata",
     "TopicPartition",
     "__version__",
@@ -31,6 +32,7 @@ _HOMES = {
     "Consumer": "barnabas.clients.consumer",
     "Producer": "barnabas.clients.producer",
     "Record": "barnabas._core",
+    "RecordBatch": "barnabas._core",
     "RecordMetadata": "barnabas._core",
     "TopicPartition": "barnabas.clients.consumer",
 }

@@ -1,7 +1,7 @@
 """The native half of barnabas. Everything that crosses between Python and Rust is in this file."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Self, final
+from typing import Any, Protocol, Self, final
 
 from barnabas.protocol.message import Message
 
@@ -27,6 +27,10 @@ class Uuid:
 
 def encode(message: Message, version: int) -> bytes:
     """The message's bytes in `version`. ValueError names the field that can't be written."""
+
+def encode_record(key: Message, value: Message | None, version: int) -> tuple[bytes, bytes | None]:
+    """Key and value of a coordinator's record as they are appended: the key behind its type, the value behind
+    its version; None is a tombstone. ValueError as `encode`, TypeError when `key` is no key of a record."""
 
 def decode(cls: type[Message], version: int, data: bytes) -> Message:
     """Reads exactly one message. ValueError when the bytes are anything else."""
@@ -188,15 +192,15 @@ class QuorumInfo:
     """(id, directory of its metadata log, its listeners as (name, host, port))"""
 
 @final
-class Committed:
-    """Metadata records up to this offset are committed and applied by the broker."""
-
-@final
 class FaultedRequest:
     """A request that a test wants answered with an error (`add_fault`)."""
 
     request: ColdRequest
     error_code: int
+
+@final
+class Committed:
+    """Metadata records up to this offset are committed and applied by the broker."""
 
     offset: int
 
@@ -306,11 +310,11 @@ class MarkersMoved:
 
 Event = (
     ColdRequest
+    | FaultedRequest
     | Committed
     | ReplicaDirectory
     | DirectoryFailed
     | DirectoryReturned
-    | FaultedRequest
     | LogLine
     | Fatal
     | FiguresWanted
@@ -364,14 +368,14 @@ def native_apis() -> list[int]:
     """API keys that are answered without Python."""
 
 @final
-class Node:
-    """The data plane of one node: log directories, metadata log, partitions, network.
-
-@final
 class MemoryDisk:
     """Files in memory, which outlive the nodes that write them."""
 
     def __init__(self) -> None: ...
+
+@final
+class Node:
+    """The data plane of one node: log directories, metadata log, partitions, network.
 
     The order of a life: `start`, `bind`, decisions of the controller, `serve`, `drain` and `respond` many
     times, `stop_serving`, `stop`. RuntimeError is raised outside of it.
@@ -393,12 +397,13 @@ class MemoryDisk:
         """Lets nobody in any more; requests in hand may finish for at most `grace_ms`."""
     def stop(self) -> None:
         """Ends all threads and closes all files, so that the next start needs no recovery."""
-    def event_descriptor(self) -> int:
-        """Readable whenever `drain` has something."""
-    def drain(self, limit: int) -> list[Event]:
-        """What has happened, in order."""
     def now(self) -> int:
         """The node's time, in milliseconds since the Unix epoch."""
+    def event_descriptor(self) -> int:
+        """Readable whenever `drain` has something."""
+    def drain(self, limit: int, patience_us: int = 0) -> list[Event]:
+        """What has happened, in order. When nothing has, it waits for that, in microseconds no longer than
+        `patience_us`: where more is about to come, that costs less than to wait for the descriptor."""
     def respond(self, responses: Sequence[tuple[int, Message | None]]) -> None:
         """Answers cold requests by id; None closes the connection."""
     def answer_natively(self, request_id: int) -> None:
@@ -557,11 +562,6 @@ class MemoryDisk:
         """Answers a TransactionCheck with an error code for each of its partitions; the Produce goes on. A
         check that is over already is ignored."""
 
-# ---- clients --------------------------------------------------------------------------------------------
-
-Data = bytes | bytearray | memoryview | str | None
-"""What a key or a value may be; text goes out as UTF-8."""
-Headers = Mapping[str, Data] | Iterable[tuple[str, Data]]
 # ---- what the test kit asks of a node ------------------------------------------------------------------
 
 def add_fault(
@@ -593,6 +593,27 @@ def advance_clock(node: Node, ms: int) -> None:
 def kill(node: Node) -> None:
     """Ends a node as a kill of its process would: nothing is written any more, connections break."""
 
+# ---- clients --------------------------------------------------------------------------------------------
+
+Data = bytes | bytearray | memoryview | str | None
+"""What a key or a value may be; text goes out as UTF-8."""
+Headers = Mapping[str, Data] | Iterable[tuple[str, Data]]
+
+class ArrowArray(Protocol):
+    """Columns in memory, as Arrow's C data interface has them."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+class ArrowStream(Protocol):
+    """Pieces of columns, as Arrow's C stream interface has them."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+Columns = (
+    ArrowArray | ArrowStream | Mapping[str, ArrowArray | ArrowStream | Sequence[Any] | None] | Sequence[Data]
+)
+"""Many records: see `NativeProducer.send_batch`."""
+
 OnDelivery = Callable[[Exception | None, RecordMetadata | None], object]
 
 @final
@@ -620,6 +641,30 @@ class Record:
     def headers(self) -> list[tuple[str, bytes | None]]: ...
 
 @final
+class RecordBatch:
+    """Records of one partition as columns: `offset`, `timestamp`, `key`, `value` and `headers`. It speaks
+    Arrow's C data interface, so that `pyarrow.record_batch(batch)`, `polars.DataFrame(batch)` and
+    `pandas.DataFrame.from_arrow(batch)` take it without a copy."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def first_offset(self) -> int: ...
+    @property
+    def last_offset(self) -> int: ...
+    @property
+    def offsets(self) -> memoryview[int]:
+        """64-bit numbers in the batch's own memory: `numpy.asarray(batch.offsets)` copies nothing."""
+    @property
+    def timestamps(self) -> memoryview[int]:
+        """Milliseconds since the Unix epoch, as `offsets`."""
+    def __len__(self) -> int: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+@final
 class RecordMetadata:
     """Where a record lies that was sent."""
 
@@ -633,6 +678,37 @@ class RecordMetadata:
     @property
     def timestamp(self) -> int:
         """The time of append, where the topic stamps records; else -1."""
+
+@final
+class NativeCalls:
+    """The engine below `barnabas.Admin`, and of all who send requests now and then. Finds the broker and the
+    version, and asks again when a connection was lost; errors in answers are the caller's."""
+
+    def __new__(cls, configs: dict[str, Any]) -> Self: ...
+    def send(
+        self,
+        request: Message,
+        kind: str,
+        node: int,
+        timeout: float,
+        lowest: int = 0,
+        highest: int = 32767,
+    ) -> int:
+        """Begins a call of "any" broker, a "node", or the "controller"; its number. `timeout` is in seconds."""
+    def result(self, number: int, response: type[Message]) -> tuple[Message, int, int]:
+        """Waits for the answer: the message, who sent it, its version. Raises why there is none."""
+    def take(self) -> list[tuple[int, tuple[bytes, int, int] | Exception]]:
+        """All calls that are done: the answer's bytes with node and version, or why there are none."""
+    def cancel(self, number: int) -> None:
+        """Nobody waits for the call any more."""
+    def refresh(self) -> None:
+        """Something was not where it was thought to be: asks for the metadata anew."""
+    def fileno(self) -> int:
+        """A descriptor that is readable when `take` may have something to give."""
+    def clear(self) -> None:
+        """Silences the descriptor."""
+    def close(self) -> None:
+        """Gives up all calls, and ends the thread."""
 
 class NativeProducer:
     """The producer below `barnabas.Producer`."""
@@ -649,6 +725,14 @@ class NativeProducer:
         headers: Headers | None = None,
     ) -> None:
         """Hands a record in. Waits at most `max.block.ms` for metadata and for room in `buffer.memory`."""
+    def send_batch(self, topic: str, batch: Columns, partition: int | None = None) -> int:
+        """Hands many records in at once, and says how many. `batch` is anything that speaks Arrow's C data
+        interface (a table or record batch of pyarrow, polars, pandas, duckdb; what `Consumer.batches`
+        gives), a mapping from names of columns to arrays or lists, or a list of values. The columns are
+        `value`, `key`, `timestamp` (a time, or milliseconds since the Unix epoch), `headers` and
+        `partition`; all may be left out and have nulls, and an `offset` is passed over. `partition` is that
+        of records that name none; keys choose it otherwise, as for single records. Failures are raised by
+        the next `flush`."""
     def poll(self, timeout: float | None = 0.0) -> int:
         """Calls `on_delivery` for what is done; waits up to `timeout` seconds for one. How many were
         called."""
@@ -686,38 +770,9 @@ class NativeConsumer:
     def position(self, topic: str, index: int, timeout: float | None) -> int | None:
         """Offset of the record that comes next; None when it was not known within `timeout` seconds."""
     def poll(self, timeout: float | None, max_records: int) -> list[Record]:
-@final
-class NativeCalls:
-    """The engine below `barnabas.Admin`, and of all who send requests now and then. Finds the broker and the
-    version, and asks again when a connection was lost; errors in answers are the caller's."""
-
-    def __new__(cls, configs: dict[str, Any]) -> Self: ...
-    def send(
-        self,
-        request: Message,
-        kind: str,
-        node: int,
-        timeout: float,
-        lowest: int = 0,
-        highest: int = 32767,
-    ) -> int:
-        """Begins a call of "any" broker, a "node", or the "controller"; its number. `timeout` is in seconds."""
-    def result(self, number: int, response: type[Message]) -> tuple[Message, int, int]:
-        """Waits for the answer: the message, who sent it, its version. Raises why there is none."""
-    def take(self) -> list[tuple[int, tuple[bytes, int, int] | Exception]]:
-        """All calls that are done: the answer's bytes with node and version, or why there are none."""
-    def cancel(self, number: int) -> None:
-        """Nobody waits for the call any more."""
-    def refresh(self) -> None:
-        """Something was not where it was thought to be: asks for the metadata anew."""
-    def fileno(self) -> int:
-        """A descriptor that is readable when `take` may have something to give."""
-    def clear(self) -> None:
-        """Silences the descriptor."""
-    def close(self) -> None:
-        """Gives up all calls, and ends the thread."""
-
         """Up to `max_records` records; waits up to `timeout` seconds for the first."""
+    def poll_batch(self, timeout: float | None, max_records: int) -> RecordBatch | None:
+        """Up to `max_records` records of one partition as columns; waits up to `timeout` seconds for them."""
     def partition_count(self, topic: str, timeout: float | None) -> int:
         """How many partitions a topic has; waits for it."""
     def offset_of(
@@ -733,3 +788,50 @@ class NativeCalls:
 
 def partition_of_key(key: bytes, count: int) -> int:
     """The partition of a key among `count`, as Java's default partitioner finds it."""
+
+@final
+class HttpRequest:
+    """A request that waits for its answer."""
+
+    @property
+    def id(self) -> int:
+        """Counts up."""
+    @property
+    def service(self) -> int:
+        """Number of the service that it came to."""
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str:
+        """The path as it was sent, percent signs included."""
+    @property
+    def query(self) -> str:
+        """What stands behind the question mark, as it was sent."""
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def peer(self) -> str:
+        """Address of the client."""
+    def header(self, name: str) -> str | None:
+        """The first header of this name, which is given in lower case."""
+
+@final
+class HttpServer:
+    """A server of one or more services. No thread of it calls into Python."""
+
+    def __new__(cls, threads: int, body_bytes_max: int) -> Self: ...
+    def listen(self, name: str, host: str, port: int, published_bytes_max: int) -> tuple[int, int]:
+        """Lets clients of a service in: its number, and the port, which may have been 0. Raises OSError."""
+    def fileno(self) -> int:
+        """A descriptor that is readable when `drain` has something to give."""
+    def drain(self, limit: int) -> list[HttpRequest]:
+        """Takes up to `limit` requests, and silences the descriptor."""
+    def respond(
+        self, answers: Sequence[tuple[HttpRequest, int, Sequence[tuple[str, str]], bytes, bool]]
+    ) -> None:
+        """Answers requests: status, headers, body, and whether the same request is answered so from now on
+        without Python."""
+    def withdraw(self, service: int) -> None:
+        """Takes back all replies that were published for a service."""
+    def stop(self, grace_ms: int) -> None:
+        """Lets nobody in any more; who waits for an answer may get it within `grace_ms`."""

@@ -227,6 +227,21 @@ impl Assignment {
         }
     }
 
+    /// The next batch of one partition, as [`Assignment::take`] gives it; None when there is none, or somebody has
+    /// moved the partition.
+    pub fn take_of(&mut self, partition: &Partition, generation: u64) -> Option<(Taken, bool)> {
+        let slot = self.current(partition, generation)?;
+        if slot.paused || slot.queue.is_empty() {
+            return None;
+        }
+        // It is its turn again.
+        self.turn = self.slots.range(..partition.clone()).next_back().map(|(before, _)| before.clone());
+        match self.take() {
+            (Some(Ok(taken)), wake) => Some((taken, wake)),
+            _ => None,
+        }
+    }
+
     /// How many partitions a topic has; None while that is not known, which asks for it.
     pub fn partition_count(&mut self, topic: &str) -> Option<Result<usize, ClientError>> {
         match self.topics.get(topic) {

@@ -126,6 +126,15 @@ impl Consumer {
         taken.0.transpose()
     }
 
+    /// The batch behind one that was taken, if it is there.
+    pub fn next_of(&self, before: &Taken) -> Option<Taken> {
+        let (taken, wake) = self.shared.assignment.lock().take_of(&before.partition, before.generation)?;
+        if wake {
+            self.wake.wake();
+        }
+        Some(taken)
+    }
+
     /// Waits until something comes, or `slice_ms` have passed.
     pub fn wait(&self, slice_ms: u64) {
         let mut assignment = self.shared.assignment.lock();

@@ -7,9 +7,11 @@
 
 pub mod accumulator;
 pub mod assignment;
+pub mod bulk;
 pub mod caller;
 pub mod calls;
 pub mod cluster;
+pub mod columns;
 pub mod consumer;
 pub mod coordinator;
 pub mod driver;

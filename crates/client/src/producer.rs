@@ -140,7 +140,15 @@ impl Producer {
         self.wait_in(&mut accumulator, slice_ms);
     }
 
-    fn wait_in(&self, accumulator: &mut MutexGuard<'_, Accumulator>, slice_ms: u64) {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Accumulator> {
+        self.shared.accumulator.lock()
+    }
+
+    pub(crate) fn wake(&self) {
+        self.wake.wake();
+    }
+
+    pub(crate) fn wait_in(&self, accumulator: &mut MutexGuard<'_, Accumulator>, slice_ms: u64) {
         self.shared.progress.wait_for(accumulator, Duration::from_millis(slice_ms));
     }
 

@@ -3,7 +3,9 @@
 //! Nothing here decides anything about Kafka. A call copies bytes in or out; waits give the interpreter back in
 //! slices, so that signals are heard; the threads of clients never call into Python, they ring a doorbell.
 
+mod arrow;
 mod calls;
+mod columns;
 mod consumer;
 mod doorbell;
 mod errors;
@@ -22,6 +24,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<producer::NativeProducer>()?;
     module.add_class::<consumer::NativeConsumer>()?;
     module.add_class::<record::Record>()?;
+    module.add_class::<columns::RecordBatch>()?;
     module.add_class::<record::RecordMetadata>()?;
     module.add_function(wrap_pyfunction!(partition_of_key, module)?)
 }

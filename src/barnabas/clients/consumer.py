@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from barnabas._core import NativeConsumer, Record
+from barnabas._core import NativeConsumer, Record, RecordBatch
 from barnabas.clients.configs import consumer_values
 from barnabas.errors import ClientTimeout
 
 ITERATION_RECORDS = 5_000
 """Records that iteration makes at once."""
+BATCH_RECORDS = 65_536
+"""Records of one batch of columns, at most."""
 
 
 class TopicPartition(NamedTuple):
@@ -75,6 +77,19 @@ class Consumer:
         """All records, as they come, without an end."""
         while True:
             yield from self._native.poll(None, ITERATION_RECORDS)
+
+    def poll_batch(self, timeout: float | None = 0.0, max_records: int = BATCH_RECORDS) -> RecordBatch | None:
+        """Records of one partition as columns, up to `max_records`; waits up to `timeout` seconds for
+        them."""
+        return self._native.poll_batch(timeout, max_records)
+
+    def batches(self, max_records: int = BATCH_RECORDS) -> Iterator[RecordBatch]:
+        """All records as columns, as they come, without an end: for pyarrow, polars, pandas, duckdb and numpy.
+        Each batch has records of one partition, in order."""
+        while True:
+            batch = self._native.poll_batch(None, max_records)
+            if batch is not None:
+                yield batch
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """Goes on at `offset`."""

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
+use std::time::Duration;
 
 use barnabas_client::assignment::{Start, Taken};
+use barnabas_client::columns::Columns;
 use barnabas_client::consumer::Consumer;
 use barnabas_client::fetch_session::Partition;
 use barnabas_client::ClientError;
@@ -14,6 +16,7 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
+use super::columns::RecordBatch;
 use super::doorbell::Doorbell;
 use super::errors::raised;
 use super::fork::Process;
@@ -73,7 +76,95 @@ fn start(offset: Option<i64>, place: Option<&str>) -> PyResult<Option<Start>> {
     }
 }
 
+impl Reading {
+    fn name(&mut self, py: Python<'_>, topic: &Arc<str>) -> Py<PyString> {
+        let name = self.names.entry(topic.clone()).or_insert_with(|| PyString::new(py, topic).unbind());
+        name.clone_ref(py)
+    }
+}
+
 impl NativeConsumer {
+    /// The batch to go on with: what is left of the last one, or the next; waits for it.
+    fn first(
+        &self,
+        py: Python<'_>,
+        reading: &mut Reading,
+        timeout: Option<Duration>,
+    ) -> PyResult<Option<Rest>> {
+        if let Some(rest) = reading.rest.take() {
+            if self.consumer.is_current(&rest.taken.partition, rest.taken.generation) {
+                return Ok(Some(rest));
+            }
+            self.consumer.put_back(rest.taken);
+        }
+        let taken = waiting::until(py, timeout, |slice| self.consumer.next(slice).transpose())?;
+        let taken = taken.transpose().map_err(|error| raised(py, &error))?;
+        Ok(taken.map(|taken| Rest { taken, at: 0, count: 0 }))
+    }
+
+    /// Columns of one batch and those behind it that are there, of the same partition; needs no interpreter.
+    fn fill(&self, reading: &mut Reading, first: Rest, max: usize) -> Result<Columns, ClientError> {
+        let mut columns = Columns::default();
+        let mut rest = first;
+        loop {
+            if let Err(error) = self.fill_one(&mut columns, &mut rest, max) {
+                if columns.is_empty() {
+                    return Err(error);
+                }
+                // The user gets first what was read before.
+                reading.error = Some(error);
+                return Ok(columns);
+            }
+            if rest.count < rest.taken.batch.header.records_count {
+                reading.rest = Some(rest);
+                return Ok(columns);
+            }
+            let more = columns.len() < max;
+            match more.then(|| self.consumer.next_of(&rest.taken)).flatten() {
+                Some(taken) => rest = Rest { taken, at: 0, count: 0 },
+                None => return Ok(columns),
+            }
+        }
+    }
+
+    /// Adds records of one batch, as many as there may be; notes how far the user is.
+    fn fill_one(&self, columns: &mut Columns, rest: &mut Rest, max: usize) -> Result<(), ClientError> {
+        let batch = rest.taken.batch.clone();
+        let bytes = batch.bytes();
+        let mut header = batch.header;
+        header.records_count -= rest.count;
+        let mut iter = RecordIter::new(&header, &bytes[rest.at..]);
+        columns
+            .reserve((max - columns.len()).min(header.records_count.max(0) as usize), bytes.len() - rest.at);
+        let (mut next, mut wrong) = (None, None);
+        while columns.len() < max {
+            let at = bytes.len() - iter.rest().len();
+            let Some(fields) = iter.next() else { break };
+            let fields = match fields {
+                Ok(fields) => fields,
+                Err(error) => {
+                    let (topic, index) = &rest.taken.partition;
+                    wrong = Some(ClientError::Corrupt(format!("{topic}-{index}: {error}")));
+                    break;
+                }
+            };
+            if fields.offset >= rest.taken.from && !columns.push(&fields) {
+                // It is the first of the next columns.
+                rest.at = at;
+                break;
+            }
+            rest.count += 1;
+            rest.at = bytes.len() - iter.rest().len();
+            next = Some(fields.offset + 1);
+        }
+        let is_done = rest.count == batch.header.records_count;
+        let next = if is_done { Some(batch.header.next_offset()) } else { next };
+        if let Some(next) = next {
+            self.consumer.advance(&rest.taken.partition, rest.taken.generation, next);
+        }
+        wrong.map_or(Ok(()), Err)
+    }
+
     /// Makes records of a batch, until there are `max` of them; what is left is kept.
     fn give(
         &self,
@@ -84,7 +175,7 @@ impl NativeConsumer {
         max: usize,
     ) -> PyResult<()> {
         let (key, generation) = (rest.taken.partition.clone(), rest.taken.generation);
-        let name = reading.names.entry(key.0.clone()).or_insert_with(|| PyString::new(py, &key.0).unbind());
+        let name = reading.name(py, &key.0);
         let batch = rest.taken.batch.clone();
         let base = batch.bytes();
         let mut header = batch.header;
@@ -247,6 +338,35 @@ impl NativeConsumer {
             self.give(py, &mut reading, rest, &mut records, max_records)?;
         }
         PyList::new(py, records)
+    }
+
+    /// Up to `max_records` records of one partition as columns; waits up to `timeout` seconds for the first.
+    fn poll_batch(
+        &self,
+        py: Python<'_>,
+        timeout: Option<f64>,
+        max_records: usize,
+    ) -> PyResult<Option<RecordBatch>> {
+        self.process.check(py)?;
+        let timeout = seconds(timeout)?;
+        let busy = || PyRuntimeError::new_err("another thread is in poll_batch() of this consumer");
+        let mut reading = self.reading.try_lock().ok_or_else(busy)?;
+        if let Some(error) = reading.error.take() {
+            return Err(raised(py, &error));
+        }
+        loop {
+            let Some(rest) = self.first(py, &mut reading, timeout)? else { return Ok(None) };
+            let key = rest.taken.partition.clone();
+            let state = &mut *reading;
+            let columns = py.detach(|| self.fill(state, rest, max_records));
+            match columns {
+                Err(error) => return Err(raised(py, &error)),
+                Ok(columns) if columns.is_empty() => {}
+                Ok(columns) => {
+                    return Ok(Some(RecordBatch::new(columns, reading.name(py, &key.0), key.1)));
+                }
+            }
+        }
     }
 
     /// How many partitions a topic has; waits for it.

@@ -12,6 +12,7 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use super::arrow::rows::Rows;
 use super::doorbell::Doorbell;
 use super::errors::{exception, raised};
 use super::fork::Process;
@@ -106,6 +107,32 @@ impl NativeProducer {
         }
     }
 
+    /// Hands in records of columns, without the interpreter; `max.block.ms` begins anew whenever some were taken.
+    fn append_rows(&self, py: Python<'_>, topic: TopicIndex, rows: &Rows) -> PyResult<()> {
+        let limit = Duration::from_millis(self.producer.max_block_ms().max(0) as u64);
+        let mut next = 0;
+        loop {
+            let before = next;
+            let mut last = Refused::Full;
+            let ended = waiting::until(py, Some(limit), |slice| {
+                match self.producer.append_rows(topic, rows, &mut next, slice) {
+                    Ok(()) => Some(true),
+                    Err(refused) => {
+                        let is_over = matches!(refused, Refused::Failed(_));
+                        last = refused;
+                        (is_over || next > before).then_some(false)
+                    }
+                }
+            })?;
+            let failed = matches!(last, Refused::Failed(_)) || ended.is_none();
+            match ended {
+                Some(true) => return Ok(()),
+                Some(false) if !failed => {}
+                _ => return Err(raised(py, &self.producer.timed_out(topic, &last))),
+            }
+        }
+    }
+
     fn report(&self, py: Python<'_>, all: Vec<Completed>) -> PyResult<usize> {
         let mut count = 0;
         let mut failed = Ok(());
@@ -195,6 +222,25 @@ impl NativeProducer {
             self.reports.lock().take(report);
         }
         appended
+    }
+
+    /// Hands many records in, from columns; how many. Waits as `produce` does, for each of them.
+    #[pyo3(signature = (topic, batch, partition=None))]
+    fn send_batch(
+        &self,
+        py: Python<'_>,
+        topic: &Bound<'_, PyString>,
+        batch: &Bound<'_, PyAny>,
+        partition: Option<i32>,
+    ) -> PyResult<usize> {
+        self.process.check(py)?;
+        let index = self.topic(topic)?;
+        let mut count = 0;
+        for rows in Rows::of(batch, partition, clock::now())? {
+            self.append_rows(py, index, &rows)?;
+            count += rows.length;
+        }
+        Ok(count)
     }
 
     /// Calls `on_delivery` for what is done; waits up to `timeout` seconds for one. How many were called.
