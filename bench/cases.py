@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import cold, groups
+from bench import cold, groups, partitions
 from bench.brokers import BARNABAS, FIRST_TOPIC, KAFKA, MEMORY, Broker
 from bench.load import Figures, LoadFailed
 
@@ -28,6 +28,7 @@ class Effort:
     settle_seconds: float = 3
     topics: int = 100
     more_topics: int = 10
+    large_topics: int = 100
     members: int = 50
     member_seconds: float = 20
 
@@ -42,6 +43,7 @@ QUICK = Effort(
     settle_seconds=0.5,
     topics=5,
     more_topics=1,
+    large_topics=1,
     members=5,
     member_seconds=1,
 )
@@ -245,6 +247,11 @@ def many_partitions(broker: Broker, effort: Effort) -> Figures:
     return figures
 
 
+def idle_partitions(broker: Broker, effort: Effort) -> Figures:
+    """100,000 partitions that nobody uses."""
+    return partitions.measure(broker, effort.large_topics, effort.idle_seconds)
+
+
 def _all_led(broker: Broker, names: list[str]) -> bool:
     topics = broker.admin().list_topics(timeout=60).topics
     return all(
@@ -284,6 +291,7 @@ ALL = {
         Case("lifecycle", lifecycle, alone=True),
         Case("crash", crash, alone=True),
         Case("many-partitions", many_partitions, alone=True),
+        Case("idle-partitions", idle_partitions, (BARNABAS,), alone=True),
         Case("first-record", first_record, alone=True),
         produce(name="produce-1k", brokers=(KAFKA, BARNABAS, MEMORY)),
         produce(name="produce-lz4", record_bytes=100, compression="lz4", payload="orders", seconds=8),

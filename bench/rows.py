@@ -76,6 +76,12 @@ def _group(protocol: str, title: str, target: float) -> list[Row]:
     ]  # fmt: skip
 
 
+def _idle_partitions(name: str, title: str, unit: str, figure: str, bound: str) -> Row:
+    title = f"100,000 idle partitions: {title}; beside the bound"
+    return Row(f"partitions-100k-{name}", title, unit, "idle-partitions", figure, "lower", 1, theirs=BARNABAS,
+               their_figure=bound)  # fmt: skip
+
+
 ROWS: tuple[Row, ...] = (
     _lower("startup", "format and start → first record", "s", "lifecycle", "first_record_s", 1 / 20),
     _lower("restart", "warm restart → first record", "s", "lifecycle", "restart_s", 1 / 20),
@@ -105,6 +111,9 @@ ROWS: tuple[Row, ...] = (
     _requests("metadata", "Metadata", 100, 16, 3),
     _lower("topics", "100 topics of 100 partitions, until all have leaders", "s", "many-partitions",
            "create_s", 1 / 10),
+    _idle_partitions("start", "start after a clean stop → first record", "s", "start_s", "start_s_max"),
+    _idle_partitions("crash", "start after kill -9 → first record", "s", "start_after_kill_s", "start_s_max"),
+    _idle_partitions("memory", "resident memory", "MiB", "idle_mib", "mib_max"),
     _lower("crash", "kill -9 after 1 GiB → first record", "s", "crash", "recovery_s", 1 / 10),
     Row("fsync", "durability fsync, 1,000 connections; beside our own without", "/s", "fsync",
         "fsync_requests_per_s", "higher", 0.5, theirs=BARNABAS, their_figure="page_cache_requests_per_s"),
