@@ -57,4 +57,13 @@ def parse(schema_type: str, text: str, references: Sequence[ResolvedReference] =
     size = len(text) + sum(len(each.text) for each in references)
     if size > SCHEMA_CHARACTERS_MAX:
         raise InvalidSchema(f"schema of {size} characters is over the limit of {SCHEMA_CHARACTERS_MAX}")
-    return read(text, references)
+    if not text.strip():
+        raise InvalidSchema("the schema is empty")
+    try:
+        schema = read(text, references)
+        schema.canonical.encode()
+    except RecursionError:
+        raise InvalidSchema("the schema is nested too deep") from None
+    except UnicodeEncodeError as error:
+        raise InvalidSchema(f"the schema has half a character: {error}") from None
+    return schema

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from barnabas.schema_registry.formats.model import NESTING_MAX, NODES_MAX, InvalidSchema
+from barnabas.schema_registry.formats.model import JSON_NESTING_MAX, NODES_MAX, InvalidSchema
 
 # A JSON value as the json module gives it. Narrowed by isinstance wherever it is used.
 Json = Any
@@ -17,13 +17,13 @@ Json = Any
 def read_json(text: str, what: str) -> Json:
     """Reads one JSON value; `what` names it in errors. Raises InvalidSchema, also for what is too deep."""
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
     except _Refused as error:
         raise InvalidSchema(f"{what}: {error}") from None
     except json.JSONDecodeError as error:
         raise InvalidSchema(f"{what} is no JSON: {error}") from None
     except RecursionError:
-        raise InvalidSchema(f"{what} is nested deeper than {NESTING_MAX} levels") from None
+        raise InvalidSchema(f"{what} is nested deeper than {JSON_NESTING_MAX} levels") from None
     except ValueError as error:  # an integer of more digits than Python reads
         raise InvalidSchema(f"{what}: {error}") from None
     _bounded(value, what)
@@ -62,6 +62,13 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
+def _float(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise _Refused(f"the number {digits} is too large")
+    return value
+
+
 def _constant(name: str) -> Json:
     raise _Refused(f"{name} is no JSON number")
 
@@ -80,8 +87,8 @@ def _bounded(value: Json, what: str) -> None:
         depth += 1
         if nodes > NODES_MAX:
             raise InvalidSchema(f"{what} has more than {NODES_MAX} values")
-        if depth > 2 * NESTING_MAX:  # a level of a schema takes two of JSON: the type, and where it stands
-            raise InvalidSchema(f"{what} is nested deeper than {NESTING_MAX} levels")
+        if depth > JSON_NESTING_MAX:
+            raise InvalidSchema(f"{what} is nested deeper than {JSON_NESTING_MAX} levels")
         level = [child for each in level if isinstance(each, dict | list) for child in _children(each)]
 
 

@@ -65,7 +65,7 @@ def incompatibilities(
         return []
     try:
         return reader.unreadable(writer, roles)
-    except TooComplex:
+    except (TooComplex, RecursionError):  # the caller's own stack may be deep already
         message = f"{roles.reader} and {roles.writer} schema are too complex to be compared"
         return [Incompatibility("SCHEMA_TOO_COMPLEX", "/", message)]
 

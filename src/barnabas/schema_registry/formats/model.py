@@ -10,15 +10,17 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Self
 
-# A schema over this is refused unread. Characters, not bytes: the text is decoded already.
-SCHEMA_CHARACTERS_MAX = 5_000_000
-# How deep a schema may nest; deeper ones have no use, and walking them would need as much of the stack.
-NESTING_MAX = 100
-# How many nodes (types, subschemas, fields) the schema with its references may have.
-NODES_MAX = 500_000
+# A schema with its references over this is refused unread: a topic takes no record as large anyway.
+SCHEMA_CHARACTERS_MAX = 1_000_000
+# How deep types may nest; deeper ones have no use, and walking them would need as much of the stack.
+NESTING_MAX = 64
+# The same for JSON: a record takes three levels, itself, its list of fields, a field.
+JSON_NESTING_MAX = 200
+# How many parts (values of JSON, tokens) a schema may have.
+NODES_MAX = 200_000
 # How many pairs of parts a comparison may look at, and how deep inside one another.
-COMPARED_PAIRS_MAX = 500_000
-COMPARED_DEPTH_MAX = 150
+COMPARED_PAIRS_MAX = 100_000
+COMPARED_DEPTH_MAX = 100
 
 
 class InvalidSchema(Exception):

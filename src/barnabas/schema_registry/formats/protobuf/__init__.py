@@ -1,15 +1,17 @@
 """Protobuf: the schema as the registry holds it."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 from barnabas.schema_registry.formats.model import Incompatibility, ParsedSchema, ResolvedReference, Roles
 from barnabas.schema_registry.formats.protobuf.check import check_file
 from barnabas.schema_registry.formats.protobuf.compare import compare_proto
+from barnabas.schema_registry.formats.protobuf.encode import encoded_file
 from barnabas.schema_registry.formats.protobuf.link import Linked, link
 from barnabas.schema_registry.formats.protobuf.nodes import ProtoFile
 from barnabas.schema_registry.formats.protobuf.normal import normal_file, without_extensions
-from barnabas.schema_registry.formats.protobuf.parser import parse_proto
+from barnabas.schema_registry.formats.protobuf.read import read_proto
 from barnabas.schema_registry.formats.protobuf.text import proto_text
 from barnabas.schema_registry.formats.protobuf.well_known import well_known
 
@@ -29,11 +31,11 @@ class ProtobufSchema(ParsedSchema):
     @classmethod
     def parse(cls, text: str, references: Sequence[ResolvedReference]) -> Self:
         """Reads the text and its references, whose names are the paths by which they are imported."""
-        return cls._of(parse_proto(text), references)
+        return cls._of(read_proto(text), references)
 
     @classmethod
     def _of(cls, file: ProtoFile, references: Sequence[ResolvedReference]) -> Self:
-        files = {each.name: parse_proto(each.text) for each in references}
+        files = {each.name: read_proto(each.text) for each in references}
         linked = link(file, "", _with_well_known(file, files))
         check_file(linked)
         for path in files:
@@ -52,12 +54,32 @@ class ProtobufSchema(ParsedSchema):
         return self._of(normal_file(self.linked), self.references)
 
     def formatted(self, form: str) -> str:
-        """`ignore_extensions` leaves out extensions and the options that are made by them."""
-        return (
-            proto_text(without_extensions(self.linked.file))
-            if form == "ignore_extensions"
-            else self.canonical
-        )
+        """`serialized` is the FileDescriptorProto in Base64; `ignore_extensions` leaves out extensions."""
+        if form == "serialized":
+            return b64encode(self.descriptor("default")).decode()
+        if form == "ignore_extensions":
+            return proto_text(without_extensions(self.linked.file))
+        return self.canonical
+
+    def descriptor(self, path: str) -> bytes:
+        """The FileDescriptorProto, as a file of that path; its imports are left to be found by theirs."""
+        return encoded_file(self.linked, path)
+
+    def descriptors(self, path: str) -> list[bytes]:
+        """The same for all that it imports too, each after those that it imports itself."""
+        found: dict[str, bytes] = {}
+
+        def add(linked: Linked, name: str) -> None:
+            if name in found:
+                return
+            found[name] = b""
+            for each in (*linked.file.imports, *linked.file.public_imports):
+                add(linked.seen_from(each), each)
+            del found[name]
+            found[name] = encoded_file(linked, name)
+
+        add(self.linked, path)
+        return list(found.values())
 
     def unreadable(self, writer: Self, roles: Roles) -> list[Incompatibility]:
         """By what the wire format asks, and by what Confluent's registry asks besides."""

@@ -81,9 +81,13 @@ def _fields(linked: Linked, fields: list[Field], scope: str, groups: dict[int, M
 
 def _enum(enum: Enum) -> Enum:
     constants = [replace(each, options=_options(each.options)) for each in enum.constants]
+    # Zero stays before negative numbers where it is first: proto3 asks for it there.
+    zero_first = bool(enum.constants) and enum.constants[0].number == 0
     return replace(
         enum,
-        constants=sorted(constants, key=lambda each: (each.number, each.name)),
+        constants=sorted(
+            constants, key=lambda each: (not zero_first or each.number != 0, each.number, each.name)
+        ),
         reserved=_reserved(enum.reserved),
         options=_options(enum.options),
     )
