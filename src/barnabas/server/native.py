@@ -27,10 +27,7 @@ _NUMBERS = (ConfigType.INT, ConfigType.SHORT, ConfigType.LONG, ConfigType.BOOLEA
 
 def native_settings(settings: BrokerSettings, *, memory: bool | _core.MemoryDisk) -> dict[str, Any]:
     """The argument of `barnabas._core.Node`. `memory`: whether files are in memory, or in which."""
-    if isinstance(memory, bool):
-        disk = _core.MemoryDisk() if memory else None
-    else:
-        disk = memory
+    disk = memory if isinstance(memory, _core.MemoryDisk) else _core.MemoryDisk() if memory else None
     return {
         "node_id": settings.node_id,
         "memory": disk,
