@@ -111,7 +111,11 @@ class TransactionSim(CoordinatorSim):
         while self.effects:
             effect: WriteMarkers = self.effects.pop(0)
             codes = tuple(self._write(effect, partition) for partition in effect.partitions)
-            self.call(MarkersWritten(effect, codes))
+            if self.holds_markers or effect.completed is None or any(codes):
+                self.call(MarkersWritten(effect, codes))
+            else:
+                self.shard.follow_up([effect.completed], self.context(), self.now)
+                super().end_turn()
 
     def _write(self, effect: WriteMarkers, partition: TopicPartition) -> int:
         code = self.marker_errors.get(partition, ErrorCode.NONE)

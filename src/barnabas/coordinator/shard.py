@@ -25,7 +25,7 @@ from barnabas.errors import CoordinatorLoadInProgress, KafkaError, MessageTooLar
 from barnabas.protocol import ErrorCode
 
 if TYPE_CHECKING:
-    from barnabas.coordinator.machine import Call, Machine, Steady, Ticket
+    from barnabas.coordinator.machine import Call, Machine, Record, Steady, Ticket
 
 BATCH_OVERHEAD = 61
 """Bytes of a record batch's header."""
@@ -108,14 +108,6 @@ class Phase(Enum):
     CLOSED = "closed"
 
 
-class _Waiting(NamedTuple):
-    """A response (with a ticket) or an effect (without) that waits for a batch."""
-
-    batch: int
-    ticket: Ticket | None
-    what: Any
-
-
 def _nobody_cares(_shard: Shard, _unsteady: set[str], _steady: Steady | None) -> None:
     """Whoever has no data plane decides each heartbeat."""
 
@@ -159,7 +151,8 @@ class Shard:
         self._written: deque[tuple[int, int]] = deque()
         """(number, end offset) of batches that are written and not yet committed."""
         self._committed = 0
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[tuple[int, Ticket | None, Any]] = deque()
+        """What waits for the batch of a number: responses with their tickets, effects without."""
 
     # ---- loading
 
@@ -219,6 +212,11 @@ class Shard:
             if self.phase is Phase.SERVING:
                 self._timers.cancel(timer)
                 self._run(partial(self.machine.expire, timer), deaf, clock)
+
+    def follow_up(self, records: list[Record], context: Context, clock: int) -> None:  # noqa: ARG002
+        """Puts out records that were decided with an effect, which has been carried out."""
+        if self.phase is Phase.SERVING:
+            self._put([Batch(records)], context.now)
 
     def expire(self, context: Context, clock: int) -> None:
         """Runs the timers that are due."""
@@ -303,9 +301,9 @@ class Shard:
             else:
                 self._timers.set(key, clock + max(deadline - context.now, 0))
         for effect in out.effects:
-            self._waiting.append(_Waiting(self._put_out, None, effect))
+            self._waiting.append((self._put_out, None, effect))
         for ticket, response in out.responses:
-            self._waiting.append(_Waiting(self._put_out, ticket, response))
+            self._waiting.append((self._put_out, ticket, response))
         if self._committed == self._put_out:
             self._release()
             if out.steady is not None:
@@ -391,8 +389,9 @@ class Shard:
 
     def _release(self) -> None:
         """Lets go of what waits for nothing any more."""
-        while self._waiting and self._waiting[0].batch <= self._committed:
-            _, ticket, what = self._waiting.popleft()
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= self._committed:
+            _, ticket, what = waiting.popleft()
             if ticket is None:
                 self._perform(self, what)
             elif ticket in self._tickets:

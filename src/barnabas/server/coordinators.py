@@ -33,7 +33,7 @@ from barnabas.errors import (
 if TYPE_CHECKING:
     from barnabas._core import MetadataImage
     from barnabas.config.resolve import BrokerConfigs
-    from barnabas.coordinator.machine import Machine, Steady
+    from barnabas.coordinator.machine import Machine, Record, Steady
 
 logger = logging.getLogger("barnabas.coordinators")
 
@@ -210,6 +210,10 @@ class Coordinators:
         self._tickets += 1
         self._thens[self._tickets] = then
         self._feed(shard, shard.handle, Call(self._tickets, request, *client))
+
+    def follow_up(self, shard: Shard, records: list[Record]) -> None:
+        """Has a shard put out what was decided with an effect of its that has been carried out."""
+        self._feed(shard, shard.follow_up, records)
 
     async def call(self, topic: str, key: str, request: Any, client: Client = Client()) -> Any:  # noqa: B008
         """The response to a call; raises KafkaError."""

@@ -78,7 +78,7 @@ def _awaiting(direct: DirectHandler) -> Handler:
 def begin(node: NodeContext, request: ColdRequest, respond: Respond) -> bool:
     """Answers a request through `respond`, now or later, if its handler is direct; False when it is not."""
     try:
-        handler = direct_handler_of(request.api_key)
+        handler = registered_direct(request.api_key) or direct_handler_of(request.api_key)
         if handler is None:
             return False
         handler(node, request, respond)

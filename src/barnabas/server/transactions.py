@@ -55,6 +55,7 @@ class TransactionCoordinator:
         self.latest_connection = 0
         """Highest number of a connection that has asked something of a transaction."""
         self._node = node
+        self._node_id = node.node_id
         self._markers: list[tuple[Shard, WriteMarkers]] = []
         self._waiting: dict[int, tuple[Shard, WriteMarkers]] = {}
         """Markers that are written and not committed yet, by what the data plane calls them."""
@@ -173,7 +174,7 @@ class TransactionCoordinator:
         noted, self._markers = self._markers, []
         by_epoch: dict[int, list[tuple[Shard, WriteMarkers]]] = {}
         for shard, markers in noted:
-            if markers.leader == self._node.node_id:
+            if markers.leader == self._node_id:
                 by_epoch.setdefault(shard.leader_epoch, []).append((shard, markers))
             else:
                 self._tell(shard, markers, [ErrorCode.NOT_LEADER_OR_FOLLOWER] * len(markers.partitions))
@@ -193,9 +194,13 @@ class TransactionCoordinator:
         """Markers that wait for replicas or the disk may be committed now."""
         codes = self._node.native.markers_written(waits_as) if waits_as in self._waiting else None
         if codes is not None:
-            self._tell(*self._waiting.pop(waits_as), codes)
+            shard, markers = self._waiting.pop(waits_as)
+            self._tell(shard, markers._replace(completed=None), codes)  # Time has passed since.
 
     def _tell(self, shard: Shard, markers: WriteMarkers, codes: Sequence[int]) -> None:
+        if markers.completed is not None and not any(codes):
+            self._node.coordinators.follow_up(shard, [markers.completed])
+            return
         self._node.coordinators.submit_to(
             TRANSACTIONS, shard.partition, MarkersWritten(markers, tuple(codes)), _ignore
         )

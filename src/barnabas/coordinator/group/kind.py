@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from barnabas.errors import GroupIdNotFound, InconsistentGroupProtocol, UnknownMemberId
 from barnabas.protocol.generated.join_group_request import JoinGroupRequest
@@ -50,8 +49,7 @@ class GroupKind(Enum):
     STREAMS = "streams"
 
 
-@dataclass(frozen=True, slots=True)
-class CommitAuthor:
+class CommitAuthor(NamedTuple):
     """Who commits offsets, as the request says."""
 
     member_id: str

@@ -23,7 +23,7 @@ from barnabas.protocol import ErrorCode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from barnabas.coordinator.machine import Call, Context, Outputs
+    from barnabas.coordinator.machine import Call, Context, Outputs, Record
     from barnabas.coordinator.transaction.table import Transactions
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,13 @@ def send(transactions: Transactions, prepared: Transaction, context: Context, ou
     partition was loaded."""
     pending = PendingMarkers(prepared.last_update_timestamp, left=set(prepared.partitions))
     transactions.markers[prepared.transactional_id] = pending
-    _send(transactions, prepared, pending, sorted(prepared.partitions), context, out)
+    by_leader = _by_leader(transactions, pending, sorted(prepared.partitions), context, out)
+    completed = None
+    if len(by_leader) == 1 and not pending.waiting:
+        # In most cases one node writes all of them at once: then this is what follows.
+        pending.completed = transactions.as_record(prepared.completed(context.now), context)
+        completed = pending.completed.record
+    _send(prepared, pending, by_leader, completed, out)
     _complete_if_done(transactions, prepared, pending, context, out)
 
 
@@ -61,7 +67,8 @@ def retry(transactions: Transactions, context: Context, out: Outputs) -> None:
         if not pending.waiting or found is None or not found.is_ending:
             continue
         waiting, pending.waiting = sorted(pending.waiting), set()
-        _send(transactions, found, pending, waiting, context, out)
+        by_leader = _by_leader(transactions, pending, waiting, context, out)
+        _send(found, pending, by_leader, None, out)
         _complete_if_done(transactions, found, pending, context, out)
 
 
@@ -93,14 +100,14 @@ def written(transactions: Transactions, call: Call, context: Context, out: Outpu
     _complete_if_done(transactions, found, pending, context, out)
 
 
-def _send(
+def _by_leader(
     transactions: Transactions,
-    prepared: Transaction,
     pending: PendingMarkers,
     partitions: Iterable[TopicPartition],
     context: Context,
     out: Outputs,
-) -> None:
+) -> dict[int, list[TopicPartition]]:
+    """The partitions that can be written to now, by their leaders' ids."""
     by_leader: dict[int, list[TopicPartition]] = {}
     for partition in partitions:
         leader = _leader(partition, context)
@@ -110,22 +117,34 @@ def _send(
             pending.waiting.add(partition)
         else:
             by_leader.setdefault(leader, []).append(partition)
+    if pending.waiting:
+        transactions.start_timer(MARKERS, RETRY_MS, context, out)
+    return by_leader
+
+
+def _send(
+    prepared: Transaction,
+    pending: PendingMarkers,
+    by_leader: dict[int, list[TopicPartition]],
+    completed: Record | None,
+    out: Outputs,
+) -> None:
+    producer = ProducerIdAndEpoch(prepared.producer_id, prepared.producer_epoch)
     for leader, led in by_leader.items():
         out.effect(
             WriteMarkers(
                 leader=leader,
                 transactional_id=prepared.transactional_id,
-                producer=ProducerIdAndEpoch(prepared.producer_id, prepared.producer_epoch),
+                producer=producer,
                 commit=prepared.state is TransactionState.PREPARE_COMMIT,
                 transaction_version=prepared.client_transaction_version,
                 partitions=tuple(led),
                 prepared_at=pending.prepared_at,
+                completed=completed,
             )
         )
     if not by_leader:
-        out.effect(EndedUnmarked(ProducerIdAndEpoch(prepared.producer_id, prepared.producer_epoch)))
-    if pending.waiting:
-        transactions.start_timer(MARKERS, RETRY_MS, context, out)
+        out.effect(EndedUnmarked(producer))
 
 
 def _leader(partition: TopicPartition, context: Context) -> int | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.coordinator.transaction.state import TopicPartition
+
+if TYPE_CHECKING:
+    from barnabas.coordinator.machine import Record
 
 
 class ProducerIdAndEpoch(NamedTuple):
@@ -118,6 +121,9 @@ class WriteMarkers(NamedTuple):
     partitions: tuple[TopicPartition, ...]
     prepared_at: int
     """When the outcome was decided; tells results of one transaction from those of another."""
+    completed: Record | None = None
+    """What is put out instead of a MarkersWritten when each of the partitions has its marker at once, for
+    nothing is left to decide then; None when these are not all partitions."""
 
 
 class MarkersWritten(NamedTuple):

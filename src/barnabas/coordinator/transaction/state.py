@@ -213,7 +213,7 @@ class Transaction(NamedTuple):
             producer_id=self.producer_id,
             producer_epoch=self.producer_epoch,
             transaction_timeout_ms=self.timeout_ms,
-            transaction_status=int(self.state),
+            transaction_status=self.state,
             transaction_partitions=partitions,
             transaction_last_update_timestamp_ms=self.last_update_timestamp,
             transaction_start_timestamp_ms=self.start_timestamp,

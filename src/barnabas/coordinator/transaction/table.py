@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from barnabas.coordinator.transaction.state import (
     TopicPartition,
@@ -23,7 +23,7 @@ from barnabas.protocol.generated.transaction_log_value import TransactionLogValu
 
 if TYPE_CHECKING:
     from barnabas._core import MetadataImage
-    from barnabas.coordinator.machine import Context, Outputs, Stored
+    from barnabas.coordinator.machine import Context, Outputs, Record, Stored
 
 TIMEOUTS = "timeouts"
 """Timer: transactions over their timeout are looked for."""
@@ -35,6 +35,13 @@ MARKERS = "markers"
 VERSION_FEATURE = "transaction.version"
 
 
+class Decided(NamedTuple):
+    """A step of a transaction, and the record that makes it true."""
+
+    record: Record
+    transaction: Transaction
+
+
 @dataclass(slots=True)
 class PendingMarkers:
     """Markers of one transaction on their way."""
@@ -44,6 +51,8 @@ class PendingMarkers:
     """Partitions that have no marker yet."""
     waiting: set[TopicPartition] = field(default_factory=set)
     """Those of them that are to be tried again; nothing is under way to them."""
+    completed: Decided | None = None
+    """The step that may follow without another decision."""
 
 
 class Transactions:
@@ -58,7 +67,7 @@ class Transactions:
         does not tell one transaction from the next."""
         self.timers: set[str] = set()
         """Timers that are set."""
-        self._decided: deque[tuple[TransactionLogValue, Transaction]] = deque()
+        self._decided: deque[Decided] = deque()
         """What the records of the present event make true, in order."""
         self._version_image: MetadataImage | None = None
         self._version = 0
@@ -72,10 +81,13 @@ class Transactions:
 
     def write(self, transaction: Transaction, context: Context, out: Outputs) -> None:
         """Has the transaction become true."""
-        record = transaction.record(min(self.version(context), 1))
-        assert isinstance(record.value, TransactionLogValue)
-        self._decided.append((record.value, transaction))
-        out.append(record)
+        decided = self.as_record(transaction, context)
+        self._decided.append(decided)
+        out.append(decided.record)
+
+    def as_record(self, transaction: Transaction, context: Context) -> Decided:
+        """The transaction with the record that makes it true."""
+        return Decided(transaction.record(min(self.version(context), 1)), transaction)
 
     def refused(self) -> None:
         """What the present event has decided is not written."""
@@ -103,17 +115,22 @@ class Transactions:
             self._forget(transactional_id)
             return
         assert isinstance(value, TransactionLogValue)
-        if self._decided and self._decided[0][0] is value:
-            now_true = self._decided.popleft()[1]
-        else:
-            now_true = loaded(self.by_id.get(transactional_id), transactional_id, value)
-        self.by_id[transactional_id] = now_true
+        self.by_id[transactional_id] = now_true = self._meant_by(transactional_id, value)
         if now_true.state is TransactionState.ONGOING:
             self.ongoing.add(transactional_id)
         else:
             self.ongoing.discard(transactional_id)
         if now_true.is_at_rest:
             self.markers.pop(transactional_id, None)
+
+    def _meant_by(self, transactional_id: str, value: TransactionLogValue) -> Transaction:
+        """The transaction that a record makes true: as it was decided, when that was here."""
+        if self._decided and self._decided[0].record.value is value:
+            return self._decided.popleft().transaction
+        pending = self.markers.get(transactional_id)
+        if pending is not None and pending.completed and pending.completed.record.value is value:
+            return pending.completed.transaction
+        return loaded(self.by_id.get(transactional_id), transactional_id, value)
 
     def _forget(self, transactional_id: str) -> None:
         self.by_id.pop(transactional_id, None)

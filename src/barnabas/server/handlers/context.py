@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 if TYPE_CHECKING:
     from barnabas._core import ColdRequest, MetadataImage
@@ -126,10 +126,16 @@ class PerNode(Generic[S]):
     def __init__(self, make: Callable[[NodeContext], S]) -> None:
         self._make = make
         self._states: WeakKeyDictionary[Any, S] = WeakKeyDictionary()
+        self._latest: Callable[[], Any] = lambda: None
+        """The node that was asked for last, while there is one: most processes have one only."""
+        self._latest_state: S | None = None
 
     def of(self, node: NodeContext) -> S:
         """The state that belongs to `node`."""
+        if self._latest_state is not None and self._latest() is node:
+            return self._latest_state
         state = self._states.get(node)
         if state is None:
             state = self._states[node] = self._make(node)
+        self._latest, self._latest_state = ref(node), state
         return state
