@@ -28,10 +28,6 @@ class Uuid:
 def encode(message: Message, version: int) -> bytes:
     """The message's bytes in `version`. ValueError names the field that can't be written."""
 
-def encode_record(key: Message, value: Message | None, version: int) -> tuple[bytes, bytes | None]:
-    """Key and value of a coordinator's record as they are appended: the key behind its type, the value behind
-    its version; None is a tombstone. ValueError as `encode`, TypeError when `key` is no key of a record."""
-
 def decode(cls: type[Message], version: int, data: bytes) -> Message:
     """Reads exactly one message. ValueError when the bytes are anything else."""
 
@@ -401,9 +397,8 @@ class Node:
         """The node's time, in milliseconds since the Unix epoch."""
     def event_descriptor(self) -> int:
         """Readable whenever `drain` has something."""
-    def drain(self, limit: int, patience_us: int = 0) -> list[Event]:
-        """What has happened, in order. When nothing has, it waits for that, in microseconds no longer than
-        `patience_us`: where more is about to come, that costs less than to wait for the descriptor."""
+    def drain(self, limit: int) -> list[Event]:
+        """What has happened, in order."""
     def respond(self, responses: Sequence[tuple[int, Message | None]]) -> None:
         """Answers cold requests by id; None closes the connection."""
     def answer_natively(self, request_id: int) -> None:
