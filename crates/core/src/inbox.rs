@@ -93,6 +93,15 @@ impl Inbox {
 
     /// Hands a request to Python.
     pub(crate) fn request(&self, request: Request) {
+        self.hand_over(request, |id, request| Event::Request { id, request });
+    }
+
+    /// Hands a request to Python that is to be answered with an error.
+    pub(crate) fn faulted(&self, request: Request, error_code: i16) {
+        self.hand_over(request, |id, request| Event::Faulted { id, request, error_code });
+    }
+
+    fn hand_over(&self, request: Request, event: impl FnOnce(u64, Arc<Request>) -> Event) {
         let request = Arc::new(request);
         let mut queue = self.queue.lock();
         queue.next_id += 1;
@@ -107,15 +116,6 @@ impl Inbox {
         if matches!(event, Event::Log { .. }) {
             if queue.log_lines >= LOG_LINES_MAX {
                 queue.log_lines_dropped += 1;
-        self.hand_over(request, |id, request| Event::Request { id, request });
-    }
-
-    /// Hands a request to Python that is to be answered with an error.
-    pub(crate) fn faulted(&self, request: Request, error_code: i16) {
-        self.hand_over(request, |id, request| Event::Faulted { id, request, error_code });
-    }
-
-    fn hand_over(&self, request: Request, event: impl FnOnce(u64, Arc<Request>) -> Event) {
                 return;
             }
             queue.log_lines += 1;
