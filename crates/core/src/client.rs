@@ -7,7 +7,7 @@ mod arrow;
 mod calls;
 mod columns;
 mod consumer;
-mod doorbell;
+pub(crate) mod doorbell;
 mod errors;
 mod fork;
 mod options;

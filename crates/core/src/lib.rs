@@ -12,6 +12,7 @@ mod directories;
 mod events;
 mod faults;
 mod figures;
+mod http;
 mod image;
 mod inbox;
 mod log_lines;
@@ -64,6 +65,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     image::register(module)?;
     subscriptions::register(module)?;
     client::register(module)?;
+    http::register(module)?;
     module.add("RELEASE", !cfg!(debug_assertions))?;
     module.add_function(wrap_pyfunction!(native_apis, module)?)?;
     module.add_function(wrap_pyfunction!(coordinators::share_records, module)?)?;

@@ -124,6 +124,11 @@ impl BoundListener {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// The socket, for who serves it by other means.
+    pub fn into_socket(self) -> std::net::TcpListener {
+        self.socket
+    }
 }
 
 /// Addresses to try, best first.

@@ -23,6 +23,12 @@ _COMMANDS = {
         "transactions",
         "Find transactions and their producers; abort those that hang.",
     ),
+    "registry": ("barnabas.cli.registry", "registry", "Run a Schema Registry for any cluster."),
+    "schemas": (
+        "barnabas.cli.schemas.commands",
+        "schemas",
+        "List, get, register, check and delete schemas of a registry.",
+    ),
     "cluster": ("barnabas.cli.cluster", "cluster", "Show a cluster's id, brokers and controller."),
     "top": ("barnabas.cli.top", "top", "Watch a node: throughput, latency, memory, busiest topics."),
     "completion": (

@@ -1,0 +1,121 @@
+//! `HttpServer`: threads, services, and what waits for Python.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barnabas_http::{HttpSettings, Reply, Service};
+use barnabas_net::{BoundListener, ListenerSettings};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::StatusCode;
+use parking_lot::Mutex;
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::client::doorbell::Doorbell;
+use crate::http::request::HttpRequest;
+use crate::metadata::describe;
+
+/// Headers as Python has them.
+type Headers = Vec<(String, String)>;
+
+/// A server of one or more services.
+#[pyclass(frozen, module = "barnabas._core")]
+pub(crate) struct HttpServer {
+    server: barnabas_http::HttpServer,
+    services: Mutex<Vec<Service>>,
+    doorbell: Arc<Doorbell>,
+}
+
+#[pymethods]
+impl HttpServer {
+    /// Starts `threads` threads. A request's body may have `body_bytes_max` bytes.
+    #[new]
+    fn new(threads: usize, body_bytes_max: usize) -> PyResult<HttpServer> {
+        let settings = HttpSettings { threads, body_bytes_max, ..HttpSettings::default() };
+        let doorbell = Doorbell::new()?;
+        let server = barnabas_http::HttpServer::start(settings, doorbell.notify())?;
+        Ok(HttpServer { server, services: Mutex::default(), doorbell })
+    }
+
+    /// Lets clients of a service in: its number, and the port, which may have been 0. Raises OSError.
+    fn listen(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        host: &str,
+        port: u16,
+        published_bytes_max: usize,
+    ) -> PyResult<(usize, u16)> {
+        let settings = ListenerSettings::new(name, host, port);
+        let bound = py.detach(|| BoundListener::bind(&settings));
+        let bound = bound.map_err(|error| PyOSError::new_err(describe(&error)))?;
+        let port = bound.address().port();
+        let mut services = self.services.lock();
+        let service = self.server.serve(bound.into_socket(), published_bytes_max)?;
+        assert_eq!(service.number, services.len(), "services are numbered as they come");
+        let number = service.number;
+        services.push(service);
+        Ok((number, port))
+    }
+
+    /// A descriptor that is readable when [`HttpServer::drain`] has something to give.
+    fn fileno(&self) -> i32 {
+        self.doorbell.listen()
+    }
+
+    /// Takes up to `limit` requests, and silences the descriptor.
+    fn drain(&self, limit: usize) -> Vec<HttpRequest> {
+        // First: what arrives from now on rings again.
+        self.doorbell.clear();
+        let requests = self.server.inbox().drain(limit);
+        requests.into_iter().map(HttpRequest::new).collect()
+    }
+
+    /// Answers requests: status, headers, body, and whether the same request is answered so from now on without
+    /// Python. What names or values can't be headers raises ValueError, before anybody is answered.
+    fn respond(&self, answers: Vec<(PyRef<'_, HttpRequest>, u16, Headers, Vec<u8>, bool)>) -> PyResult<()> {
+        let replies: PyResult<Vec<_>> = answers
+            .into_iter()
+            .map(|(request, status, headers, body, publish)| {
+                Ok((request, reply(status, headers, body)?, publish))
+            })
+            .collect();
+        for (request, reply, publish) in replies? {
+            let request = &request.request;
+            if publish {
+                let method = if request.method == "HEAD" { "GET" } else { request.method.as_str() };
+                let target = request.target.path_and_query().map_or("", |target| target.as_str());
+                let services = self.services.lock();
+                services[request.service].published.publish(method, target, &request.body, reply.clone());
+            }
+            self.server.inbox().answer(request.id, reply);
+        }
+        Ok(())
+    }
+
+    /// Takes back all replies that were published for a service.
+    fn withdraw(&self, service: usize) -> PyResult<()> {
+        let services = self.services.lock();
+        let service = services.get(service).ok_or_else(|| PyValueError::new_err("no such service"))?;
+        service.published.withdraw_all();
+        Ok(())
+    }
+
+    /// Lets nobody in any more; who waits for an answer may get it within `grace_ms`. Stopping twice does nothing.
+    fn stop(&self, py: Python<'_>, grace_ms: u64) {
+        py.detach(|| self.server.stop(Duration::from_millis(grace_ms)));
+    }
+}
+
+fn reply(status: u16, headers: Headers, body: Vec<u8>) -> PyResult<Arc<Reply>> {
+    let status = StatusCode::from_u16(status).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let mut map = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let name =
+            HeaderName::try_from(&name).map_err(|_| PyValueError::new_err(format!("header {name:?}")))?;
+        let value =
+            HeaderValue::try_from(&value).map_err(|_| PyValueError::new_err(format!("value {value:?}")))?;
+        map.append(name, value);
+    }
+    Ok(Arc::new(Reply::new(status, map, body.into())))
+}

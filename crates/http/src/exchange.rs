@@ -1,0 +1,117 @@
+//! One request and its response: a published reply, or the application's.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Response};
+
+use crate::body::{self, Budget};
+use crate::compression;
+use crate::inbox::{Inbox, Request};
+use crate::published::Published;
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::settings::HttpSettings;
+
+/// Who sends it gets it back, to find a request in several logs.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What connections of all threads have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: HttpSettings,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) budget: Arc<Budget>,
+}
+
+/// What the connections of one service know.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) published: Arc<Published>,
+    pub(crate) service: usize,
+    pub(crate) peer: SocketAddr,
+}
+
+/// Answers one request.
+pub(crate) async fn answer(
+    origin: Origin,
+    request: hyper::Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let request_id = head.headers.get(REQUEST_ID).cloned();
+    let gzip = compression::accepted(&head.headers);
+    let reply = match reply(&origin, head, body).await {
+        Ok(reply) => reply,
+        Err(refusal) => Arc::new(refusal.reply()),
+    };
+    Ok(response(&reply, request_id, gzip))
+}
+
+async fn reply(
+    origin: &Origin,
+    head: hyper::http::request::Parts,
+    body: Incoming,
+) -> Result<Arc<Reply>, Refusal> {
+    let shared = &origin.shared;
+    let mut charge = shared.budget.charge();
+    let body = match body.is_end_stream() {
+        true => Bytes::new(),
+        false => body::read(body, &shared.settings, &mut charge).await?,
+    };
+    if let Some(reply) = published(origin, &head, &body) {
+        return Ok(reply);
+    }
+    let request = Request {
+        id: 0,
+        service: origin.service,
+        method: head.method,
+        target: head.uri,
+        headers: head.headers,
+        body,
+        peer: origin.peer,
+        _charge: charge,
+    };
+    let mut waiting = shared.inbox.hand_over(request).ok_or(Refusal::Stopping)?;
+    let limit = shared.settings.answer_time_max;
+    match tokio::time::timeout(limit, waiting.answer()).await {
+        Ok(answer) => answer.ok_or(Refusal::Stopping),
+        Err(_) => Err(Refusal::NoAnswer { seconds: limit.as_secs() }),
+    }
+}
+
+fn published(origin: &Origin, head: &hyper::http::request::Parts, body: &Bytes) -> Option<Arc<Reply>> {
+    let target = head.uri.path_and_query()?.as_str();
+    // HEAD is GET whose body is not sent.
+    let method = if head.method == Method::HEAD { "GET" } else { head.method.as_str() };
+    origin.published.find(method, target, body, &head.headers)
+}
+
+fn response(reply: &Reply, request_id: Option<HeaderValue>, gzip: bool) -> Response<Full<Bytes>> {
+    let encoded = if gzip { reply.gzip() } else { None };
+    let is_encoded = encoded.is_some();
+    let mut response = Response::new(Full::new(encoded.unwrap_or_else(|| reply.body.clone())));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers.clone();
+    let headers = response.headers_mut();
+    if is_encoded {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if compressible(reply, headers) {
+        headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+    if let Some(request_id) = request_id {
+        headers.insert(REQUEST_ID, request_id);
+    }
+    response
+}
+
+/// Whether the reply depends on the client's `Accept-Encoding`.
+fn compressible(reply: &Reply, headers: &HeaderMap) -> bool {
+    headers.contains_key(header::CONTENT_ENCODING) || reply.body.len() >= 1024
+}

@@ -1,0 +1,139 @@
+//! Requests that wait for the application, and clients that wait for its answers.
+//!
+//! Always true:
+//!   a request is answered at most once; the answer to one whose client has gone is thrown away
+//!   what was not drained when its client went is never given out
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::header::HeaderMap;
+use hyper::{Method, Uri};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::body::Charge;
+use crate::reply::Reply;
+
+/// Called when the inbox is no longer empty. It must not wait.
+pub type Notify = Box<dyn Fn() + Send + Sync>;
+
+/// A request with its whole body.
+#[derive(Debug)]
+pub struct Request {
+    /// By which it is answered.
+    pub id: u64,
+    /// Number of the service that it came to.
+    pub service: usize,
+    /// Its method.
+    pub method: Method,
+    /// Path and query, as they were sent.
+    pub target: Uri,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+    /// Address of the client.
+    pub peer: std::net::SocketAddr,
+    /// What the body takes of the budget, given back with the request.
+    pub(crate) _charge: Charge,
+}
+
+/// The queue, and those who wait.
+pub struct Inbox {
+    state: Mutex<State>,
+    notify: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    arrived: VecDeque<Request>,
+    waiting: HashMap<u64, oneshot::Sender<Arc<Reply>>>,
+    next_id: u64,
+    closed: bool,
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Inbox").finish_non_exhaustive()
+    }
+}
+
+impl Inbox {
+    pub(crate) fn new(notify: Notify) -> Inbox {
+        Inbox { state: Mutex::default(), notify }
+    }
+
+    /// Hands a request over; what comes back waits for its answer. None when nobody answers any more.
+    pub(crate) fn hand_over(self: &Arc<Self>, mut request: Request) -> Option<Waiting> {
+        let (sender, receiver) = oneshot::channel();
+        let mut state = self.state.lock();
+        if state.closed {
+            return None;
+        }
+        state.next_id += 1;
+        let id = state.next_id;
+        request.id = id;
+        state.waiting.insert(id, sender);
+        let was_empty = state.arrived.is_empty();
+        state.arrived.push_back(request);
+        drop(state);
+        if was_empty {
+            (self.notify)();
+        }
+        Some(Waiting { id, receiver, inbox: self.clone() })
+    }
+
+    /// Takes up to `limit` requests, oldest first.
+    pub fn drain(&self, limit: usize) -> Vec<Request> {
+        let mut state = self.state.lock();
+        let mut drained = Vec::new();
+        while drained.len() < limit {
+            let Some(request) = state.arrived.pop_front() else { break };
+            if state.waiting.contains_key(&request.id) {
+                drained.push(request);
+            }
+        }
+        drained
+    }
+
+    /// Answers request `id`. False when its client has gone, or it was answered already.
+    pub fn answer(&self, id: u64, reply: Arc<Reply>) -> bool {
+        let sender = self.state.lock().waiting.remove(&id);
+        sender.is_some_and(|sender| sender.send(reply).is_ok())
+    }
+
+    /// Clients that wait for an answer.
+    pub fn waiting(&self) -> usize {
+        self.state.lock().waiting.len()
+    }
+
+    /// Lets go of everybody who waits, and of everybody who comes.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.arrived.clear();
+        state.waiting.clear();
+    }
+}
+
+/// A client that waits for its answer. Dropped when the client goes.
+pub(crate) struct Waiting {
+    id: u64,
+    receiver: oneshot::Receiver<Arc<Reply>>,
+    inbox: Arc<Inbox>,
+}
+
+impl Waiting {
+    /// The answer; None when there will be none.
+    pub(crate) async fn answer(&mut self) -> Option<Arc<Reply>> {
+        (&mut self.receiver).await.ok()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.inbox.state.lock().waiting.remove(&self.id);
+    }
+}

@@ -1,0 +1,29 @@
+//! HTTP/1.1 for all services of the platform: connections, limits and hot replies.
+//!
+//! An application publishes replies ([`Published`]), which are given from here; every other request waits in an
+//! [`Inbox`] that the application drains in batches and answers in batches. Nothing here calls the application.
+//!
+//! Always true:
+//!   a connection has at most one request in the inbox, so that the inbox is bounded by connections
+//!   bodies that are held, in the inbox or on their way there, are bounded together by one budget
+//!   whoever is slow to send a head or a body, or to take a reply, is given up after a named time
+
+#![warn(missing_docs)]
+
+mod body;
+mod compression;
+mod exchange;
+mod inbox;
+mod patience;
+mod published;
+mod refusal;
+mod reply;
+mod server;
+mod settings;
+mod worker;
+
+pub use inbox::{Inbox, Notify, Request};
+pub use published::Published;
+pub use reply::Reply;
+pub use server::{HttpServer, Service};
+pub use settings::HttpSettings;

@@ -1,0 +1,145 @@
+//! A thread that talks to clients: accepts them, and serves its share of them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use crate::exchange::{answer, Origin, Shared};
+use crate::patience::Patience;
+use crate::published::Published;
+
+/// What a worker is told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Accept connections of this service, and share them among the workers.
+    Listen { listener: std::net::TcpListener, service: usize, published: Arc<Published> },
+    /// Serve a connection.
+    Serve(Accepted),
+}
+
+/// A connection on its way to the worker that will serve it.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    service: usize,
+    published: Arc<Published>,
+    permit: OwnedSemaphorePermit,
+}
+
+/// How workers reach one another, and hear of the end.
+#[derive(Debug, Clone)]
+pub(crate) struct Crew {
+    pub(crate) workers: Arc<[mpsc::UnboundedSender<Command>]>,
+    pub(crate) permits: Arc<Semaphore>,
+    /// Some once the server stops: the time that exchanges in hand are given.
+    pub(crate) stopping: watch::Receiver<Option<Duration>>,
+}
+
+/// Serves until it is told to stop; then until its connections have ended or their time is over.
+pub(crate) async fn run(shared: Arc<Shared>, mut crew: Crew, mut commands: mpsc::UnboundedReceiver<Command>) {
+    let mut connections = JoinSet::new();
+    let mut acceptors = JoinSet::new();
+    let mut stopping = crew.stopping.clone();
+    loop {
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(Command::Listen { listener, service, published }) => {
+                    acceptors.spawn(accept(listener, service, published, crew.clone()));
+                }
+                Some(Command::Serve(accepted)) => {
+                    connections.spawn(serve(shared.clone(), accepted, crew.stopping.clone()));
+                }
+                None => break,
+            },
+            Some(ended) = connections.join_next(), if !connections.is_empty() => {
+                if let Err(error) = ended {
+                    log::error!("http: a connection has ended with a panic: {error}");
+                }
+            }
+            _ = stopping.changed() => break,
+        }
+    }
+    acceptors.shutdown().await;
+    let grace = crew.stopping.borrow_and_update().unwrap_or_default();
+    let ended = async { while connections.join_next().await.is_some() {} };
+    // Whoever is not done by then is cut off, with the runtime.
+    let _ = tokio::time::timeout(grace, ended).await;
+}
+
+async fn accept(listener: std::net::TcpListener, service: usize, published: Arc<Published>, crew: Crew) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return log::error!("http: a listener can't be watched: {error}"),
+    };
+    let mut next = 0;
+    loop {
+        let Ok(permit) = crew.permits.clone().acquire_owned().await else { return };
+        let accepted = listener.accept().await;
+        let Some((stream, peer)) = usable(accepted).await else { continue };
+        let Ok(stream) = stream.into_std() else { continue };
+        let accepted = Accepted { stream, peer, service, published: published.clone(), permit };
+        next = (next + 1) % crew.workers.len();
+        // A worker that has ended takes its connections with it: the server stops.
+        let _ = crew.workers[next].send(Command::Serve(accepted));
+    }
+}
+
+/// Pause after an error of accept: most often there is no descriptor to be had, and the next try would fail as well.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+async fn usable(accepted: std::io::Result<(TcpStream, SocketAddr)>) -> Option<(TcpStream, SocketAddr)> {
+    match accepted {
+        Ok((stream, peer)) => {
+            // Without it a reply might wait for an acknowledgement; with an error the stream is broken anyway.
+            stream.set_nodelay(true).ok()?;
+            Some((stream, peer))
+        }
+        Err(error) => {
+            log::warn!("http: can't accept a connection: {error}");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+async fn serve(shared: Arc<Shared>, accepted: Accepted, mut stopping: watch::Receiver<Option<Duration>>) {
+    let Accepted { stream, peer, service, published, permit } = accepted;
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let settings = &shared.settings;
+    let stream = TokioIo::new(Patience::new(stream, settings.write_time_max));
+    let origin = Origin { shared: shared.clone(), published, service, peer };
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.head_time_max)
+        .max_buf_size(settings.head_bytes_max)
+        .max_headers(settings.headers_max)
+        .pipeline_flush(true);
+    let connection =
+        builder.serve_connection(stream, service_fn(move |request| answer(origin.clone(), request)));
+    let mut connection = std::pin::pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = stopped(&mut stopping) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        log::debug!("http: the connection of {peer} has ended: {error}");
+    }
+    drop(permit);
+}
+
+async fn stopped(stopping: &mut watch::Receiver<Option<Duration>>) {
+    // An error means that the server is gone, which is the same.
+    let _ = stopping.wait_for(Option::is_some).await;
+}

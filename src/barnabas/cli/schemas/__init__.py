@@ -1,0 +1,1 @@
+"""`barnabas schemas`: what a Schema Registry holds."""

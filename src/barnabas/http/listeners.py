@@ -1,0 +1,30 @@
+"""Addresses where services listen, before there is anybody who answers."""
+
+from __future__ import annotations
+
+from barnabas._core import HttpServer
+from barnabas.errors import BarnabasError
+
+BODY_BYTES_MAX = 16 * 1024 * 1024
+"""Bytes of a request's body."""
+PUBLISHED_BYTES_MAX = 32 * 1024 * 1024
+"""Bytes of a service's published responses."""
+
+
+class AddressUnusable(BarnabasError):
+    """A service can't listen there; the message says why."""
+
+
+class Listeners:
+    """Ports of services. Made before the services are, so that ports are known early: who connects waits
+    until a loop answers."""
+
+    def __init__(self, threads: int = 1) -> None:
+        self.native = HttpServer(threads, BODY_BYTES_MAX)
+
+    def listen(self, name: str, host: str, port: int) -> tuple[int, int]:
+        """Lets clients of a service in: its number and its port. Raises AddressUnusable."""
+        try:
+            return self.native.listen(name, host, port, PUBLISHED_BYTES_MAX)
+        except OSError as error:
+            raise AddressUnusable(str(error)) from error

@@ -1,0 +1,145 @@
+"""The loop that answers: requests come in batches from Rust, and the answers of one turn go back together.
+
+Always true:
+  a request is answered at most once
+  an exception that a handler did not mean is logged, and is the client's 500
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Set
+from typing import Any, Protocol
+
+from barnabas._core import HttpRequest, HttpServer
+from barnabas.http.errors import HttpError
+from barnabas.http.request import Request
+from barnabas.http.response import Response, json_bytes
+from barnabas.http.routes import Routes
+
+logger = logging.getLogger("barnabas.http")
+
+REQUESTS_MAX = 256
+"""Requests taken from Rust in one turn of the loop."""
+STOP_MS_MAX = 5_000
+"""How long requests in hand may take when the server stops."""
+
+Handler = Callable[[Request], Response | Awaitable[Response]]
+
+
+class Application(Protocol):
+    """A service: its routes, and how it words errors."""
+
+    @property
+    def routes(self) -> Routes[Handler]:
+        """Who answers what."""
+
+    @property
+    def consumed(self) -> Set[str]:
+        """Types that bodies of requests may have."""
+
+    def error(self, error: HttpError) -> Response:
+        """The response that says so."""
+
+    def media_type(self, accept: str | None) -> str | None:
+        """The type of responses for a client that accepts these; None for the service's usual one."""
+
+
+class Serving:
+    """Answers the requests of services in an event loop."""
+
+    def __init__(self, native: HttpServer, applications: dict[int, Application]) -> None:
+        """`applications` by the numbers of their services."""
+        self._native = native
+        self._applications = applications
+        self._loop = asyncio.get_running_loop()
+        self._answers: list[tuple[HttpRequest, int, list[tuple[str, str]], bytes, bool]] = []
+        self._in_turn = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop.add_reader(native.fileno(), self._on_requests)
+        self._on_requests()
+
+    async def stop(self) -> None:
+        """Lets nobody in any more, and ends the server when requests in hand have been answered."""
+        await self._loop.run_in_executor(None, self._native.stop, STOP_MS_MAX)
+        self._loop.remove_reader(self._native.fileno())
+        for task in self._tasks:
+            task.cancel()
+
+    def _on_requests(self) -> None:
+        requests = self._native.drain(REQUESTS_MAX)
+        self._in_turn = True
+        try:
+            for native in requests:
+                self._begin(native)
+        finally:
+            self._in_turn = False
+            self._send()
+        if len(requests) == REQUESTS_MAX:
+            self._loop.call_soon(self._on_requests)
+
+    def _begin(self, native: HttpRequest) -> None:
+        application = self._applications[native.service]
+        try:
+            request = Request(native)
+            if native.method == "OPTIONS":
+                allow = application.routes.allowed(native.path)
+                return self._respond(application, native, Response(204, headers={"Allow": allow}))
+            handler, request.path = application.routes.find(native.method, native.path)
+            _check_media_type(application, native)
+            response = handler(request)
+            if not isinstance(response, Response):
+                task = self._loop.create_task(self._answer(application, native, response))
+                self._tasks.add(task)
+                return task.add_done_callback(self._tasks.discard)
+        except Exception as error:  # The client is told, and others go on.
+            response = failure(application, native, error)
+        return self._respond(application, native, response)
+
+    async def _answer(
+        self, application: Application, native: HttpRequest, answer: Awaitable[Response]
+    ) -> None:
+        try:
+            response = await answer
+        except Exception as error:  # As above.
+            response = failure(application, native, error)
+        self._respond(application, native, response)
+
+    def _respond(self, application: Application, native: HttpRequest, response: Response) -> None:
+        media_type = application.media_type(native.header("accept"))
+        headers = [*response.headers.items()]
+        if response.status != 204:
+            headers.append(("Content-Type", media_type or response.content_type))
+        # A published response has the usual type; who wants another is always answered from here.
+        publish = response.publish and media_type is None
+        if not self._answers and not self._in_turn:
+            self._loop.call_soon(self._send)
+        self._answers.append((native, response.status, headers, response.body, publish))
+
+    def _send(self) -> None:
+        answers, self._answers = self._answers, []
+        if answers:
+            self._native.respond(answers)
+
+
+def _check_media_type(application: Application, native: HttpRequest) -> None:
+    sent = native.header("content-type")
+    if native.method in ("POST", "PUT", "PATCH") and sent is not None:
+        named = sent.split(";")[0].strip().lower()
+        if named not in application.consumed:
+            raise HttpError(415, f"A body of type {named[:100]} is not read here")
+
+
+def failure(application: Application, native: HttpRequest, error: Exception) -> Response:
+    """What a client is told of an error."""
+    if isinstance(error, HttpError):
+        return application.error(error)
+    logger.error("%s %s failed", native.method, native.path, exc_info=error)
+    return application.error(HttpError(500, "Internal Server Error"))
+
+
+def error_body(error: HttpError) -> bytes:
+    """The usual body of an error."""
+    body: dict[str, Any] = {"error_code": error.code, "message": error.message}
+    return json_bytes(body)

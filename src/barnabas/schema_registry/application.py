@@ -1,0 +1,42 @@
+"""The registry as a service of the HTTP stack."""
+
+from __future__ import annotations
+
+from barnabas.http.errors import HttpError
+from barnabas.http.response import Response
+from barnabas.http.routes import Routes
+from barnabas.http.serving import Handler, error_body
+from barnabas.schema_registry.handlers.compatibility import Compatibility
+from barnabas.schema_registry.handlers.reading import MEDIA_TYPE
+from barnabas.schema_registry.handlers.schemas import Schemas
+from barnabas.schema_registry.handlers.server import Server
+from barnabas.schema_registry.handlers.settings import Settings
+from barnabas.schema_registry.handlers.subjects import Subjects
+from barnabas.schema_registry.registry import Registry
+
+OTHER_MEDIA_TYPES = ("application/vnd.schemaregistry+json", "application/json")
+"""Types in which responses are sent to those who ask for them first."""
+CONSUMED = frozenset({MEDIA_TYPE, *OTHER_MEDIA_TYPES, "application/octet-stream"})
+"""Types that bodies of requests may have."""
+
+
+class RegistryApplication:
+    """Routes, and how errors are worded."""
+
+    consumed = CONSUMED
+
+    def __init__(self, registry: Registry) -> None:
+        self.routes: Routes[Handler] = Routes()
+        for part in (Schemas, Subjects, Compatibility, Settings, Server):
+            part(registry).add_to(self.routes)
+
+    def error(self, error: HttpError) -> Response:
+        """The response that tells of an error."""
+        return Response(error.status, error_body(error), MEDIA_TYPE, error.headers)
+
+    def media_type(self, accept: str | None) -> str | None:
+        """The type of responses, when the client wants another than the usual one."""
+        if accept is None:
+            return None
+        first = accept.split(",")[0].split(";")[0].strip().lower()
+        return first if first in OTHER_MEDIA_TYPES else None

@@ -1,0 +1,85 @@
+"""Metadata and rule sets of schemas: whether a request's have the shape of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from barnabas.http.errors import HttpError
+from barnabas.schema_registry import errors
+from barnabas.schema_registry.guid import RULE_LISTS
+
+RULE_TEXTS = ("name", "doc", "kind", "mode", "type", "expr", "onSuccess", "onFailure")
+KINDS = ("TRANSFORM", "CONDITION")
+MODES = {
+    "migrationRules": ("UPGRADE", "DOWNGRADE", "UPDOWN"),
+    "domainRules": ("WRITE", "READ", "WRITEREAD"),
+    "encodingRules": ("WRITE", "READ", "WRITEREAD"),
+}
+
+
+def metadata_of(value: Any) -> Mapping[str, Any] | None:
+    """The metadata of a request. Raises HttpError."""
+    if value is None:
+        return None
+    good = (
+        isinstance(value, dict)
+        and set(value) <= {"tags", "properties", "sensitive"}
+        and _mapping(value.get("tags"), _texts)
+        and _mapping(value.get("properties"), lambda each: isinstance(each, str))
+        and _texts(value.get("sensitive") or [])
+    )
+    if not good:
+        raise errors.invalid_schema("Metadata may have tags (lists of texts), properties (texts), sensitive")
+    return {name: each for name, each in value.items() if each is not None}
+
+
+def rule_set_of(value: Any) -> Mapping[str, Any] | None:
+    """The rule set of a request. Raises HttpError."""
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not set(value) <= {*RULE_LISTS, "enableAt"}:
+        raise _refused(f"a rule set may have {', '.join(RULE_LISTS)} and enableAt")
+    if not isinstance(value.get("enableAt"), str | None):
+        raise _refused("enableAt must be a text")
+    for kind in RULE_LISTS:
+        rules = value.get(kind) or []
+        if not isinstance(rules, list):
+            raise _refused(f"{kind} must be a list")
+        names: set[str] = set()
+        for rule in rules:
+            _check_rule(kind, rule)
+            if rule["name"] in names:
+                raise _refused(f"there are two rules '{rule['name']}' in {kind}")
+            names.add(rule["name"])
+    return {name: each for name, each in value.items() if each is not None}
+
+
+def _check_rule(kind: str, rule: Any) -> None:
+    if not isinstance(rule, dict) or not all(isinstance(rule.get(name), str | None) for name in RULE_TEXTS):
+        raise _refused(f"a rule of {kind} is an object with texts")
+    if not rule.get("name") or not rule.get("type"):
+        raise _refused(f"a rule of {kind} lacks its name or type")
+    if rule.get("kind", KINDS[0]) not in KINDS:
+        raise _refused(f"kind of rule '{rule['name']}' must be one of {', '.join(KINDS)}")
+    if rule.get("mode", MODES[kind][0]) not in MODES[kind]:
+        raise _refused(f"mode of rule '{rule['name']}' in {kind} must be one of {', '.join(MODES[kind])}")
+    good = (
+        _texts(rule.get("tags") or [])
+        and _mapping(rule.get("params"), lambda each: isinstance(each, str))
+        and isinstance(rule.get("disabled", False), bool)
+    )
+    if not good:
+        raise _refused(f"tags, params or disabled of rule '{rule['name']}' are of a wrong type")
+
+
+def _refused(reason: str) -> HttpError:
+    return HttpError(422, f"Invalid rule set: {reason}", 42210)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _mapping(value: Any, good: Any) -> bool:
+    return value is None or (isinstance(value, dict) and all(good(each) for each in value.values()))

@@ -1,0 +1,18 @@
+"""What a decision of the registry is: records to write, and what is answered when they are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from barnabas.schema_registry.records import Record
+
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Decision(Generic[R]):
+    """Nothing changes until the records are written and read back."""
+
+    response: R
+    records: list[Record] = field(default_factory=list)

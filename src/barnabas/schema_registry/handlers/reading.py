@@ -1,0 +1,119 @@
+"""What several operations read in requests, and say in responses."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from barnabas.http.errors import HttpError
+from barnabas.http.request import Request, parsed_number
+from barnabas.http.response import Response, json_bytes
+from barnabas.schema_registry import contexts, errors
+from barnabas.schema_registry.contracts import metadata_of, rule_set_of
+from barnabas.schema_registry.entries import Schema, Version
+from barnabas.schema_registry.registering import Offered, references_of
+from barnabas.schema_registry.registry import Registry
+from barnabas.schema_registry.state import State
+
+T = TypeVar("T")
+
+MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+LATEST = "latest"
+
+
+def answer(value: Any, *, publish: bool = False) -> Response:
+    """`value` as a response."""
+    return Response(200, json_bytes(value), MEDIA_TYPE, publish=publish)
+
+
+def subject_of(request: Request) -> str:
+    """The subject in the path, as it is kept."""
+    return contexts.normalize(request.path["subject"])
+
+
+def writable_subject_of(request: Request) -> str:
+    """The subject in the path, under which something may be registered. Raises HttpError."""
+    subject = subject_of(request)
+    name = contexts.split(subject)[1]
+    if not name or any(ord(character) < 32 for character in subject) or name in ("__GLOBAL", "__EMPTY"):
+        raise errors.invalid_subject(subject)
+    return subject
+
+
+def existing_version(state: State, subject: str, text: str, *, deleted: bool) -> Version:
+    """The version that `text` names, a number or `latest`. Raises HttpError."""
+    number = version_number(text)
+    if not state.versions(subject, deleted=deleted):
+        raise errors.subject_not_found(subject)
+    found = state.latest(subject, deleted=deleted) if number is None else state.version(subject, number)
+    if found is None or (found.deleted and not deleted):
+        raise errors.version_not_found(text)
+    return found
+
+
+def version_number(text: str) -> int | None:
+    """The number of a version; None for the latest. Raises HttpError."""
+    if text.strip().lower() in (LATEST, "-1"):
+        return None
+    number = parsed_number(text.strip())
+    if number is None or number < 1:
+        raise errors.invalid_version(text)
+    return number
+
+
+def id_of(request: Request) -> int:
+    """The id in the path. Raises HttpError."""
+    number = parsed_number(request.path["id"])
+    if number is None:
+        raise HttpError(404, f"'{request.path['id'][:100]}' is no id of a schema")
+    return number
+
+
+def offered(request: Request) -> Offered:
+    """The schema that a request offers. Raises HttpError."""
+    body = request.json_object()
+    text, schema_type = body.get("schema"), body.get("schemaType") or "AVRO"
+    if not isinstance(text, str) or not isinstance(schema_type, str):
+        raise errors.invalid_schema("The schema is missing, or is no text")
+    if body.get("schemaTagsToAdd") or body.get("schemaTagsToRemove"):
+        raise errors.not_permitted("Schema tags are not built yet")
+    schema = Schema.of(
+        schema_type,
+        text,
+        references_of(body.get("references")),
+        metadata_of(body.get("metadata")),
+        rule_set_of(body.get("ruleSet")),
+    )
+    return Offered(schema, _wanted(body, "version"), _wanted(body, "id"))
+
+
+def _wanted(body: dict[str, Any], name: str) -> int | None:
+    value = body.get(name)
+    if value is None or value in (-1, 0):
+        return None
+    if not isinstance(value, int) or not 0 < value < 2**31:
+        raise errors.invalid_schema(f"'{name}' must be a positive number")
+    return value
+
+
+def page(request: Request, items: Iterable[T], limit_max: int) -> list[T]:
+    """The part of `items` that `offset` and `limit` ask for; no more than `limit_max`."""
+    offset, limit = max(request.number("offset", 0), 0), request.number("limit", -1)
+    if not 0 < limit <= limit_max:
+        limit = limit_max
+    return list(itertools.islice(items, offset, offset + limit))
+
+
+def formatted(registry: Registry, version: Version, form: str) -> str:
+    """A schema's text in the form that a request asks for; an empty one is how it is kept."""
+    if not form:
+        return version.schema.text
+    return registry.parser.of_version(registry.state, version).formatted(form)
+
+
+def told(registry: Registry, version: Version, form: str = "") -> dict[str, Any]:
+    """A version as it stands in responses."""
+    members = version.told()
+    members["schema"] = formatted(registry, version, form)
+    return members

@@ -1,0 +1,151 @@
+"""Schemas by id, by GUID, and all of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from barnabas.http.request import Request
+from barnabas.http.response import Response
+from barnabas.http.routes import Routes
+from barnabas.http.serving import Handler
+from barnabas.schema_registry import contexts, errors, formats
+from barnabas.schema_registry.entries import Version
+from barnabas.schema_registry.handlers.reading import MEDIA_TYPE, answer, formatted, id_of, page, told
+from barnabas.schema_registry.registry import Registry
+
+SCHEMAS_MAX = 1_000
+"""Schemas of one response."""
+SUBJECTS_MAX = 20_000
+"""Subjects, or versions of subjects, of one response."""
+
+
+class Schemas:
+    """The operations under `/schemas`."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def add_to(self, routes: Routes[Handler]) -> None:
+        """Adds the operations."""
+        routes.add("GET", "/schemas", self.list)
+        routes.add("GET", "/schemas/types", self.types)
+        routes.add("GET", "/schemas/ids/{id}", self.by_id)
+        routes.add("GET", "/schemas/ids/{id}/schema", self.text_by_id)
+        routes.add("GET", "/schemas/ids/{id}/subjects", self.subjects_of_id)
+        routes.add("GET", "/schemas/ids/{id}/versions", self.versions_of_id)
+        routes.add("GET", "/schemas/guids/{guid}", self.by_guid)
+        routes.add("GET", "/schemas/guids/{guid}/ids", self.ids_of_guid)
+
+    def types(self, _: Request) -> Response:
+        """The formats that schemas may have."""
+        return answer(list(formats.SCHEMA_TYPES))
+
+    def by_id(self, request: Request) -> Response:
+        """The schema that an id stands for, deleted or not."""
+        version = self._found(request)
+        members = _schema_members(self._registry, version, request.text("format"))
+        if request.flag("fetchMaxId"):
+            members["maxId"] = self._registry.state.id_max(contexts.context_of(version.subject))
+            return answer(members)
+        return answer(members, publish=True)
+
+    def text_by_id(self, request: Request) -> Response:
+        """Its text alone."""
+        version = self._found(request)
+        text = formatted(self._registry, version, request.text("format"))
+        return Response(200, text.encode(), MEDIA_TYPE, publish=True)
+
+    def subjects_of_id(self, request: Request) -> Response:
+        """The subjects that it is registered under."""
+        versions = self._all(request)
+        return answer(page(request, dict.fromkeys(version.subject for version in versions), SUBJECTS_MAX))
+
+    def versions_of_id(self, request: Request) -> Response:
+        """The subjects, and the versions there."""
+        pairs = ({"subject": version.subject, "version": version.number} for version in self._all(request))
+        return answer(page(request, pairs, SUBJECTS_MAX))
+
+    def by_guid(self, request: Request) -> Response:
+        """The schema with a GUID."""
+        places = self._registry.state.with_guid(_guid(request))
+        if not places:
+            raise errors.schema_not_found(request.path["guid"])
+        version = next(self._registry.state.with_id(*places[0]))
+        members = _schema_members(self._registry, version, request.text("format"))
+        del members["subject"], members["version"]
+        return answer(members, publish=True)
+
+    def ids_of_guid(self, request: Request) -> Response:
+        """The ids that it has, and in which contexts."""
+        places = self._registry.state.with_guid(_guid(request))
+        return answer([{"context": context, "id": id_} for context, id_ in places])
+
+    def list(self, request: Request) -> Response:
+        """All schemas of subjects with a prefix."""
+        for name in ("aliases", "ruleType", "resourceType", "associationType", "lifecycle"):
+            if request.text(name, "false") not in ("false", ""):
+                raise errors.not_permitted(f"To list by {name} is not built yet")
+        versions = self._listed(
+            request.text("subjectPrefix"), deleted=request.flag("deleted"), latest=request.flag("latestOnly")
+        )
+        return answer([told(self._registry, version) for version in page(request, versions, SCHEMAS_MAX)])
+
+    def _listed(self, prefix: str, *, deleted: bool, latest: bool) -> Iterator[Version]:
+        state = self._registry.state
+        for subject in subjects_with(state.subjects, prefix):
+            versions = state.versions(subject, deleted=deleted)
+            yield from versions[-1:] if latest else versions
+
+    def _found(self, request: Request) -> Version:
+        id_ = id_of(request)
+        found = next(self._versions(id_, request.text("subject")), None)
+        if found is None:
+            raise errors.schema_not_found(id_)
+        return found
+
+    def _all(self, request: Request) -> Iterator[Version]:
+        id_ = id_of(request)
+        versions = list(self._versions(id_, request.text("subject")))
+        if not versions:
+            raise errors.schema_not_found()
+        deleted = request.flag("deleted")
+        return (version for version in versions if deleted or not version.deleted)
+
+    def _versions(self, id_: int, subject: str) -> Iterator[Version]:
+        """What an id stands for in the context of `subject`. If that names none, and the default context does
+        not know the id, in one where such a subject has it."""
+        state = self._registry.state
+        context, name = contexts.split(subject)
+        versions = list(state.with_id(context, id_))
+        if not versions and name and context == contexts.DEFAULT:
+            for other in sorted(state.contexts):
+                found = list(state.with_id(other, id_))
+                if any(version.subject == contexts.join(other, name) for version in found):
+                    return iter(found)
+        return iter(versions)
+
+
+def subjects_with(subjects: dict[str, Any], prefix: str) -> list[str]:
+    """The subjects with a prefix, sorted: in the prefix's context, or in all behind `:*:`."""
+    if prefix.startswith(contexts.WILDCARD):
+        name = prefix[len(contexts.WILDCARD) :]
+        return sorted(subject for subject in subjects if contexts.split(subject)[1].startswith(name))
+    context, name = contexts.split(prefix)
+    found = ((contexts.split(subject), subject) for subject in subjects)
+    return sorted(subject for place, subject in found if place[0] == context and place[1].startswith(name))
+
+
+def _schema_members(registry: Registry, version: Version, form: str) -> dict[str, Any]:
+    members = told(registry, version, form)
+    del members["id"]
+    return members
+
+
+def _guid(request: Request) -> uuid.UUID:
+    text = request.path["guid"]
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise errors.schema_not_found(text) from error

@@ -1,0 +1,126 @@
+"""Records of `_schemas`, in the bytes that Confluent's registry and Karapace write.
+
+Always true:
+  of one key there is one text: the order of its JSON members is fixed, for compaction compares bytes
+  what can't be read raises UnreadableRecord and nothing else
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from barnabas.http.response import json_bytes
+
+MAGIC = {"SCHEMA": 1}
+"""Versions of keys; all others have 0."""
+KEY_MEMBERS = ("keytype", "subject", "version", "tenant", "context", "magic")
+"""Members of keys, in their order."""
+
+
+class UnreadableRecord(Exception):
+    """The bytes are no record of a schema registry; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a record is about. Members that its type does not have are None."""
+
+    keytype: str
+    subject: str | None = None
+    version: int | None = None
+    context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record. A value of None deletes."""
+
+    key: Key
+    value: dict[str, Any] | None
+
+
+def schema_record(value: dict[str, Any]) -> Record:
+    """A schema under a version of a subject."""
+    return Record(Key("SCHEMA", value["subject"], value["version"]), value)
+
+
+def schema_tombstone(subject: str, version: int) -> Record:
+    """Takes a version away for good."""
+    return Record(Key("SCHEMA", subject, version), None)
+
+
+def config_record(subject: str | None, value: dict[str, Any] | None) -> Record:
+    """The config of a subject, of a context, or (None) of all."""
+    if value is not None and subject is not None:
+        value = {"subject": subject, **value}
+    return Record(Key("CONFIG", subject), value)
+
+
+def mode_record(subject: str | None, mode: str | None) -> Record:
+    """The mode of a subject, of a context, or (None) of all."""
+    if mode is None:
+        return Record(Key("MODE", subject), None)
+    return Record(
+        Key("MODE", subject), {"mode": mode} if subject is None else {"subject": subject, "mode": mode}
+    )
+
+
+def delete_subject_record(subject: str, version: int) -> Record:
+    """Marks all versions of a subject up to `version` as deleted."""
+    return Record(Key("DELETE_SUBJECT", subject), {"subject": subject, "version": version})
+
+
+def clear_subject_record(subject: str | None) -> Record:
+    """Forgets what was deleted of a subject, of a context, or (None) of all."""
+    return Record(Key("CLEAR_SUBJECT", subject), {} if subject is None else {"subject": subject})
+
+
+def context_record(context: str, *, deleted: bool = False) -> Record:
+    """That there is such a context."""
+    value = None if deleted else {"tenant": "default", "context": context}
+    return Record(Key("CONTEXT", context=context), value)
+
+
+def encode(record: Record) -> tuple[bytes, bytes | None]:
+    """Key and value as they are written."""
+    key = record.key
+    members = {
+        "keytype": key.keytype,
+        "subject": key.subject,
+        "version": key.version,
+        "tenant": None if key.context is None else "default",
+        "context": key.context,
+        "magic": MAGIC.get(key.keytype, 0),
+    }
+    written = {name: members[name] for name in KEY_MEMBERS if members[name] is not None}
+    return json_bytes(written), None if record.value is None else json_bytes(record.value)
+
+
+def decode(key: bytes | None, value: bytes | None) -> Record:
+    """The record of a key and a value."""
+    members = _object(key, "key")
+    keytype = members.get("keytype")
+    if not isinstance(keytype, str):
+        raise UnreadableRecord("the key has no keytype")
+    subject, version, context = members.get("subject"), members.get("version"), members.get("context")
+    if not isinstance(subject, str | None) or not isinstance(context, str | None):
+        raise UnreadableRecord("subject or context of the key is no text")
+    if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
+        raise UnreadableRecord("version of the key is no number")
+    if keytype == "SCHEMA" and (subject is None or version is None):
+        raise UnreadableRecord("the key of a schema lacks its subject or version")
+    return Record(Key(keytype, subject, version, context), _object(value, "value") if value else None)
+
+
+def _object(data: bytes | None, what: str) -> dict[str, Any]:
+    if data is None:
+        raise UnreadableRecord(f"there is no {what}")
+    try:
+        read = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableRecord(f"the {what} is no JSON: {error}") from error
+    if not isinstance(read, dict):
+        raise UnreadableRecord(f"the {what} is no JSON object")
+    return read

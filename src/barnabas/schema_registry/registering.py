@@ -1,0 +1,182 @@
+"""Registering a schema, looking one up, and whether it gets along with those before it.
+
+Functions of the state; what changes it are the records of the decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from barnabas.schema_registry import contexts, errors
+from barnabas.schema_registry.decision import Decision
+from barnabas.schema_registry.entries import Reference, Schema, Version
+from barnabas.schema_registry.formats import Level, check
+from barnabas.schema_registry.modes import require_writable
+from barnabas.schema_registry.parsing import Parser, canonical
+from barnabas.schema_registry.records import Record, context_record, schema_record, schema_tombstone
+from barnabas.schema_registry.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A schema as a request has it."""
+
+    schema: Schema
+    version: int | None = None
+    """Wanted number of its version."""
+    id: int | None = None
+    """Wanted id; only IMPORT mode takes one."""
+
+
+def register(
+    state: State, parser: Parser, subject: str, offered: Offered, *, normalize: bool, force: bool = False
+) -> Decision[Version]:
+    """Registers a schema under a subject, unless it is already. Raises HttpError."""
+    found = registered(state, parser, subject, offered, normalize=normalize)
+    if found is not None:
+        return Decision(found)
+    schema = _kept(state, parser, subject, offered.schema, normalize=normalize)
+    context = contexts.context_of(subject)
+    known_id = state.id_of(context, schema)
+    importing = state.mode_in_scope(subject) == "IMPORT"
+    if not importing and not force:
+        problems = incompatible_versions(state, parser, subject, schema, state.versions(subject))
+        if problems:
+            raise errors.incompatible(subject, _details(problems))
+    number = _number(state, subject, offered, importing=importing)
+    version = Version(subject, number, _id(state, context, schema, offered.id, known_id), schema)
+    return Decision(version, _records(state, context, version))
+
+
+def registered(
+    state: State, parser: Parser, subject: str, offered: Offered, *, normalize: bool
+) -> Version | None:
+    """The version under which a schema that is offered stands already. Raises HttpError when it may not be
+    registered."""
+    require_writable(state, subject, import_id=offered.id is not None)
+    schema = _kept(state, parser, subject, offered.schema, normalize=normalize)
+    if offered.id not in (None, state.id_of(contexts.context_of(subject), schema)):
+        return None
+    found = _same(state, subject, schema)
+    return found if found is not None and offered.version in (None, found.number) else None
+
+
+def lookup(
+    state: State, parser: Parser, subject: str, schema: Schema, *, normalize: bool, deleted: bool
+) -> Version | None:
+    """The version under which a schema is registered; in another context, if the subject names none and the
+    default one has nothing."""
+    places = [subject]
+    if contexts.context_of(subject) == contexts.DEFAULT:
+        places += [contexts.join(context, subject) for context in sorted(state.contexts)]
+    for place in places:
+        if place not in state.subjects:
+            continue
+        kept = _kept(state, parser, place, schema, normalize=normalize)
+        found = _same(state, place, kept, deleted=deleted)
+        if found is not None:
+            return found
+    return None
+
+
+def incompatible_versions(
+    state: State, parser: Parser, subject: str, schema: Schema, existing: Sequence[Version]
+) -> list[str]:
+    """Why a schema does not get along with existing versions, as the level of its subject wants it."""
+    config = state.config_in_scope(subject)
+    level = Level(config["compatibilityLevel"])
+    group = config.get("compatibilityGroup")
+    if group:
+        existing = [
+            version for version in existing if _property(version.schema, group) == _property(schema, group)
+        ]
+    if level is Level.NONE or not existing:
+        return []
+    new = parser.of_request(state, subject, schema.schema_type, schema.text, schema.references)
+    # Only the latest counts where the level is not transitive; the others need not be parsed.
+    compared = existing if level.transitive else existing[-1:]
+    found = check(level, new, [parser.of_version(state, version) for version in compared])
+    if found is None:
+        return []
+    version = compared[found.index]
+    return [
+        *(str(reason) for reason in found.reasons),
+        f"{{oldSchemaVersion: {version.number}}}",
+        f"{{oldSchema: '{version.schema.text}'}}",
+        f"{{compatibility: '{level}'}}",
+    ]
+
+
+def _details(problems: Sequence[str]) -> str:
+    return f"[{', '.join(problems)}]"
+
+
+def _property(schema: Schema, name: str) -> Any:
+    return ((schema.metadata or {}).get("properties") or {}).get(name)
+
+
+def _kept(state: State, parser: Parser, subject: str, schema: Schema, *, normalize: bool) -> Schema:
+    """`schema` as it would be kept under `subject`."""
+    parsed = parser.of_request(state, subject, schema.schema_type, schema.text, schema.references)
+    normalize = normalize or bool(state.config_in_scope(subject).get("normalize"))
+    return canonical(parsed, schema, normalize=normalize)
+
+
+def _same(state: State, subject: str, schema: Schema, *, deleted: bool = False) -> Version | None:
+    """The newest version of a subject with this schema."""
+    id_ = state.id_of(contexts.context_of(subject), schema)
+    if id_ is None:
+        return None
+    versions = reversed(state.versions(subject, deleted=deleted))
+    return next((version for version in versions if version.id == id_), None)
+
+
+def _number(state: State, subject: str, offered: Offered, *, importing: bool) -> int:
+    following = state.next_version(subject)
+    if offered.version is None:
+        return following
+    if not importing and offered.version != following:
+        raise errors.invalid_schema(
+            f"The next version of subject '{subject}' is {following}, not {offered.version}"
+        )
+    return offered.version
+
+
+def _id(state: State, context: str, schema: Schema, wanted: int | None, known: int | None) -> int:
+    if wanted is None:
+        return state.next_id(context) if known is None else known
+    taken = next(state.with_id(context, wanted), None)
+    if taken is not None and taken.schema.identity != schema.identity:
+        raise errors.not_permitted(f"Id {wanted} stands for another schema in context {context}")
+    return wanted
+
+
+def _records(state: State, context: str, version: Version) -> list[Record]:
+    records = []
+    if context != contexts.DEFAULT and context not in state.contexts:
+        records.append(context_record(context))
+    # A soft-deleted version with the same schema would be a second one with this id once it is undeleted.
+    records += [
+        schema_tombstone(old.subject, old.number)
+        for old in state.versions(version.subject, deleted=True)
+        if old.deleted and old.id == version.id and not state.referrers(old.subject, old.number, deleted=True)
+    ]
+    records.append(schema_record(version.record_value()))
+    return records
+
+
+def references_of(value: Any) -> tuple[Reference, ...]:
+    """The references of a request. Raises HttpError."""
+    if value is None:
+        return ()
+    try:
+        found = tuple(Reference(each["name"], each["subject"], each["version"]) for each in value)
+    except (KeyError, TypeError) as error:
+        raise errors.invalid_schema("A reference needs a name, a subject and a version") from error
+    for reference in found:
+        typed = isinstance(reference.name, str) and isinstance(reference.subject, str)
+        if not typed or not isinstance(reference.version, int) or not 0 < reference.version < 2**31:
+            raise errors.invalid_schema("A reference needs a name, a subject and a version")
+    return found

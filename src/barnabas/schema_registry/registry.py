@@ -1,0 +1,149 @@
+"""A registry that runs: what is committed, what is on its way, and the writes between them.
+
+Always true:
+  reads are answered from what is committed; decisions are made on the head, which has what is on its way too,
+  so that writes need not wait for one another
+  a write is answered when all of its records have been read back
+  when a write fails, or somebody else has written, the head is made anew from what is committed, once nothing
+  is on its way any more; decisions wait for that
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from barnabas.errors import BarnabasError, MessageTooLarge
+from barnabas.http.errors import HttpError
+from barnabas.schema_registry import errors, records
+from barnabas.schema_registry.decision import Decision
+from barnabas.schema_registry.parsing import Parser
+from barnabas.schema_registry.records import Record, UnreadableRecord
+from barnabas.schema_registry.state import State
+from barnabas.schema_registry.storage import Storage
+
+if TYPE_CHECKING:
+    from barnabas import _core
+
+logger = logging.getLogger("barnabas.registry")
+
+R = TypeVar("R")
+
+WRITE_SECONDS_MAX = 30.0
+"""Longest wait for a write to be read back."""
+LOAD_SECONDS_MAX = 60.0
+"""Longest silence of the cluster while the topic is read for the first time."""
+
+
+class Registry:
+    """State, storage, and what connects them. All calls belong into one event loop."""
+
+    def __init__(self, bootstrap: str, cluster_id: str = "") -> None:
+        self.state = State()
+        """What is committed."""
+        self.parser = Parser()
+        self.cluster_id = cluster_id
+        self.quarantined = 0
+        """Records of the topic that could not be used."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called before anything is answered that a published response may contradict."""
+        self._storage = Storage(bootstrap, self._take)
+        self._head: State | None = None
+        self._in_flight: set[asyncio.Future[None]] = set()
+        self._stale = False
+        self._foreign = 0
+
+    async def start(self) -> None:
+        """Reads the topic. Raises BarnabasError when it can't be had."""
+        began = time.monotonic()
+        await asyncio.get_running_loop().run_in_executor(None, self._storage.load, LOAD_SECONDS_MAX)
+        self._foreign = self._storage.foreign
+        self._storage.start()
+        count = sum(len(versions) for versions in self.state.subjects.values())
+        logger.info("%d schemas were read in %.2f s", count, time.monotonic() - began)
+
+    def close(self) -> None:
+        """Ends it; writes on their way fail."""
+        self._storage.close()
+
+    # ---- records
+
+    def _take(self, record: _core.Record) -> Exception | None:
+        try:
+            read = records.decode(record.key, record.value)
+            adds = self._adds(read)
+            self.state.replay(read, record.timestamp)
+        except UnreadableRecord as error:
+            self.quarantined += 1
+            return error
+        if not adds:
+            self.changed()
+        return None
+
+    def _adds(self, record: Record) -> bool:
+        """Whether a record takes nothing back that was said before."""
+        key, value = record.key, record.value
+        if key.keytype == "SCHEMA" and value is not None and not value.get("deleted"):
+            assert key.subject is not None
+            assert key.version is not None
+            return self.state.version(key.subject, key.version) is None
+        return key.keytype in ("NOOP", "CONTEXT")
+
+    # ---- writes
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is on its way: what is committed is what decisions are made on."""
+        return not self._in_flight and not self._stale
+
+    async def write(self, decide: Callable[[State], Decision[R]]) -> R:
+        """Decides, writes, and waits until what was written is committed. Raises HttpError."""
+        head = await self._fresh_head()
+        decision = decide(head)
+        # What the decision relies on may be on its way itself.
+        waited = list(self._in_flight) if not decision.records else []
+        for record in decision.records:
+            head.replay(record)
+            future = self._storage.write(*records.encode(record))
+            self._in_flight.add(future)
+            future.add_done_callback(self._landed)
+            waited.append(future)
+        await self._read_back(waited)
+        return decision.response
+
+    async def _read_back(self, waited: list[asyncio.Future[None]]) -> None:
+        if not waited:
+            return
+        try:
+            async with asyncio.timeout(WRITE_SECONDS_MAX):
+                # A client that goes away takes no write with it.
+                await asyncio.shield(asyncio.gather(*waited))
+        except TimeoutError as error:
+            self._stale = True
+            raise errors.write_timed_out(WRITE_SECONDS_MAX) from error
+        except MessageTooLarge as error:
+            raise HttpError(422, "The schema is too large for the schemas' topic", 42209) from error
+        except (BarnabasError, UnreadableRecord) as error:
+            raise errors.write_failed(error) from error
+
+    def _landed(self, future: asyncio.Future[None]) -> None:
+        self._in_flight.discard(future)
+        if future.cancelled() or future.exception() is not None:
+            self._stale = True
+
+    async def _fresh_head(self) -> State:
+        """The head. Anew, when it is not what will be committed."""
+        while True:
+            if self._storage.foreign != self._foreign:
+                self._stale = True
+            if self._head is not None and not self._stale:
+                return self._head
+            if not self._in_flight:
+                self._foreign = self._storage.foreign
+                self._stale = False
+                self._head = self.state.copy()
+                return self._head
+            await asyncio.wait(set(self._in_flight))

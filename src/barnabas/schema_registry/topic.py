@@ -1,0 +1,47 @@
+"""Makes `_schemas` where it is missing, and looks whether it can hold schemas where it is there."""
+
+from __future__ import annotations
+
+import logging
+
+from barnabas.clients.admin.client import Admin
+from barnabas.clients.admin.configs import ConfigResource
+from barnabas.clients.admin.topics import NewTopic
+from barnabas.errors import TopicAlreadyExists, UnknownTopicOrPartition
+from barnabas.schema_registry.storage import TOPIC, TopicUnusable
+
+logger = logging.getLogger("barnabas.registry")
+
+REPLICAS_WANTED = 3
+"""Replicas of the topic, where there are as many brokers."""
+
+
+def ensure(bootstrap: str) -> str:
+    """Has the topic there: one partition, compacted. The id of the cluster. Raises BarnabasError."""
+    with Admin(bootstrap_servers=bootstrap, client_id="barnabas-registry") as admin:
+        cluster = admin.describe_cluster()
+        try:
+            _check(admin)
+        except UnknownTopicOrPartition:
+            _create(admin, min(REPLICAS_WANTED, len(cluster.nodes)))
+        return cluster.cluster_id or ""
+
+
+def _create(admin: Admin, replicas: int) -> None:
+    try:
+        admin.create_topics(NewTopic(TOPIC, 1, replicas, {"cleanup.policy": "compact"}))
+        logger.info("topic %s was created", TOPIC)
+    except TopicAlreadyExists:
+        _check(admin)  # Another instance was quicker.
+
+
+def _check(admin: Admin) -> None:
+    partitions = len(admin.describe_topics(TOPIC)[TOPIC].partitions)
+    if partitions != 1:
+        raise TopicUnusable(f"topic {TOPIC} has {partitions} partitions, and must have one")
+    resource = ConfigResource.topic(TOPIC)
+    policy = admin.describe_configs(resource)[resource]["cleanup.policy"].value
+    if policy != "compact":
+        raise TopicUnusable(
+            f"topic {TOPIC} has cleanup.policy={policy}, with which schemas get lost: it must be compact"
+        )
