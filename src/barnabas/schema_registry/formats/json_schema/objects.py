@@ -80,7 +80,10 @@ def _properties(compare: Comparer, reader: _Schema, writer: _Schema, path: Path)
 def _removed(compare: Comparer, reader: _Schema, name: str, old: Any, here: Path) -> Found:
     if _is_open(reader):
         return []
-    covering = _covering(reader, name)
+    return _uncovered(compare, _covering(reader, name), old, here)
+
+
+def _uncovered(compare: Comparer, covering: Any, old: Any, here: Path) -> Found:
     if covering is None:
         closed = not compare.accepts_none(old, of_reader=False)
         return [compare.found("PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL", here)] if closed else []
@@ -93,7 +96,7 @@ def _removed(compare: Comparer, reader: _Schema, name: str, old: Any, here: Path
 
 def _added(compare: Comparer, writer: _Schema, name: str, new: Any, required: bool, here: Path) -> Found:
     if _is_open(writer):
-        if compare.accepts_all(new):
+        if compare.accepts_all(new) and not required:
             return []
         kind = "REQUIRED_PROPERTY" if required else "OPTIONAL_PROPERTY"
         if required and compare.has_default(new):
@@ -118,8 +121,16 @@ def _patterns(compare: Comparer, reader: _Schema, writer: _Schema, path: Path) -
         here = (*path, pattern)
         if pattern in old:
             found += compare.schemas(schema, old[pattern], here)
-        elif _is_open(writer) and not compare.accepts_all(schema):
-            found.append(compare.found("OPTIONAL_PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL", here))
+        elif _is_open(writer):
+            found += _added(compare, writer, pattern, schema, False, here)
+        elif (before := _rest(writer)) is not None and (inner := compare.schemas(schema, before, here)):
+            kind = "PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL"
+            found += [*inner, compare.found(kind, here)]
+    if not _is_open(reader):
+        # What the pattern took falls to the schema for all the rest.
+        for pattern, schema in old.items():
+            if pattern not in new:
+                found += _uncovered(compare, _rest(reader), schema, (*path, pattern))
     return found
 
 
@@ -140,6 +151,11 @@ def _covering(schema: _Schema, name: str) -> Any:
             return _UNKNOWN
         if matched:
             return each
+    return _rest(schema)
+
+
+def _rest(schema: _Schema) -> Any:
+    """The schema for names that are neither listed nor matched; None if they are refused."""
     for keyword in ("additionalProperties", "unevaluatedProperties"):
         if keyword in schema:
             found = schema[keyword]
