@@ -148,6 +148,17 @@ def ask(
         attempt += 1
 
 
+def answered(
+    request: Message, to: Target = ANY, lowest: int = 0, highest: int = VERSION_MAX
+) -> Plan[Message]:
+    """One answer as it is, whatever errors it tells of. Raises why there is none."""
+    (reply,) = yield Asks([Ask(request, to, lowest, highest)])
+    if isinstance(reply, Exception):
+        raise reply
+    message: Message = reply.message
+    return message
+
+
 def ask_all(asks: Sequence[Ask]) -> Plan[list[Any]]:
     """The answers of several brokers. Raises what any of them says of the whole."""
     answers: list[Any] = []

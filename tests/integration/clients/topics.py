@@ -1,6 +1,7 @@
 """Topics for the clients' tests."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -12,6 +13,16 @@ def create(bootstrap: str, topic: str, *, partitions: int, config: Mapping[str, 
     admin = AdminClient({"bootstrap.servers": bootstrap})
     new = NewTopic(topic, partitions, 1, config=dict(config or {}))
     admin.create_topics([new])[topic].result(30)
+
+
+def soon(holds: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether something comes to hold: a broker of Kafka hears a moment later of what its controller did."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def read_all(bootstrap: str, topic: str, count: int, **configs: object) -> list[barnabas.Record]:

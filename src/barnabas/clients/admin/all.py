@@ -44,6 +44,8 @@ class AllOperations(
     """What Admin can do, and the habits of one who does."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
+        addresses = values["bootstrap.servers"]
+        self.bootstrap_servers: str = ",".join(f"{host}:{port}" for host, port in addresses)
         self._timeout: float = values["default.api.timeout.ms"] / 1000
         self._raise_errors = True
         self.request_timeout_ms = values["request.timeout.ms"]
