@@ -162,11 +162,13 @@ def _serve(settings: BrokerSettings, *, memory: bool) -> int:
 
     try:
         starting = NativeStart(settings, memory=memory)
+        stop = _StopSignals()
         starting.begin()
-        from barnabas.server.node import NodeServer  # Meanwhile.
+        starting.bring_up()
+        from barnabas.server.node import NodeServer  # Clients are let in already.
 
         server = NodeServer(settings, memory=memory, starting=starting)
-        _stop_on_signals(server)
+        stop.of(server)
         server.start()
     except StartError as error:
         return _fail(error, _start_code(error))
@@ -194,15 +196,28 @@ def _start_code(error: Exception) -> int:
     return next((code for kind, code in codes.items() if isinstance(error, kind)), exit_codes.FAILED)
 
 
-def _stop_on_signals(server: "NodeServer") -> None:
-    def stop(number: int, _: FrameType | None) -> None:
+class _StopSignals:
+    """What asks a node to stop; it may come before the node is there."""
+
+    def __init__(self) -> None:
+        self._server: NodeServer | None = None
+        self._asked = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+
+    def of(self, server: "NodeServer") -> None:
+        """Says which node is meant."""
+        self._server = server
+        if self._asked:
+            server.request_stop()
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
         logger.info("%s: stopping; once more stops at once", signal.Signals(number).name)
         for which in (signal.SIGINT, signal.SIGTERM):
             signal.signal(which, signal.SIG_DFL)
-        server.request_stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+        self._asked = True
+        if self._server is not None:
+            self._server.request_stop()
 
 
 def _print_ready(server: "NodeServer", settings: BrokerSettings, *, memory: bool) -> None:

@@ -7,11 +7,13 @@ BrokerHeartbeat) is decided here by the same functions, directly.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from barnabas._core import Uuid
 from barnabas.controller import brokers, controllers
+from barnabas.controller.decision import ControllerState
 from barnabas.controller.feature_levels import SUPPORTED
 from barnabas.errors import KafkaError
 from barnabas.protocol.generated import broker_registration_request
@@ -20,22 +22,34 @@ from barnabas.server.errors import StartError
 from barnabas.server.native import reachable_host
 
 if TYPE_CHECKING:
+    from barnabas import _core
     from barnabas.config.listeners import Listener
-    from barnabas.server.node import NodeServer
+    from barnabas.config.settings import BrokerSettings
 
 SECURITY_PROTOCOLS = {"PLAINTEXT": 0, "SSL": 1, "SASL_PLAINTEXT": 2, "SASL_SSL": 3}
 COMMIT_MS_MAX = 30_000
 
 
-def activate(server: NodeServer, addresses: Sequence[tuple[str, str, int]]) -> None:
+def controller_state(settings: BrokerSettings, native: _core.Node) -> ControllerState:
+    """What a decision of the controller is made from, as of now."""
+    return ControllerState(
+        image=native.head(),
+        node_id=settings.node_id,
+        cluster_id=native.cluster_id,
+        settings=settings,
+        new_id=Uuid.random,
+        chance=random.randrange,
+    )
+
+
+def activate(settings: BrokerSettings, native: _core.Node, addresses: Sequence[tuple[str, str, int]]) -> None:
     """Makes the node controller and broker of its cluster. `addresses`: bound listeners, with real ports."""
     incarnation = Uuid.random()
-    controller_listeners = _told(server.settings.advertised_controller_listeners, addresses)
-    native = server.native
-    native.propose([controllers.register_controller(server.node_id, incarnation, controller_listeners)])
-    epoch = _register_broker(server, incarnation, addresses)
+    controller_listeners = _told(settings.advertised_controller_listeners, addresses)
+    native.propose([controllers.register_controller(settings.node_id, incarnation, controller_listeners)])
+    epoch = _register_broker(settings, native, incarnation, addresses)
     # One wait for all three: each decision sees the head, and each commit costs a sync of the disk.
-    last_offset = native.propose(brokers.unfence(server.state(), server.node_id))
+    last_offset = native.propose(brokers.unfence(controller_state(settings, native), settings.node_id))
     if not native.wait_committed(last_offset, COMMIT_MS_MAX):
         raise StartError(
             f"The metadata log took no records within {COMMIT_MS_MAX // 1000} s: is the disk stuck?"
@@ -44,10 +58,10 @@ def activate(server: NodeServer, addresses: Sequence[tuple[str, str, int]]) -> N
 
 
 def advertised(
-    server: NodeServer, addresses: Sequence[tuple[str, str, int]]
+    settings: BrokerSettings, addresses: Sequence[tuple[str, str, int]]
 ) -> list[tuple[str, str, int, int]]:
     """What clients are told: (name, host, port, security protocol), port 0 replaced by the one bound."""
-    return _told(server.settings.advertised_listeners, addresses)
+    return _told(settings.advertised_listeners, addresses)
 
 
 def _told(
@@ -62,15 +76,20 @@ def _told(
     return told
 
 
-def _register_broker(server: NodeServer, incarnation: Uuid, addresses: Sequence[tuple[str, str, int]]) -> int:
+def _register_broker(
+    settings: BrokerSettings,
+    native: _core.Node,
+    incarnation: Uuid,
+    addresses: Sequence[tuple[str, str, int]],
+) -> int:
     """Registers the broker with the controller beside it; its epoch."""
     request = BrokerRegistrationRequest(
-        broker_id=server.node_id,
-        cluster_id=server.cluster_id,
+        broker_id=settings.node_id,
+        cluster_id=native.cluster_id,
         incarnation_id=incarnation,
         listeners=[
             broker_registration_request.Listener(name=name, host=host, port=port, security_protocol=protocol)
-            for name, host, port, protocol in advertised(server, addresses)
+            for name, host, port, protocol in advertised(settings, addresses)
         ],
         features=[
             broker_registration_request.Feature(
@@ -78,26 +97,26 @@ def _register_broker(server: NodeServer, incarnation: Uuid, addresses: Sequence[
             )
             for name, (lowest, highest) in SUPPORTED.items()
         ],
-        rack=cast("str | None", server.settings["broker.rack"]),
-        log_dirs=server.native.directory_ids(),
-        previous_broker_epoch=_previous_epoch(server),
+        rack=cast("str | None", settings["broker.rack"]),
+        log_dirs=native.directory_ids(),
+        previous_broker_epoch=_previous_epoch(settings, native),
     )
-    state = server.state()
+    state = controller_state(settings, native)
     try:
         decision = brokers.register(state, request, state.image.offset + 1, session_valid=False)
     except KafkaError as error:
         raise StartError(f"The controller refuses this broker: {error}") from error
-    server.native.propose(decision.records)
+    native.propose(decision.records)
     return decision.response.broker_epoch
 
 
-def _previous_epoch(server: NodeServer) -> int:
+def _previous_epoch(settings: BrokerSettings, native: _core.Node) -> int:
     """Epoch under which this broker last ran, as far as it may say that nothing was lost since; else -1.
 
     After an unclean stop the controller takes a broker out of all ISRs, for others may have what it has lost
     (KIP-966). A broker that is alone has nobody to wait for: its logs, recovered, are all there is.
     """
-    known = server.native.image().brokers()
-    if [broker.id for broker in known] == [server.node_id]:
+    known = native.image().brokers()
+    if [broker.id for broker in known] == [settings.node_id]:
         return known[0].epoch
-    return int(server.native.previous_broker_epoch())
+    return int(native.previous_broker_epoch())

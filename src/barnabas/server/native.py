@@ -49,6 +49,25 @@ def native_settings(settings: BrokerSettings, *, memory: bool | _core.MemoryDisk
     }
 
 
+class AppliedConfigs:
+    """Keeps the native half at the dynamic configs of the broker."""
+
+    def __init__(self, settings: BrokerSettings, native: _core.Node) -> None:
+        self._settings, self._native = settings, native
+        # What it was made with.
+        self._log_defaults = log_defaults(broker_configs(settings, _core.MetadataImage()))
+
+    def apply(self) -> None:
+        """Tells it what is in force now."""
+        configs, native = broker_configs(self._settings, self._native.image()), self._native
+        native.apply_configs(numbers(configs), str(configs.value("max.connections.per.ip.overrides")))
+        native.set_cleaners(numbers(configs), doubles(configs))
+        defaults = log_defaults(configs)
+        if defaults != self._log_defaults:
+            self._log_defaults = defaults
+            native.set_log_defaults(defaults)
+
+
 def broker_configs(settings: BrokerSettings, image: MetadataImage) -> BrokerConfigs:
     """What this broker's config values come from."""
     own = image.config(BROKER_RESOURCE, str(settings.node_id))

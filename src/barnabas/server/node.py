@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections import deque
 from collections.abc import Awaitable, Sequence
 from functools import partial
@@ -20,7 +19,7 @@ from barnabas.config.listeners import format_address
 from barnabas.server import dispatch, lifecycle
 from barnabas.server.coordinator_kinds import kinds
 from barnabas.server.coordinators import Coordinators
-from barnabas.server.native import broker_configs, doubles, log_defaults, numbers
+from barnabas.server.native import broker_configs
 from barnabas.server.starting import NativeStart
 
 if TYPE_CHECKING:
@@ -63,9 +62,7 @@ class NodeServer:
         self.native = self._starting.native
         self.failure: str | None = None
         """Why the node stopped by itself; None while it runs or was asked to stop."""
-        self._addresses: list[tuple[str, str, int]] = []
         self._overrides: tuple[dict[str, str], dict[str, str]] = ({}, {})
-        self._log_defaults = log_defaults(broker_configs(settings, _core.MetadataImage()))
         self._loop = loop or asyncio.new_event_loop()
         self._killed = False
         self._stopping = asyncio.Event()
@@ -87,35 +84,9 @@ class NodeServer:
     def start(self) -> None:
         """Opens the directories, becomes the active controller, registers the broker, listens.
 
-        Raises StartError. When this returns, clients are served as soon as `run` is called.
+        Raises StartError. When this returns, clients are served; what Python answers waits for `run`.
         """
-        self._starting.import_meanwhile()
-        self._starting.finish()
-        try:
-            self._addresses = self.native.bind()
-            self._apply_broker_configs()
-            self._serve_metrics()
-            lifecycle.activate(self, self._addresses)
-            self.native.serve()
-        except BaseException:
-            self.native.stop()
-            raise
-
-    def _serve_metrics(self) -> None:
-        """Opens the port of `/metrics`, if there is to be one. A broker without it is better than none."""
-        from barnabas.server.errors import StartError
-
-        port = self.settings.get_int("barnabas.metrics.port")
-        if port < 0:
-            return
-        try:
-            host = self.settings.get_str("barnabas.metrics.host")
-            port = self.native.serve_metrics(host, port)
-            logger.info("metrics are at http://%s/metrics", format_address(host, port))
-        except StartError as error:
-            logger.warning("no metrics are served: %s", error)
-            port = -1
-        self.settings.note("barnabas.metrics.port", str(port))
+        self._starting.bring_up()
 
     def run(self) -> None:
         """Serves until `request_stop`; then stops cleanly."""
@@ -139,7 +110,7 @@ class NodeServer:
     @property
     def bootstrap(self) -> str:
         """host:port of the first listener, as clients are told it."""
-        _, host, port, _ = lifecycle.advertised(self, self._addresses)[0]
+        _, host, port, _ = lifecycle.advertised(self.settings, self._starting.addresses)[0]
         return format_address(host, port)
 
     @property
@@ -315,22 +286,11 @@ class NodeServer:
         configs = broker_configs(self.settings, self.native.image())
         return dict(configs.own), dict(configs.cluster)
 
-    def _apply_broker_configs(self) -> None:
-        """Tells Rust what dynamic configs of the broker have changed."""
-        configs = broker_configs(self.settings, self.native.image())
-        per_ip = str(configs.value("max.connections.per.ip.overrides"))
-        self.native.apply_configs(numbers(configs), per_ip)
-        self.native.set_cleaners(numbers(configs), doubles(configs))
-        defaults = log_defaults(configs)
-        if defaults != self._log_defaults:
-            self._log_defaults = defaults
-            self.native.set_log_defaults(defaults)
-
     def _note_commit(self, offset: int) -> None:
         configs = self._broker_overrides()
         if configs != self._overrides:
             self._overrides = configs
-            self._apply_broker_configs()
+            self._starting.configs.apply()
             self.coordinators.configs_changed()
         self.coordinators.metadata_changed()
         while self._commits and self._commits[0][0] <= offset:
@@ -347,16 +307,7 @@ class NodeServer:
         return self.native.image()
 
     def state(self) -> ControllerState:
-        from barnabas.controller.decision import ControllerState
-
-        return ControllerState(
-            image=self.native.head(),
-            node_id=self.node_id,
-            cluster_id=self.cluster_id,
-            settings=self.settings,
-            new_id=_core.Uuid.random,
-            chance=random.randrange,
-        )
+        return lifecycle.controller_state(self.settings, self.native)
 
     def propose(self, records: Sequence[Record]) -> Awaitable[None]:
         future: asyncio.Future[None] = self._loop.create_future()

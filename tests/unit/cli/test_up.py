@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,11 @@ class StartStandIn:
     def begin(self) -> None:
         self.begun = True
 
+    def bring_up(self) -> None:
+        assert self.begun
+        if StandIn.signal_meanwhile is not None:
+            os.kill(os.getpid(), StandIn.signal_meanwhile)
+
 
 class StandIn:
     """Looks like a node that stops as soon as it runs."""
@@ -33,6 +39,8 @@ class StandIn:
     started: ClassVar["list[StandIn]"] = []
     start_error: Exception | None = None
     failure_to_be: str | None = None
+    signal_meanwhile: signal.Signals | None = None
+    stop_requests: ClassVar[int] = 0
 
     def __init__(self, settings: BrokerSettings, *, memory: bool, starting: StartStandIn) -> None:
         assert starting.begun
@@ -51,7 +59,7 @@ class StandIn:
         self.failure = StandIn.failure_to_be
 
     def request_stop(self) -> None:
-        pass
+        StandIn.stop_requests += 1
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +73,7 @@ def node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Stand
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     monkeypatch.delenv("BARNABAS_DIR", raising=False)
     StandIn.started, StandIn.start_error, StandIn.failure_to_be = [], None, None
+    StandIn.signal_meanwhile, StandIn.stop_requests = None, 0
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
@@ -89,6 +98,12 @@ def test_up_says_where_it_is_and_what_to_try(tmp_path: Path, capsys: pytest.Capt
     )
     assert started().settings.log_dirs == (f"{tmp_path}/share/barnabas",)
     assert not started().memory
+
+
+def test_a_signal_that_comes_before_the_node_is_there_stops_it() -> None:
+    StandIn.signal_meanwhile = signal.SIGTERM
+    assert outcome(["up", "--memory"]) == exit_codes.OK
+    assert StandIn.stop_requests == 1
 
 
 def test_command_to_try_names_another_address(capsys: pytest.CaptureFixture[str]) -> None:
