@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import cold, groups, partitions
+from bench import clients, cold, groups, partitions
 from bench.brokers import BARNABAS, FIRST_TOPIC, KAFKA, MEMORY, Broker
 from bench.load import Figures, LoadFailed
 
@@ -252,6 +252,13 @@ def idle_partitions(broker: Broker, effort: Effort) -> Figures:
     return partitions.measure(broker, effort.large_topics, effort.idle_seconds)
 
 
+def client(name: str, *brokers: str) -> Case:
+    def measure(broker: Broker, effort: Effort) -> Figures:
+        return clients.measure(broker, name, effort.mib)
+
+    return Case(f"client-{name}", measure, brokers or (KAFKA,))
+
+
 def _all_led(broker: Broker, names: list[str]) -> bool:
     topics = broker.admin().list_topics(timeout=60).topics
     return all(
@@ -307,6 +314,8 @@ ALL = {
         *(group(protocol) for protocol in ("classic", "consumer")),
         *(requests(kind, 100, 1) for kind in ("offset-commit", "heartbeat")),
         Case("members", members),
+        *(client(name) for name in clients.KINDS if name != "round-trip"),
+        client("round-trip", KAFKA, BARNABAS),
     )
 }
 """In the order in which they run: brokers that are up follow those that are started for one case."""

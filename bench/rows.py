@@ -82,6 +82,14 @@ def _idle_partitions(name: str, title: str, unit: str, figure: str, bound: str) 
                their_figure=bound)  # fmt: skip
 
 
+def _client(case: str, title: str, target: float, theirs: str = "confluent") -> Row:
+    """Our client to another one, both against Apache Kafka."""
+    names = {"confluent": "confluent-kafka"}
+    return Row(f"client-{case}", f"client: {title}; {names.get(theirs, theirs)} beside it", "/s",
+               f"client-{case}", "barnabas_records_per_s", "higher", target, ours=KAFKA, theirs=KAFKA,
+               their_figure=f"{theirs}_records_per_s")  # fmt: skip
+
+
 ROWS: tuple[Row, ...] = (
     _lower("startup", "format and start → first record", "s", "lifecycle", "first_record_s", 1 / 20),
     _lower("restart", "warm restart → first record", "s", "lifecycle", "restart_s", 1 / 20),
@@ -130,6 +138,22 @@ ROWS: tuple[Row, ...] = (
     _requests("heartbeat", "Heartbeat", 100, 1, 1.5),
     _lower("members", "10,000 members of 1,000 groups, a heartbeat every 3 s: CPU", "%", "members",
            "cpu_percent", 1 / 2),
+    _client("produce-100", "produce 100 B", 1.3),
+    _client("produce-1k", "produce 1 KiB", 1.3),
+    _client("callback", "produce 100 B with a callback for each", 1.3),
+    _client("asyncio", "produce 100 B, a result awaited for each", 5, "aiokafka"),
+    _client("send-batch", "produce 100 B from Arrow", 4),
+    _client("consume", "consume 100 B as records", 1.3),
+    _client("columns", "consume 100 B as columns", 8),
+    Row("client-round-trip", "client: one record and its acknowledgement, p50; confluent-kafka beside it",
+        "ms", "client-round-trip", "barnabas_p50_ms", "lower", 0.8, ours=KAFKA, theirs=KAFKA,
+        their_figure="confluent_p50_ms"),
+    Row("client-round-trip-own", "the same against barnabas; confluent-kafka against Apache Kafka beside it",
+        "ms", "client-round-trip", "barnabas_p50_ms", "lower", 1 / 3, ours=BARNABAS, theirs=KAFKA,
+        their_figure="confluent_p50_ms"),
+    Row("client-memory", "client: memory while producing; buffer.memory + 30 MiB beside it", "MiB",
+        "client-memory", "barnabas_peak_mib", "lower", 1, ours=KAFKA, theirs=KAFKA,
+        their_figure="barnabas_allowed_mib"),
 )  # fmt: skip
 
 

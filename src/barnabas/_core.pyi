@@ -1,5 +1,6 @@
 """The native half of barnabas. Everything that crosses between Python and Rust is in this file."""
 
+from asyncio import Future
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, final
 
@@ -708,7 +709,12 @@ class NativeCalls:
 class NativeProducer:
     """The producer below `barnabas.Producer`."""
 
-    def __new__(cls, configs: dict[str, Any], seed: int) -> Self: ...
+    def __new__(
+        cls,
+        configs: dict[str, Any],
+        seed: int,
+        partitioner: Callable[[Data, Data, int], int] | None = None,
+    ) -> Self: ...
     def produce(
         self,
         topic: str,
@@ -720,6 +726,24 @@ class NativeProducer:
         headers: Headers | None = None,
     ) -> None:
         """Hands a record in. Waits at most `max.block.ms` for metadata and for room in `buffer.memory`."""
+    def offer(
+        self,
+        topic: str,
+        future: Future[RecordMetadata],
+        value: Data = None,
+        key: Data = None,
+        partition: int | None = None,
+        timestamp: int | None = None,
+        headers: Headers | None = None,
+    ) -> bool:
+        """Hands a record in without waiting; False when there is no room, or no metadata, yet. `poll` gives the
+        result to `future`."""
+    def begin_flush(self) -> int:
+        """Begins to send everything at once; a mark."""
+    def is_flushed(self, mark: int) -> bool:
+        """Whether everything before the mark is done."""
+    def end_flush(self) -> None:
+        """Ends what `begin_flush` began. Raises the first failure that nobody asked about."""
     def send_batch(self, topic: str, batch: Columns, partition: int | None = None) -> int:
         """Hands many records in at once, and says how many. `batch` is anything that speaks Arrow's C data
         interface (a table or record batch of pyarrow, polars, pandas, duckdb; what `Consumer.batches`
@@ -736,6 +760,30 @@ class NativeProducer:
         the first failure that nobody asked about."""
     def partition_count(self, topic: str, timeout: float | None) -> int:
         """How many partitions a topic has; waits for it."""
+    def transactions_ready(self, timeout: float | None) -> bool:
+        """Waits until the coordinator knows the producer; False when `timeout` seconds, or `max.block.ms`,
+        were not enough. So do the others."""
+    def transaction_begun(self, timeout: float | None) -> bool:
+        """Begins a transaction."""
+    def end_transaction(self, commit: bool) -> None:
+        """Begins to commit or abort it."""
+    def transaction_ended(self, timeout: float | None) -> bool:
+        """Waits for that."""
+    def offsets_added(self, timeout: float | None) -> bool:
+        """Waits until the coordinator has the offsets that were added."""
+    def add_offsets(
+        self,
+        group: tuple[str, int, str, str | None],
+        offsets: Sequence[tuple[str, int, int, int, str]],
+    ) -> None:
+        """Makes offsets a part of it: group, generation, member and instance; topic, partition, offset,
+        leader epoch and metadata."""
+    @property
+    def in_transaction(self) -> bool:
+        """Whether an abort would end something."""
+    @property
+    def max_block(self) -> float:
+        """`max.block.ms` in seconds."""
     @property
     def buffered_bytes(self) -> int:
         """Bytes of `buffer.memory` in use."""

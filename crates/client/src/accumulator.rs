@@ -17,6 +17,7 @@ use barnabas_protocol::{Millis, Offset};
 
 use crate::error::ClientError;
 use crate::partitioner::{Partitioner, Strategy};
+use crate::transaction::Transaction;
 
 /// What a record takes besides its key, value and headers, at most.
 const RECORD_OVERHEAD: usize = 5 + 1 + 10 + 5 + 5 + 5 + 5;
@@ -51,6 +52,8 @@ pub struct AccumulatorConfig {
     pub ignore_keys: bool,
     /// Decides where partitioners begin.
     pub seed: u64,
+    /// Whether records are parts of transactions.
+    pub transactional: bool,
 }
 
 /// A record as it is handed in.
@@ -163,6 +166,8 @@ pub struct Accumulator {
     completed: Vec<Completed>,
     /// The first failure of a record that nobody asked about.
     unreported: Option<ClientError>,
+    /// Of a transactional producer.
+    transaction: Option<Transaction>,
     closed: bool,
 }
 
@@ -170,6 +175,7 @@ impl Accumulator {
     /// Nothing waits.
     pub fn new(config: AccumulatorConfig) -> Accumulator {
         Accumulator {
+            transaction: config.transactional.then(Transaction::default),
             config,
             by_name: HashMap::new(),
             topics: Vec::new(),
@@ -259,6 +265,9 @@ impl Accumulator {
         if self.closed {
             return Err(Refused::Failed(ClientError::Closed));
         }
+        if let Some(error) = self.transaction.as_ref().and_then(Transaction::refuses_records) {
+            return Err(Refused::Failed(error));
+        }
         let partition = match record.partition {
             None => slot.partitioner.choose(record.key, size, count, &slot.available),
             Some(partition) => match usize::try_from(partition).ok().filter(|&index| index < count) {
@@ -295,6 +304,7 @@ impl Accumulator {
         let config = BuilderConfig {
             compression: self.config.compression,
             level: self.config.level,
+            transactional: self.config.transactional,
             ..Default::default()
         };
         let memory = buffer.capacity();
@@ -357,7 +367,8 @@ impl Accumulator {
         let queue = &self.topics[topic].queues[partition];
         let first = queue.full.front().or(queue.open.as_ref())?;
         let exhausted = self.used >= self.config.buffer_memory - self.config.buffer_memory / 4;
-        let at_once = !queue.full.is_empty() || self.flushing > 0 || self.closed || exhausted;
+        let ends = self.transaction.as_ref().is_some_and(|transaction| transaction.ending().is_some());
+        let at_once = !queue.full.is_empty() || self.flushing > 0 || self.closed || exhausted || ends;
         Some(if at_once { Millis::MIN } else { first.created + self.config.linger_ms })
     }
 
@@ -408,7 +419,8 @@ impl Accumulator {
     /// Hands out a result without a batch being done: half of one that was split.
     fn report(&mut self, completed: Completed) {
         match &completed.result {
-            Err(error) if completed.reports.is_empty() => {
+            // A transaction that has lost a record can't be committed: that is how its user hears of it.
+            Err(error) if completed.reports.is_empty() && self.transaction.is_none() => {
                 self.unreported.get_or_insert_with(|| error.clone());
             }
             _ if completed.reports.is_empty() => {}
@@ -461,6 +473,16 @@ impl Accumulator {
     /// The first failure, since the last call, of records that nobody asked about.
     pub fn take_unreported(&mut self) -> Option<ClientError> {
         self.unreported.take()
+    }
+
+    /// The transaction, of a transactional producer.
+    pub fn transaction(&mut self) -> Option<&mut Transaction> {
+        self.transaction.as_mut()
+    }
+
+    /// Lets the sender look at once.
+    pub fn hurry(&mut self) {
+        self.wake_at = Millis::MIN;
     }
 
     /// Takes no record any more.

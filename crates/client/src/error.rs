@@ -16,6 +16,9 @@ pub enum ClientError {
     /// Nothing came of it in time.
     #[error("{0}")]
     Timeout(String),
+    /// It was part of a transaction that is not committed.
+    #[error("the transaction was aborted")]
+    Aborted,
     /// The buffer had no room for `max.block.ms`.
     #[error("no room in buffer.memory={buffer_memory} for {max_block_ms} ms")]
     BufferFull {

@@ -24,6 +24,9 @@ pub mod partitioner;
 pub mod pipeline;
 pub mod producer;
 pub mod sender;
+pub mod transaction;
+pub mod transactional;
+pub mod transactor;
 pub mod versions;
 
 pub use error::ClientError;

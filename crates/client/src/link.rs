@@ -216,6 +216,14 @@ impl<P> Links<P> {
         }
     }
 
+    /// The cluster's `transaction.version`, as `node` has told when it was connected; 0 when it is not.
+    pub fn transaction_version(&self, node: NodeId) -> i16 {
+        match self.links.get(&node).map(|link| &link.state) {
+            Some(State::Ready(versions)) => versions.transaction_version(),
+            _ => 0,
+        }
+    }
+
     /// Sends a request to a node that is ready. `external` are the bytes that `encode` has left out. With
     /// `answered` false no response will come (acks=0).
     pub fn send<E>(
@@ -282,14 +290,6 @@ impl<P> Links<P> {
         self.lose(node, now, true);
     }
 
-    /// Takes bytes of `node`; whole responses come out. Bytes that are no response end the connection.
-    pub fn received(&mut self, node: NodeId, bytes: &[u8], now: Millis) -> Vec<Answer<P>> {
-        let mut answers = Vec::new();
-        if let Some(link) = self.links.get_mut(&node) {
-            link.input.extend_from_slice(bytes);
-        }
-        loop {
-            let Some(link) = self.links.get_mut(&node) else { return answers };
     /// As [`Links::disconnected`], and says why, for those who wait in vain.
     pub fn failed(&mut self, node: NodeId, problem: &str, now: Millis) {
         if let Some(link) = self.links.get(&node) {
@@ -308,6 +308,14 @@ impl<P> Links<P> {
         self.refusal.take()
     }
 
+    /// Takes bytes of `node`; whole responses come out. Bytes that are no response end the connection.
+    pub fn received(&mut self, node: NodeId, bytes: &[u8], now: Millis) -> Vec<Answer<P>> {
+        let mut answers = Vec::new();
+        if let Some(link) = self.links.get_mut(&node) {
+            link.input.extend_from_slice(bytes);
+        }
+        loop {
+            let Some(link) = self.links.get_mut(&node) else { return answers };
             match link.next_frame() {
                 Ok(None) => return answers,
                 Ok(Some((sent, frame, at))) => match sent.purpose {

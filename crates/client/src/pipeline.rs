@@ -153,7 +153,8 @@ impl Pending {
 
 fn builder_like(header: &BatchHeader) -> Option<BatchBuilder> {
     let compression = header.compression().ok()?;
-    let config = BuilderConfig { compression, ..Default::default() };
+    let transactional = header.is_transactional();
+    let config = BuilderConfig { compression, transactional, ..Default::default() };
     Some(BatchBuilder::new(config))
 }
 

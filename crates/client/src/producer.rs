@@ -34,7 +34,7 @@ pub struct ProducerConfig {
     pub max_block_ms: Millis,
 }
 
-/// Told that results wait, from the producer's thread.
+/// Told that results wait, or that there may be room, from the producer's thread.
 pub type Notify = Box<dyn Fn() + Send + Sync>;
 
 struct Shared {
@@ -193,7 +193,7 @@ impl Producer {
     /// Waits for `slice_ms` until everything before `mark` is done.
     pub fn flushed(&self, mark: u64, slice_ms: u64) -> Waited {
         let mut accumulator = self.shared.accumulator.lock();
-        if !accumulator.flushed(mark) {
+        if !accumulator.flushed(mark) && slice_ms > 0 {
             self.wait_in(&mut accumulator, slice_ms);
         }
         match accumulator.flushed(mark) {
@@ -286,7 +286,8 @@ impl Machine for Running {
         if news {
             self.shared.progress.notify_all();
         }
-        if let (true, Some(notify)) = (results, &self.shared.notify) {
+        // Whoever waits for room, metadata or the end of a transaction hears of it too.
+        if let (true, Some(notify)) = (results || news, &self.shared.notify) {
             notify();
         }
         self.sender.transmit(now);

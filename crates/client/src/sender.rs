@@ -20,6 +20,7 @@ use crate::cluster::{Cluster, NO_NODE};
 use crate::error::ClientError;
 use crate::link::{Answer, Chunk, Links};
 use crate::pipeline::{Identity, Pending, Pipeline};
+use crate::transactor::{Call, Transactor, TransactorConfig};
 
 /// What a batch may take when it is read again to be split.
 const SPLIT_BYTES_MAX: usize = 1 << 30;
@@ -46,6 +47,8 @@ pub struct SenderConfig {
     pub retry_backoff_ms: Millis,
     /// `retry.backoff.max.ms`.
     pub retry_backoff_max_ms: Millis,
+    /// Of a producer with a `transactional.id`.
+    pub transactions: Option<TransactorConfig>,
 }
 
 /// What a producer asks brokers.
@@ -57,6 +60,12 @@ pub enum Purpose {
     ProducerId,
     /// To take batches, by partition and number.
     Produce(Vec<(Key, u64)>),
+    /// Where the coordinator of the transactional id is.
+    Coordinator,
+    /// Where the coordinator of a group is, whose offsets become part of a transaction.
+    GroupCoordinator,
+    /// To do something about the transaction.
+    Transaction(Call),
 }
 
 /// What may be said of a batch that the broker has.
@@ -96,6 +105,8 @@ pub struct Sender {
     metadata_changed: bool,
     /// Something was sent that nobody answers.
     unanswered: bool,
+    /// Of a transactional producer.
+    transactor: Option<Transactor>,
 }
 
 impl Sender {
@@ -103,7 +114,8 @@ impl Sender {
     pub fn new(config: SenderConfig, cluster: Cluster, mut links: Links<Purpose>, now: Millis) -> Sender {
         cluster.bootstrap(&mut links, now);
         Sender {
-            identity_at: config.idempotent.then_some(now),
+            identity_at: (config.idempotent && config.transactions.is_none()).then_some(now),
+            transactor: config.transactions.clone().map(Transactor::new),
             config,
             cluster,
             links,
@@ -137,17 +149,18 @@ impl Sender {
             self.tell_partitions(accumulator);
         }
         self.expire(accumulator, now);
+        for (pending, completed) in self.done.drain(..) {
+            let (order, memory) = (pending.order, pending.memory);
+            accumulator.complete(order, memory, completed, pending.into_buffer());
+            news = true;
+        }
+        news |= self.exchange_transaction(accumulator);
         for key in accumulator.active() {
             if accumulator.ready_at(key).is_some_and(|at| at <= now) && self.can_take(key, now) {
                 if let Some(batch) = accumulator.take(key) {
                     self.pipelines.entry(key).or_default().pending.push_back(Pending::new(batch));
                 }
             }
-        }
-        for (pending, completed) in self.done.drain(..) {
-            let (order, memory) = (pending.order, pending.memory);
-            accumulator.complete(order, memory, completed, pending.into_buffer());
-            news = true;
         }
         let deadline = self.deadline(now);
         let lingering = accumulator.active().into_iter().filter_map(|key| accumulator.ready_at(key));
@@ -179,6 +192,38 @@ impl Sender {
         room && self.links.ready(leader, now)
             && self.may_send(leader)
             && (self.identity.is_some() || !self.config.idempotent)
+            && self.transactor.as_mut().is_none_or(|transactor| transactor.admits(key))
+    }
+
+    /// Tells the user's side how far the transaction is; gives up what is not to be sent any more. True when
+    /// somebody may wait for that.
+    fn exchange_transaction(&mut self, accumulator: &mut Accumulator) -> bool {
+        let Some(transactor) = self.transactor.as_mut() else { return false };
+        let is_drained = accumulator.flushed(u64::MAX);
+        let Some(shared) = accumulator.transaction() else { return false };
+        let news = transactor.exchange(shared, is_drained);
+        if !shared.is_given_up() {
+            return news;
+        }
+        for key in accumulator.active() {
+            while let Some(batch) = accumulator.take(key) {
+                self.abort(key, Pending::new(batch));
+            }
+        }
+        let keys: Vec<Key> = self.pipelines.keys().copied().collect();
+        for key in keys {
+            while let Some(pipeline) = self.pipelines.get_mut(&key) {
+                let Some(id) = pipeline.pending.iter().find(|p| !p.in_flight).map(|p| p.id) else { break };
+                let Some(pending) = pipeline.remove(id) else { break };
+                self.abort(key, pending);
+            }
+        }
+        news
+    }
+
+    fn abort(&mut self, key: Key, pending: Pending) {
+        let topic = self.names[key.0].clone();
+        self.finish(&topic, key, pending, Err(ClientError::Aborted), -1);
     }
 
     /// Whether a request may follow those that are under way. Where nobody answers, what is unsent counts.
@@ -241,6 +286,9 @@ impl Sender {
         result: Result<Offset, ClientError>,
         log_append_time: Millis,
     ) {
+        if let (Some(transactor), Err(error)) = (&mut self.transactor, &result) {
+            transactor.batch_failed(error, pending.is_stamped());
+        }
         let reports = std::mem::take(&mut pending.reports);
         let (topic, partition) = (topic.clone(), key.1 as i32);
         self.done.push((pending, Completed { topic, partition, result, log_append_time, reports }));
@@ -272,7 +320,13 @@ impl Sender {
     pub fn transmit(&mut self, now: Millis) {
         self.cluster.step(&mut self.links, Purpose::Metadata, now);
         self.ask_for_identity(now);
-        self.restart_sequences();
+        match &mut self.transactor {
+            Some(transactor) => {
+                transactor.step(&mut self.cluster, &mut self.links, &self.names, now);
+                self.begin_sequences();
+            }
+            None => self.restart_sequences(),
+        }
         let mut by_leader: BTreeMap<NodeId, Vec<Key>> = BTreeMap::new();
         let known =
             |pipeline: &Pipeline| !self.config.idempotent || pipeline.identity().or(self.identity).is_some();
@@ -307,6 +361,15 @@ impl Sender {
         }
     }
 
+    /// Begins all sequences anew when the coordinator has given another epoch: nothing is under way then.
+    fn begin_sequences(&mut self) {
+        let Some(identity) = self.transactor.as_mut().and_then(Transactor::take_identity) else { return };
+        let is_idle = self.pipelines.values().all(|pipeline| pipeline.pending.is_empty());
+        assert!(is_idle, "another epoch while batches of the one before are under way");
+        self.pipelines.clear();
+        self.identity = Some(identity);
+    }
+
     /// Lets partitions whose sequence is broken begin a new one, in a new epoch (KIP-360).
     fn restart_sequences(&mut self) {
         for pipeline in self.pipelines.values_mut().filter(|pipeline| pipeline.wants_restart()) {
@@ -330,6 +393,7 @@ impl Sender {
         let max = self.config.in_flight_max;
         while !keys.is_empty() && self.links.ready(leader, now) && self.may_send(leader) {
             let Some(version) = self.links.version(leader, ApiKey::Produce) else { return };
+            let version = version.min(self.transactor.as_ref().map_or(i16::MAX, Transactor::produce_highest));
             let mut size = 0;
             let mut sent: Vec<(Key, u64)> = Vec::new();
             let mut chunks: Vec<Chunk> = Vec::new();
@@ -391,8 +455,11 @@ impl Sender {
             last = Some(*topic);
         }
         let timeout_ms = self.links.request_timeout_ms().try_into().unwrap_or(i32::MAX);
-        let request =
-            ProduceRequest { transactional_id: None, acks: self.config.acks, timeout_ms, topic_data };
+        if let Some(transactor) = &mut self.transactor {
+            transactor.sent();
+        }
+        let transactional_id = self.transactor.as_ref().map(Transactor::transactional_id);
+        let request = ProduceRequest { transactional_id, acks: self.config.acks, timeout_ms, topic_data };
         let unanswered = (self.config.acks == 0).then(|| sent.clone());
         let purpose = (self.config.acks != 0).then_some(Purpose::Produce(sent));
         let api = (ApiKey::Produce, version);
@@ -429,6 +496,16 @@ impl Sender {
             }
             Purpose::ProducerId => self.identity_answered(answer, now),
             Purpose::Produce(sent) => self.produce_answered(answer, sent, now),
+            Purpose::Coordinator | Purpose::GroupCoordinator => {
+                if let Some(transactor) = &mut self.transactor {
+                    transactor.found(answer, &mut self.links, now);
+                }
+            }
+            Purpose::Transaction(call) => {
+                if let Some(transactor) = &mut self.transactor {
+                    transactor.answered(answer, call, &self.links, now);
+                }
+            }
         }
     }
 
@@ -487,7 +564,11 @@ impl Sender {
         }
         let Some((pending, first)) = pipeline.find(id) else { return };
         pending.unsure |= MAY_BE_WRITTEN.contains(&error);
-        let again = pending.is_stamped() && lost_track || error.retriable();
+        // Within a transaction no sequence begins anew: what the broker has lost can't be committed. But a batch is
+        // sent again that was refused because an earlier one has not arrived.
+        let may_restart =
+            self.transactor.is_none() || error == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER && !first;
+        let again = pending.is_stamped() && lost_track && may_restart || error.retriable();
         if again && pending.attempts < self.config.retries {
             let backoff = self.config.retry_backoff_ms << pending.attempts.min(16);
             pending.attempts += 1;
@@ -519,7 +600,8 @@ impl Sender {
         let expiry = oldest.filter(|p| !p.in_flight).map(|p| p.created + self.config.delivery_timeout_ms);
         let wanted = [self.links.deadline(now), self.cluster.deadline()];
         let identity = self.identity_at.filter(|_| self.identity.is_none());
-        let at = retries.chain(expiry).chain(wanted.into_iter().flatten()).chain(identity);
+        let transaction = self.transactor.as_ref().and_then(Transactor::deadline);
+        let at = retries.chain(expiry).chain(wanted.into_iter().flatten()).chain(identity).chain(transaction);
         at.filter(|&at| at > now).min()
     }
 
@@ -530,6 +612,7 @@ impl Sender {
             || self.metadata_changed
             || self.unanswered
             || !self.too_large.is_empty()
+            || self.transactor.as_ref().is_some_and(Transactor::has_news)
     }
 
     /// Gives up all that is not done, at the end.

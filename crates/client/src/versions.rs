@@ -14,6 +14,7 @@ const POSITIONS_BY_NAME_HIGHEST: i16 = 9;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Versions {
     ranges: HashMap<i16, (i16, i16)>,
+    transaction_version: i16,
 }
 
 /// The highest version that this client writes.
@@ -29,12 +30,19 @@ impl Versions {
     /// From the broker's answer.
     pub fn new(response: &ApiVersionsResponse<'_>) -> Versions {
         let ranges = response.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version)));
-        Versions { ranges: ranges.collect() }
+        let feature = |name| response.finalized_features.iter().find(|feature| feature.name == name);
+        let transaction_version = feature("transaction.version").map_or(0, |found| found.max_version_level);
+        Versions { ranges: ranges.collect(), transaction_version }
     }
 
     /// The versions of `api` that the broker speaks.
     pub fn range(&self, api: ApiKey) -> Option<(i16, i16)> {
         self.ranges.get(&api.code()).copied()
+    }
+
+    /// The cluster's `transaction.version`; 0 where a broker does not say.
+    pub fn transaction_version(&self) -> i16 {
+        self.transaction_version
     }
 
     /// The highest version of `api` that both speak; None when there is none.

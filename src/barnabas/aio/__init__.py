@@ -1,5 +1,6 @@
 """The clients for asyncio: the same operations, as coroutines."""
 
 from barnabas.aio.admin import Admin
+from barnabas.aio.producer import Producer
 
-__all__ = ["Admin"]
+__all__ = ["Admin", "Producer"]

@@ -107,8 +107,11 @@ def producer_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, An
         conflict = name, in_flight, "must be at most 5 when enable.idempotence is true"
     elif values["retries"] == 0:
         conflict = "retries", 0, "must be at least 1 when enable.idempotence is true"
+    transactional = values["transactional.id"]
+    if transactional and not values["enable.idempotence"]:
+        raise InvalidValue("transactional.id", transactional, "needs enable.idempotence")
     if conflict and values["enable.idempotence"]:
-        if "enable.idempotence" in given:
+        if transactional or "enable.idempotence" in given:
             raise InvalidValue(*conflict)
         values["enable.idempotence"] = False
     delivery, linger = values["delivery.timeout.ms"], values["linger.ms"]

@@ -59,6 +59,10 @@ retries | int | 2147483647 | 0.. | effective
     How often a batch is sent again, within delivery.timeout.ms.
 retry.backoff.max.ms | long | 1000 | 0.. | effective
     Longest pause before a batch is sent again.
+transaction.timeout.ms | int | 60000 | 1.. | effective
+    How long a transaction may stay open before the coordinator aborts it.
+transactional.id | string | '' | - | effective
+    Name under which transactions are written; whoever uses it fences those who used it before.
 """
 
 CONSUMER = """
@@ -109,8 +113,6 @@ UNBUILT = frozenset(
         "session.timeout.ms",
         "ssl.keystore.location",
         "ssl.truststore.location",
-        "transaction.timeout.ms",
-        "transactional.id",
     }
 )
 """Configs of Kafka's clients whose meaning is not built yet: they are refused, never ignored."""

@@ -39,6 +39,10 @@ class ClientClosed(BarnabasError):
     """The client is closed."""
 
 
+class TransactionAborted(BarnabasError):
+    """What was part of a transaction that is not committed."""
+
+
 class ForkedClient(BarnabasError):
     """The client was made before this process was forked off."""
 

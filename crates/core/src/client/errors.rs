@@ -25,6 +25,7 @@ pub(crate) fn exception<'py>(py: Python<'py>, error: &ClientError) -> PyResult<B
         ClientError::NoPartition { .. } => of_code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
         ClientError::Corrupt(_) => of_code(ErrorCode::CORRUPT_MESSAGE),
         ClientError::Timeout(_) => module.getattr("ClientTimeout")?.call1((text,)),
+        ClientError::Aborted => module.getattr("TransactionAborted")?.call1((text,)),
         ClientError::BufferFull { .. } => module.getattr("BufferFull")?.call1((text,)),
         ClientError::NoOffset { .. } => module.getattr("NoOffset")?.call1((text,)),
         ClientError::Closed => module.getattr("ClientClosed")?.call1((text,)),

@@ -11,6 +11,7 @@ use barnabas_client::link::LinkConfig;
 use barnabas_client::partitioner::Strategy;
 use barnabas_client::producer::ProducerConfig;
 use barnabas_client::sender::SenderConfig;
+use barnabas_client::transactor::TransactorConfig;
 use barnabas_protocol::compression::Compression;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -72,7 +73,20 @@ impl<'py> Options<'_, 'py> {
             strategy: if round_robin { Strategy::RoundRobin } else { Strategy::Default },
             ignore_keys: self.get("partitioner.ignore.keys")?,
             seed,
+            transactional: !self.text("transactional.id")?.is_empty(),
         })
+    }
+
+    fn transactor(&self) -> PyResult<Option<TransactorConfig>> {
+        let transactional_id = self.text("transactional.id")?;
+        if transactional_id.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(TransactorConfig {
+            transactional_id,
+            timeout_ms: self.get("transaction.timeout.ms")?,
+            retry_backoff_ms: self.get("retry.backoff.ms")?,
+        }))
     }
 
     /// All of a producer's.
@@ -86,6 +100,7 @@ impl<'py> Options<'_, 'py> {
             delivery_timeout_ms: self.get("delivery.timeout.ms")?,
             retry_backoff_ms: self.get("retry.backoff.ms")?,
             retry_backoff_max_ms: self.get("retry.backoff.max.ms")?,
+            transactions: self.transactor()?,
         };
         Ok(ProducerConfig {
             accumulator: self.accumulator(seed)?,

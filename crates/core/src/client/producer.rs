@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use barnabas_client::accumulator::{Completed, NewRecord, Refused, TopicIndex};
 use barnabas_client::producer::{Producer, Waited};
+use barnabas_client::transaction::{CommittedOffset, End, GroupMetadata};
+use barnabas_client::ClientError;
 use barnabas_protocol::record::Header;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyOSError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -22,24 +25,65 @@ use super::text::{data, headers, Data};
 use super::{waiting, waiting::seconds};
 use crate::clock;
 
-/// Those who wait for results: callables, by the number that their record carries.
+/// Who waits for the result of a record.
+enum Listener {
+    /// Called with an exception or where the record lies.
+    Callable(Py<PyAny>),
+    /// Of the event loop that polls; nobody may be waiting any more.
+    Future(Py<PyAny>),
+}
+
+impl Listener {
+    fn tell(
+        &self,
+        py: Python<'_>,
+        error: Option<&Bound<'_, PyAny>>,
+        metadata: Option<RecordMetadata>,
+    ) -> PyResult<()> {
+        match self {
+            Listener::Callable(callback) => callback.call1(py, (error, metadata)).map(drop),
+            Listener::Future(future) => {
+                let future = future.bind(py);
+                if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+                    return Ok(());
+                }
+                let told = match error {
+                    Some(error) => future.call_method1(intern!(py, "set_exception"), (error,)),
+                    None => future.call_method1(intern!(py, "set_result"), (metadata,)),
+                };
+                told.map(drop)
+            }
+        }
+    }
+}
+
+/// A record as Python gives it.
+struct Given<'a, 'py> {
+    partition: Option<i32>,
+    timestamp: Option<i64>,
+    key: Option<&'a Bound<'py, PyAny>>,
+    value: Option<&'a Bound<'py, PyAny>>,
+    headers: Option<&'a Bound<'py, PyAny>>,
+}
+
+/// Those who wait for results, by the number that their record carries.
 #[derive(Default)]
 struct Reports {
-    waiting: Vec<Option<Py<PyAny>>>,
+    waiting: Vec<Option<Listener>>,
     free: Vec<u32>,
 }
 
 impl Reports {
-    fn add(&mut self, callback: Py<PyAny>) -> u64 {
+    fn add(&mut self, listener: Listener) -> u64 {
         if let Some(index) = self.free.pop() {
-            self.waiting[index as usize] = Some(callback);
+            self.waiting[index as usize] = Some(listener);
             return u64::from(index);
         }
-        self.waiting.push(Some(callback));
+        self.waiting.push(Some(listener));
         self.waiting.len() as u64 - 1
     }
 
-    fn take(&mut self, report: u64) -> Option<Py<PyAny>> {
+    fn take(&mut self, report: u64) -> Option<Listener> {
         self.free.push(report as u32);
         self.waiting[report as usize].take()
     }
@@ -56,6 +100,8 @@ pub(crate) struct NativeProducer {
     last: Mutex<LastTopic>,
     reports: Mutex<Reports>,
     doorbell: Arc<Doorbell>,
+    /// The user's own: called with key, value and the number of partitions.
+    partitioner: Option<Py<PyAny>>,
 }
 
 impl Drop for NativeProducer {
@@ -80,6 +126,104 @@ impl NativeProducer {
         }
     }
 
+    /// Hands a record in; False when there is no room and nobody `may_wait`.
+    #[inline]
+    fn hand_in(
+        &self,
+        py: Python<'_>,
+        topic: &Bound<'_, PyString>,
+        given: &Given<'_, '_>,
+        listener: Option<Listener>,
+        may_wait: bool,
+    ) -> PyResult<bool> {
+        self.process.check(py)?;
+        let index = self.topic(topic)?;
+        let partition = match (&self.partitioner, given.partition) {
+            (Some(_), None) if !may_wait && self.producer.partition_count(index) == 0 => return Ok(false),
+            (Some(partitioner), None) => {
+                Some(self.partition(py, index, partitioner, given.key, given.value)?)
+            }
+            (_, partition) => partition,
+        };
+        let value = given.value.map(|value| data(value, "value")).transpose()?;
+        let key = given.key.map(|key| data(key, "key")).transpose()?;
+        let owned = given.headers.map(self::headers).transpose()?.unwrap_or_default();
+        let headers: Vec<Header<'_>> = owned
+            .iter()
+            .map(|(name, value)| Header { key: name.as_bytes(), value: value.as_deref() })
+            .collect();
+        let report = listener.map(|listener| self.reports.lock().add(listener));
+        let record = NewRecord {
+            partition,
+            timestamp: given.timestamp.unwrap_or_else(clock::now),
+            key: key.as_ref().map(Data::bytes),
+            value: value.as_ref().map(Data::bytes),
+            headers: &headers,
+            report,
+        };
+        let appended = match self.producer.append(index, &record) {
+            Ok(()) => return Ok(true),
+            Err(Refused::Failed(error)) => Err(raised(py, &error)),
+            Err(_) if !may_wait => Ok(false),
+            Err(refused) => self.append_later(py, index, &record, refused).map(|()| true),
+        };
+        if let (Err(_) | Ok(false), Some(report)) = (&appended, report) {
+            self.reports.lock().take(report);
+        }
+        appended
+    }
+
+    /// The partition that the user's own partitioner chooses.
+    fn partition(
+        &self,
+        py: Python<'_>,
+        topic: TopicIndex,
+        partitioner: &Py<PyAny>,
+        key: Option<&Bound<'_, PyAny>>,
+        value: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<i32> {
+        let count = self.partitions(py, topic, Some(self.max_block_time()))?;
+        partitioner.call1(py, (key, value, count))?.extract(py)
+    }
+
+    fn max_block_time(&self) -> Duration {
+        Duration::from_millis(self.producer.max_block_ms().max(0) as u64)
+    }
+
+    fn partitions(&self, py: Python<'_>, topic: TopicIndex, timeout: Option<Duration>) -> PyResult<usize> {
+        match self.producer.partition_count(topic) {
+            0 => {}
+            known => return Ok(known),
+        }
+        let found = waiting::until(py, timeout, |slice| {
+            let count = self.producer.partition_count(topic);
+            if count == 0 {
+                self.producer.wait(slice);
+            }
+            Some(count).filter(|&count| count > 0)
+        })?;
+        found.ok_or_else(|| raised(py, &self.producer.timed_out(topic, &Refused::NoMetadata)))
+    }
+
+    /// Asks until something about the transaction is done; False when `timeout` seconds were not enough, which are
+    /// `max.block.ms` when nothing is said.
+    fn until_done<L>(&self, py: Python<'_>, timeout: Option<f64>, look: L) -> PyResult<bool>
+    where
+        L: Fn(u64) -> Result<Waited, ClientError> + Sync + Send,
+    {
+        let timeout = seconds(timeout)?.unwrap_or_else(|| self.max_block_time());
+        let done = waiting::until(py, Some(timeout), |slice| match look(slice) {
+            Ok(Waited::NotYet) => None,
+            Ok(Waited::Done) => Some(Ok(())),
+            Err(error) => Some(Err(error)),
+        })?;
+        match done {
+            None => Ok(false),
+            Some(Ok(())) => Ok(true),
+            Some(Err(error)) => Err(raised(py, &error)),
+        }
+    }
+
     /// Hands a record in that was refused once: waits for metadata or room.
     #[cold]
     fn append_later(
@@ -90,7 +234,7 @@ impl NativeProducer {
         refused: Refused,
     ) -> PyResult<()> {
         let mut last = refused;
-        let limit = Duration::from_millis(self.producer.max_block_ms().max(0) as u64);
+        let limit = self.max_block_time();
         let appended = waiting::until(py, Some(limit), |slice| {
             if matches!(last, Refused::Failed(_)) {
                 return Some(Err(()));
@@ -109,7 +253,7 @@ impl NativeProducer {
 
     /// Hands in records of columns, without the interpreter; `max.block.ms` begins anew whenever some were taken.
     fn append_rows(&self, py: Python<'_>, topic: TopicIndex, rows: &Rows) -> PyResult<()> {
-        let limit = Duration::from_millis(self.producer.max_block_ms().max(0) as u64);
+        let limit = self.max_block_time();
         let mut next = 0;
         loop {
             let before = next;
@@ -142,23 +286,17 @@ impl NativeProducer {
                 Err(error) => Some(exception(py, error)?),
             };
             for (index, report) in &completed.reports {
-                let Some(callback) = self.reports.lock().take(*report) else { continue };
+                let Some(listener) = self.reports.lock().take(*report) else { continue };
                 count += 1;
-                let called = match (&error, &completed.result) {
-                    (None, Ok(base)) => {
-                        let offset = if *base < 0 { -1 } else { base + i64::from(*index) };
-                        let metadata = RecordMetadata {
-                            topic: completed.topic.to_string(),
-                            partition: completed.partition,
-                            offset,
-                            timestamp: completed.log_append_time,
-                        };
-                        callback.call1(py, (py.None(), metadata))
-                    }
-                    (error, _) => callback.call1(py, (error, py.None())),
-                };
+                let metadata = completed.result.as_ref().ok().map(|&base| RecordMetadata {
+                    topic: completed.topic.to_string(),
+                    partition: completed.partition,
+                    offset: if base < 0 { -1 } else { base + i64::from(*index) },
+                    timestamp: completed.log_append_time,
+                });
+                let called = listener.tell(py, error.as_ref(), metadata);
                 // The others are told all the same; the first exception is the caller's.
-                failed = failed.and(called.map(drop));
+                failed = failed.and(called);
             }
         }
         failed.map(|()| count)
@@ -168,7 +306,12 @@ impl NativeProducer {
 #[pymethods]
 impl NativeProducer {
     #[new]
-    fn new(configs: &Bound<'_, PyDict>, seed: u64) -> PyResult<NativeProducer> {
+    #[pyo3(signature = (configs, seed, partitioner=None))]
+    fn new(
+        configs: &Bound<'_, PyDict>,
+        seed: u64,
+        partitioner: Option<Py<PyAny>>,
+    ) -> PyResult<NativeProducer> {
         let config = Options(configs).producer(seed)?;
         let doorbell = Doorbell::new()?;
         let producer = Producer::start(config, Some(doorbell.notify()));
@@ -179,6 +322,7 @@ impl NativeProducer {
             last: Mutex::new(None),
             reports: Mutex::new(Reports::default()),
             doorbell,
+            partitioner,
         })
     }
 
@@ -196,32 +340,27 @@ impl NativeProducer {
         timestamp: Option<i64>,
         headers: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        self.process.check(py)?;
-        let index = self.topic(topic)?;
-        let value = value.map(|value| data(value, "value")).transpose()?;
-        let key = key.map(|key| data(key, "key")).transpose()?;
-        let owned = headers.map(self::headers).transpose()?.unwrap_or_default();
-        let headers: Vec<Header<'_>> = owned
-            .iter()
-            .map(|(name, value)| Header { key: name.as_bytes(), value: value.as_deref() })
-            .collect();
-        let report = on_delivery.map(|callback| self.reports.lock().add(callback));
-        let record = NewRecord {
-            partition,
-            timestamp: timestamp.unwrap_or_else(clock::now),
-            key: key.as_ref().map(Data::bytes),
-            value: value.as_ref().map(Data::bytes),
-            headers: &headers,
-            report,
-        };
-        let appended = match self.producer.append(index, &record) {
-            Ok(()) => return Ok(()),
-            Err(refused) => self.append_later(py, index, &record, refused),
-        };
-        if let (Err(_), Some(report)) = (&appended, report) {
-            self.reports.lock().take(report);
-        }
-        appended
+        let given = Given { partition, timestamp, key, value, headers };
+        let listener = on_delivery.map(Listener::Callable);
+        self.hand_in(py, topic, &given, listener, true).map(drop)
+    }
+
+    /// As `produce`, but does not wait: False when there is no room, or no metadata, yet. `future` gets the result.
+    #[pyo3(signature = (topic, future, value=None, key=None, partition=None, timestamp=None, headers=None))]
+    #[allow(clippy::too_many_arguments, reason = "the fields of a record, as keywords in Python")]
+    fn offer(
+        &self,
+        py: Python<'_>,
+        topic: &Bound<'_, PyString>,
+        future: Py<PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        key: Option<&Bound<'_, PyAny>>,
+        partition: Option<i32>,
+        timestamp: Option<i64>,
+        headers: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let given = Given { partition, timestamp, key, value, headers };
+        self.hand_in(py, topic, &given, Some(Listener::Future(future)), false)
     }
 
     /// Hands many records in, from columns; how many. Waits as `produce` does, for each of them.
@@ -273,6 +412,25 @@ impl NativeProducer {
         }
     }
 
+    /// Begins to send everything at once; the mark that [`NativeProducer::is_flushed`] is asked with.
+    fn begin_flush(&self, py: Python<'_>) -> PyResult<u64> {
+        self.process.check(py)?;
+        Ok(self.producer.begin_flush())
+    }
+
+    /// Whether everything before the mark is done.
+    fn is_flushed(&self, py: Python<'_>, mark: u64) -> PyResult<bool> {
+        self.process.check(py)?;
+        Ok(self.producer.is_closed() || self.producer.flushed(mark, 0) == Waited::Done)
+    }
+
+    /// Ends what `begin_flush` began. Raises the first failure that nobody asked about.
+    fn end_flush(&self, py: Python<'_>) -> PyResult<()> {
+        self.process.check(py)?;
+        self.producer.end_flush();
+        self.producer.take_unreported().map_or(Ok(()), |error| Err(raised(py, &error)))
+    }
+
     /// How many partitions a topic has; waits for it.
     fn partition_count(
         &self,
@@ -282,14 +440,70 @@ impl NativeProducer {
     ) -> PyResult<usize> {
         self.process.check(py)?;
         let index = self.topic(topic)?;
-        let found = waiting::until(py, seconds(timeout)?, |slice| {
-            let count = self.producer.partition_count(index);
-            if count == 0 {
-                self.producer.wait(slice);
-            }
-            Some(count).filter(|&count| count > 0)
-        })?;
-        found.ok_or_else(|| raised(py, &self.producer.timed_out(index, &Refused::NoMetadata)))
+        self.partitions(py, index, seconds(timeout)?)
+    }
+
+    /// Waits until the coordinator knows the producer; False when `timeout` seconds were not enough.
+    fn transactions_ready(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        self.process.check(py)?;
+        self.until_done(py, timeout, |slice| self.producer.initialized(slice))
+    }
+
+    /// Begins a transaction; False when that could not be done within `timeout` seconds.
+    fn transaction_begun(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        self.process.check(py)?;
+        self.until_done(py, timeout, |slice| self.producer.begin_transaction(slice))
+    }
+
+    /// Begins to commit or abort.
+    fn end_transaction(&self, py: Python<'_>, commit: bool) -> PyResult<()> {
+        self.process.check(py)?;
+        let end = if commit { End::Commit } else { End::Abort };
+        self.producer.end_transaction(end).map_err(|error| raised(py, &error))
+    }
+
+    /// Waits for that; False when `timeout` seconds were not enough: it goes on.
+    fn transaction_ended(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        self.process.check(py)?;
+        let done = self.until_done(py, timeout, |slice| self.producer.transaction_ended(slice));
+        self.report(py, self.producer.take_completed())?;
+        done
+    }
+
+    /// Makes offsets a part of the transaction.
+    fn add_offsets(
+        &self,
+        py: Python<'_>,
+        group: (String, i32, String, Option<String>),
+        offsets: Vec<(String, i32, i64, i32, String)>,
+    ) -> PyResult<()> {
+        self.process.check(py)?;
+        let (group_id, generation, member_id, group_instance_id) = group;
+        let group = GroupMetadata { group_id, generation, member_id, group_instance_id };
+        let offsets = offsets.into_iter().map(|(topic, partition, offset, leader_epoch, metadata)| {
+            CommittedOffset { topic, partition, offset, leader_epoch, metadata }
+        });
+        let sent = self.producer.send_offsets((group, offsets.collect()));
+        sent.map_err(|error| raised(py, &error))
+    }
+
+    /// Waits until the coordinator has them; False when `timeout` seconds were not enough.
+    fn offsets_added(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        self.process.check(py)?;
+        self.until_done(py, timeout, |slice| self.producer.offsets_sent(slice))
+    }
+
+    /// Whether an abort would end something.
+    #[getter]
+    fn in_transaction(&self, py: Python<'_>) -> PyResult<bool> {
+        self.process.check(py)?;
+        Ok(self.producer.is_in_transaction())
+    }
+
+    /// `max.block.ms` in seconds.
+    #[getter]
+    fn max_block(&self) -> f64 {
+        self.max_block_time().as_secs_f64()
     }
 
     /// Bytes of records that wait, with the room that is set aside for more.

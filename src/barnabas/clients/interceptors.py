@@ -1,0 +1,82 @@
+"""What looks at each record of a producer on its way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from barnabas.clients.producer import Producer
+
+if TYPE_CHECKING:
+    from barnabas._core import Data, Headers, OnDelivery, RecordMetadata
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class ProducerRecord:
+    """A record that is about to be taken."""
+
+    topic: str
+    value: Data = None
+    key: Data = None
+    partition: int | None = None
+    timestamp: int | None = None
+    headers: Headers | None = None
+
+
+OnSend = Callable[[ProducerRecord], ProducerRecord | None]
+"""Gives back the record that is to be sent instead; None: this one, which it may have changed."""
+OnAcknowledgement = Callable[[Exception | None, "RecordMetadata | None"], object]
+"""Hears of each record's result, before whoever produced it. A failure that it has heard of is not raised by
+`flush` any more."""
+
+
+def intercepted(kind: type[Producer]) -> type[Producer]:
+    """The class of producers like `kind` that call interceptors: others pay nothing for them."""
+    return type(kind.__name__, (_Intercepted, kind), {})
+
+
+class _Intercepted(Producer):
+    def produce(
+        self,
+        topic: str,
+        value: Data = None,
+        key: Data = None,
+        partition: int | None = None,
+        on_delivery: OnDelivery | None = None,
+        timestamp: int | None = None,
+        headers: Headers | None = None,
+    ) -> None:
+        record = ProducerRecord(topic, value, key, partition, timestamp, headers)
+        if self._on_send is not None:
+            try:
+                record = self._on_send(record) or record
+            except Exception:  # As in Java's client: an interceptor loses no records.
+                log.exception("on_send failed for a record for %s", topic)
+        super().produce(
+            record.topic,
+            record.value,
+            record.key,
+            record.partition,
+            self._acknowledged(on_delivery),
+            record.timestamp,
+            record.headers,
+        )
+
+    def _acknowledged(self, on_delivery: OnDelivery | None) -> OnDelivery | None:
+        on_acknowledgement = self._on_acknowledgement
+        if on_acknowledgement is None:
+            return on_delivery
+
+        def acknowledged(error: Exception | None, metadata: RecordMetadata | None) -> None:
+            try:
+                on_acknowledgement(error, metadata)
+            except Exception:
+                log.exception("on_acknowledgement failed")
+            if on_delivery is not None:
+                on_delivery(error, metadata)
+
+        return acknowledged
