@@ -280,7 +280,7 @@ class _Parser:
 
     def rpc_type(self) -> tuple[str, bool]:
         self.read.expect("(")
-        streams = self.read.next.text == "stream" and self.read.ahead.text not in (")", ".")
+        streams = self.read.next.text == "stream" and self.read.ahead.text != ")"
         if streams:
             self.read.word("stream")
         name = self.read.type_name()

@@ -1,0 +1,152 @@
+"""Protobuf under a schema of a registry; written and read by google.protobuf."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, ClassVar, TypeVar
+
+from barnabas.schema_registry.formats import InvalidSchema, ResolvedReference
+from barnabas.schema_registry.formats.protobuf import ProtobufSchema
+from barnabas.schema_registry.formats.protobuf.decode import decoded_file
+from barnabas.schema_registry.formats.protobuf.text import proto_text
+from barnabas.schema_registry.formats.protobuf.well_known import well_known
+from barnabas.serde.base import SerializationError
+from barnabas.serde.registry import Reference, Schema, SchemaRegistry
+from barnabas.serde.schema_ids import SchemaId
+from barnabas.serde.schemas import SchemaSerde, Use, missing
+from barnabas.serde.subjects import SubjectStrategy, topic_name
+
+T = TypeVar("T")
+
+
+class Protobuf(SchemaSerde[T]):
+    """Messages of generated classes. Those of `message` are read; without it, of a class made of the schema.
+
+    The schema that is registered is the text of the file that the message's class was generated of; what it
+    imports is registered before it, each file under the subject that `reference_subject` makes of its name.
+    """
+
+    schema_type: ClassVar[str] = "PROTOBUF"
+    indexed: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        registry: SchemaRegistry | str,
+        message: type[T] | None = None,
+        *,
+        reference_subject: Callable[[str], str] = str,
+        is_key: bool = False,
+        use: Use = "register",
+        strategy: SubjectStrategy = topic_name,
+        normalize: bool = False,
+        id_in_header: bool = False,
+    ) -> None:
+        super().__init__(
+            registry,
+            is_key=is_key,
+            use=use,
+            strategy=strategy,
+            normalize=normalize,
+            id_in_header=id_in_header,
+        )
+        self.message = message
+        self.reference_subject = reference_subject
+        self._schemas: dict[str, Schema] = {}
+        self._classes: dict[tuple[Schema, tuple[int, ...]], Any] = {}
+
+    def schema_of(self, value: T, topic: str) -> Schema:
+        file = _descriptor(value).file
+        schema = self._schemas.get(file.name)
+        if schema is None:
+            schema = self._schemas[file.name] = self._schema(file)
+        return schema
+
+    def record_name(self, value: T) -> str | None:
+        name: str = _descriptor(value).full_name
+        return name
+
+    def indexes(self, value: T) -> tuple[int, ...]:
+        return _indexes(_descriptor(value))
+
+    def encode(self, value: T, schema: Schema) -> bytes:
+        try:
+            data: bytes = value.SerializeToString()  # type: ignore[attr-defined]
+        except _google("message").EncodeError as error:
+            raise SerializationError(f"the message can't be written: {error}") from error
+        return data
+
+    def decode(self, payload: bytes, schema: Schema, found: SchemaId) -> T:
+        made: T = self._class(schema, found.indexes)()
+        try:
+            made.ParseFromString(payload)  # type: ignore[attr-defined]
+        except _google("message").DecodeError as error:
+            raise SerializationError(f"bytes are no message of the schema: {error}") from error
+        return made
+
+    def _schema(self, file: Any) -> Schema:
+        """Registers what a file imports, and makes its own schema."""
+        references = []
+        for imported in file.dependencies:
+            if well_known(imported.name) is not None or imported.name.startswith("google/protobuf/"):
+                continue
+            subject = self.reference_subject(imported.name)
+            schema = self._schema(imported)
+            if self.use == "register":
+                self.registry.register(subject, schema, self.normalize)
+            version = self.registry.version_of(subject, schema)
+            references.append(Reference(imported.name, subject, version))
+        return Schema("PROTOBUF", proto_text(decoded_file(file.serialized_pb)), tuple(references))
+
+    def _class(self, schema: Schema, indexes: tuple[int, ...]) -> Any:
+        if self.message is not None:
+            return self.message
+        key = schema, indexes
+        if key not in self._classes:
+            self._classes[key] = self._made(schema, indexes)
+        return self._classes[key]
+
+    def _made(self, schema: Schema, indexes: tuple[int, ...]) -> Any:
+        """A class for a message of a schema that there is no generated code for."""
+        others = [
+            ResolvedReference(reference.name, reference.subject, reference.version, other.text)
+            for reference, other in self.registry.closure(schema)
+        ]
+        pool = _google("descriptor_pool").DescriptorPool()
+        try:
+            parsed = ProtobufSchema.parse(schema.text, others)
+            for data in parsed.descriptors("schema.proto"):
+                pool.AddSerializedFile(data)
+            at = pool.FindFileByName("schema.proto")
+        except (InvalidSchema, TypeError, KeyError) as error:
+            raise SerializationError(f"the schema can't be used: {error}") from error
+        path, messages = at.package, parsed.linked.file.messages
+        for index in indexes:
+            if not 0 <= index < len(messages):
+                raise SerializationError(f"the schema has no message {list(indexes)}")
+            path = f"{path}.{messages[index].name}" if path else messages[index].name
+            messages = messages[index].messages
+        return _google("message_factory").GetMessageClass(pool.FindMessageTypeByName(path))
+
+
+def _descriptor(value: Any) -> Any:
+    descriptor = getattr(value, "DESCRIPTOR", None)
+    if descriptor is None:
+        raise SerializationError(f"{type(value).__name__} is no Protobuf message")
+    return descriptor
+
+
+def _indexes(descriptor: Any) -> tuple[int, ...]:
+    """Where in its file a message stands, counting messages that the text has: no entries of maps."""
+    outer = descriptor.containing_type
+    if outer is None:
+        return (list(descriptor.file.message_types_by_name).index(descriptor.name),)
+    beside = [each.name for each in outer.nested_types if not each.GetOptions().map_entry]
+    return (*_indexes(outer), beside.index(descriptor.name))
+
+
+def _google(module: str) -> Any:
+    try:
+        return import_module(f"google.protobuf.{module}")
+    except ImportError:
+        raise missing("protobuf", "protobuf") from None
