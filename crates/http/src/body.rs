@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -52,28 +53,38 @@ impl Drop for Charge {
     }
 }
 
-/// The whole body.
+/// Bytes of a refused body that are read and thrown away: a client that is cut off while it sends may never see
+/// why it was refused.
+const DISCARDED_MAX: usize = 64 * 1024 * 1024;
+/// Silence after which no more of a refused body is waited for.
+const DISCARD_SILENCE_MAX: Duration = Duration::from_millis(500);
+
+/// The whole body. `asks_first`: the client sends it only when it is asked for (`Expect: 100-continue`).
 pub(crate) async fn read(
-    body: Incoming,
+    mut body: Incoming,
+    asks_first: bool,
     settings: &HttpSettings,
     charge: &mut Charge,
 ) -> Result<Bytes, Refusal> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
     let limit = settings.body_bytes_max;
-    // A length that is said to be too much costs nothing; one that is small enough may be a lie.
-    if body.size_hint().lower() > limit as u64 {
-        return Err(Refusal::BodyTooLarge { limit });
-    }
     let seconds = settings.body_time_max.as_secs();
-    match tokio::time::timeout(settings.body_time_max, collect(body, limit, charge)).await {
-        Ok(collected) => collected,
-        Err(_) => Err(Refusal::BodyTooSlow { seconds }),
+    // A length that is said to be too much costs nothing; one that is small enough may be a lie.
+    let read = match body.size_hint().lower() > limit as u64 {
+        true => Err(Refusal::BodyTooLarge { limit }),
+        false => {
+            match tokio::time::timeout(settings.body_time_max, collect(&mut body, limit, charge)).await {
+                Ok(collected) => collected,
+                Err(_) => Err(Refusal::BodyTooSlow { seconds }),
+            }
+        }
+    };
+    if matches!(read, Err(Refusal::BodyTooLarge { .. } | Refusal::Busy)) && !asks_first {
+        discard(&mut body).await;
     }
+    read
 }
 
-async fn collect(mut body: Incoming, limit: usize, charge: &mut Charge) -> Result<Bytes, Refusal> {
+async fn collect(body: &mut Incoming, limit: usize, charge: &mut Charge) -> Result<Bytes, Refusal> {
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -91,4 +102,14 @@ async fn collect(mut body: Incoming, limit: usize, charge: &mut Charge) -> Resul
         whole.extend_from_slice(&data);
     }
     Ok(if whole.is_empty() { first } else { whole.freeze() })
+}
+
+async fn discard(body: &mut Incoming) {
+    let mut discarded = 0;
+    while discarded < DISCARDED_MAX {
+        match tokio::time::timeout(DISCARD_SILENCE_MAX, body.frame()).await {
+            Ok(Some(Ok(frame))) => discarded += frame.data_ref().map_or(0, Bytes::len),
+            _ => return,
+        }
+    }
 }

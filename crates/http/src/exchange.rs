@@ -62,7 +62,10 @@ async fn reply(
     let mut charge = shared.budget.charge();
     let body = match body.is_end_stream() {
         true => Bytes::new(),
-        false => body::read(body, &shared.settings, &mut charge).await?,
+        false => {
+            let asks_first = head.headers.contains_key(header::EXPECT);
+            body::read(body, asks_first, &shared.settings, &mut charge).await?
+        }
     };
     if let Some(reply) = published(origin, &head, &body) {
         return Ok(reply);

@@ -121,8 +121,7 @@ async fn serve(shared: Arc<Shared>, accepted: Accepted, mut stopping: watch::Rec
         .timer(TokioTimer::new())
         .header_read_timeout(settings.head_time_max)
         .max_buf_size(settings.head_bytes_max)
-        .max_headers(settings.headers_max)
-        .pipeline_flush(true);
+        .max_headers(settings.headers_max);
     let connection =
         builder.serve_connection(stream, service_fn(move |request| answer(origin.clone(), request)));
     let mut connection = std::pin::pin!(connection);

@@ -21,6 +21,7 @@ from barnabas.config.listeners import format_address
 from barnabas.config.settings import BrokerSettings, parse_override
 
 if TYPE_CHECKING:
+    from barnabas.schema_registry.beside import RegistryBeside
     from barnabas.server.node import NodeServer
 
 logger = logging.getLogger("barnabas")
@@ -30,6 +31,10 @@ GARBAGE_OBJECTS = 20_000
 looks by itself, that is a twentieth of the work of a broker under load."""
 METRICS_PORT = 9404
 """Where a JMX exporter usually serves Apache Kafka's metrics."""
+REGISTRY_PORT = 8081
+"""Where a schema registry usually listens."""
+SERVICES = ("registry",)
+"""What runs beside the broker unless it is left out."""
 
 
 class _UpCommand(click.Command):
@@ -68,6 +73,18 @@ class _UpCommand(click.Command):
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.  [default: 9092]"
 )
+@click.option(
+    "--registry-port",
+    type=click.IntRange(0, 65535),
+    help="Port of the Schema Registry; 0 takes a free one.  [default: 8081, or a free one]",
+)
+@click.option(
+    "--without",
+    "left_out",
+    multiple=True,
+    type=click.Choice(SERVICES),
+    help="Leave a service out that runs beside the broker.",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level",
@@ -82,10 +99,12 @@ def up(
     overrides: Sequence[str],
     host: str | None,
     port: int | None,
+    registry_port: int | None,
+    left_out: Sequence[str],
     log_format: str,
     log_level: str,
 ) -> int:
-    """Run a broker (and its controller) until Ctrl-C.
+    """Run a broker (and its controller) until Ctrl-C, and a Schema Registry beside it.
 
     \b
       barnabas up                            data in ~/.local/share/barnabas, clients at 127.0.0.1:9092
@@ -105,11 +124,15 @@ def up(
     except ConfigError as error:
         return _fail(error, exit_codes.BAD_VALUE)
     if "barnabas.metrics.port" not in settings.given:
-        settings.note("barnabas.metrics.port", str(_metrics_port()))
+        settings.note("barnabas.metrics.port", str(_usual_port(METRICS_PORT)))
     if idle := settings.without_effect:
         names = ", ".join(f"{key.name} ({key.reason})" for key in idle)
         logger.warning("set without effect: %s", names)
-    return _serve(settings, memory=memory)
+    if "registry" in left_out:
+        registry_port = None
+    elif registry_port is None:
+        registry_port = _usual_port(REGISTRY_PORT)
+    return _serve(settings, memory=memory, registry_port=registry_port)
 
 
 def default_directory() -> Path:
@@ -144,18 +167,18 @@ def _settings(
     return BrokerSettings.load(files, {**texts, "log.dirs": str(default_directory())})
 
 
-def _metrics_port() -> int:
-    """The usual port of /metrics; a free one when somebody has it."""
+def _usual_port(port: int) -> int:
+    """The usual port of a service; 0, for a free one, when somebody has it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", METRICS_PORT))
+            probe.bind(("127.0.0.1", port))
         except OSError:
             return 0
-    return METRICS_PORT
+    return port
 
 
-def _serve(settings: BrokerSettings, *, memory: bool) -> int:
+def _serve(settings: BrokerSettings, *, memory: bool, registry_port: int | None) -> int:
     """Runs the node until it is told to stop; the exit code."""
     from barnabas.server.errors import StartError
     from barnabas.server.starting import NativeStart
@@ -172,11 +195,14 @@ def _serve(settings: BrokerSettings, *, memory: bool) -> int:
         server.start()
     except StartError as error:
         return _fail(error, _start_code(error))
-    _print_ready(server, settings, memory=memory)
+    registry = None if registry_port is None else _registry(server, registry_port)
+    _print_ready(server, settings, registry, memory=memory)
     # What is there by now stays for good, and what requests make goes by itself.
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
     server.run()
+    if registry is not None:
+        registry.stop()
     if server.failure is not None:
         return _fail(f"the broker stopped: {server.failure}", exit_codes.FAILED)
     logger.info("stopped")
@@ -194,6 +220,18 @@ def _start_code(error: Exception) -> int:
         errors.DirectoryUnusable: exit_codes.DIRECTORY_UNUSABLE,
     }
     return next((code for kind, code in codes.items() if isinstance(error, kind)), exit_codes.FAILED)
+
+
+def _registry(server: "NodeServer", port: int) -> "RegistryBeside | None":
+    """Lets clients of the schema registry in. A broker without it is better than none."""
+    from barnabas.http.listeners import AddressUnusable
+    from barnabas.schema_registry.beside import RegistryBeside
+
+    try:
+        return RegistryBeside(server.bootstrap, "127.0.0.1", port)
+    except AddressUnusable as error:
+        logger.warning("no schema registry is served: %s", error)
+        return None
 
 
 class _StopSignals:
@@ -220,13 +258,17 @@ class _StopSignals:
             self._server.request_stop()
 
 
-def _print_ready(server: "NodeServer", settings: BrokerSettings, *, memory: bool) -> None:
+def _print_ready(
+    server: "NodeServer", settings: BrokerSettings, registry: "RegistryBeside | None", *, memory: bool
+) -> None:
     place = "in memory" if memory else ", ".join(settings.log_dirs)
     bootstrap = server.bootstrap
     option = "" if bootstrap == "127.0.0.1:9092" else f" -b {bootstrap}"
     click.echo(f"barnabas is ready at {click.style(bootstrap, bold=True)}")
     click.echo(f"  data     {place}")
     click.echo(f"  cluster  {server.cluster_id}, node {settings.node_id}")
+    if registry is not None:
+        click.echo(f"  schemas  http://127.0.0.1:{registry.port}")
     click.echo(f"  try      echo hello | barnabas produce greetings{option}")
     sys.stdout.flush()
 

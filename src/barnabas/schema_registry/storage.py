@@ -95,6 +95,7 @@ class Storage:
         self._producer.partitions_for(self._topic, timeout)
         end = self._consumer.end_offset(self._topic, 0, timeout)
         self._consumer.assign([(self._topic, 0)])
+        self._consumer.seek_to_beginning(self._topic, 0)
         while self._consumer.position(self._topic, 0, timeout) < end:
             for record in self._consumer.poll(POLL_SECONDS, READ_MAX):
                 self._hand_on(record)

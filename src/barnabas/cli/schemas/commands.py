@@ -51,7 +51,7 @@ reference_option = click.option(
 def schemas() -> None:
     """Schemas of a Schema Registry, ours or any other.
 
-    \\b
+    \b
       barnabas schemas list
       barnabas schemas register orders-value order.avsc
       barnabas schemas check orders-value order.avsc
