@@ -1,0 +1,104 @@
+"""How the kit writes and reads records: with this package's own clients, made when they are first needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from barnabas.clients.consumer import Consumer, TopicPartition
+from barnabas.clients.producer import Producer
+from barnabas.serde import read_all
+from barnabas.testing.literals import ProducerRecord, headers_of, to_bytes
+from barnabas.testing.server import CLIENT_ID, TestBroker
+
+if TYPE_CHECKING:
+    from barnabas._core import Record
+    from barnabas.serde import ConsumerRecord, Serde
+
+WRITE_SECONDS_MAX = 30.0
+ASK_SECONDS_MAX = 10.0
+WAIT_MS = 2
+"""How long a fetch waits for records: whatever is asked next waits behind it."""
+
+
+class Records:
+    """The records of one broker's topics."""
+
+    def __init__(self, broker: TestBroker) -> None:
+        self._broker = broker
+        self._producer: Producer | None = None
+        self._consumer: Consumer | None = None
+
+    def write(
+        self,
+        topic: str,
+        records: Sequence[ProducerRecord],
+        key_serde: Serde[Any] | None,
+        value_serde: Serde[Any] | None,
+        now: int,
+    ) -> None:
+        """Writes records, and waits until they are there. Those without a timestamp get `now`."""
+        if self._producer is None:
+            self._producer = Producer(
+                bootstrap_servers=self._broker.bootstrap, client_id=CLIENT_ID, linger_ms=0
+            )
+        for record in records:
+            self._producer.produce(
+                topic,
+                to_bytes(record.value, topic, value_serde),
+                to_bytes(record.key, topic, key_serde),
+                record.partition,
+                timestamp=now if record.timestamp is None else record.timestamp,
+                headers=headers_of(record.headers, topic),
+            )
+        self._producer.flush(WRITE_SECONDS_MAX)
+
+    def read(
+        self,
+        topic: str,
+        partitions: Iterable[int],
+        key_serde: Serde[Any] | None,
+        value_serde: Serde[Any] | None,
+        least: int,
+        timeout: float,
+    ) -> list[ConsumerRecord[Any, Any]]:
+        """What is in these partitions; waits up to `timeout` seconds for `least` records."""
+        end = time.monotonic() + timeout
+        if self._consumer is None:
+            self._consumer = Consumer(
+                bootstrap_servers=self._broker.bootstrap,
+                client_id=CLIENT_ID,
+                isolation_level="read_committed",
+                fetch_max_wait_ms=WAIT_MS,
+            )
+        consumer = self._consumer
+        partitions = list(partitions)
+        found: list[Record] = []
+        try:
+            while True:
+                ends = {one: consumer.end_offset(topic, one, ASK_SECONDS_MAX) for one in partitions}
+                if not found:
+                    starts = {
+                        one: consumer.beginning_offset(topic, one, ASK_SECONDS_MAX) for one in partitions
+                    }
+                    consumer.assign([TopicPartition(topic, one, start) for one, start in starts.items()])
+                while any(consumer.position(topic, one, ASK_SECONDS_MAX) < ends[one] for one in partitions):
+                    found += consumer.poll(ASK_SECONDS_MAX)
+                left = end - time.monotonic()
+                if len(found) >= least or left <= 0:
+                    break
+                found += consumer.poll(left)
+        finally:
+            consumer.assign([])
+        found.sort(key=lambda record: (record.partition, record.offset))
+        return read_all(found, key_serde, value_serde)
+
+    def close(self) -> None:
+        """Ends the clients; they are made again when they are needed."""
+        producer, self._producer = self._producer, None
+        consumer, self._consumer = self._consumer, None
+        if producer is not None:
+            producer.stop()
+        if consumer is not None:
+            consumer.close()
