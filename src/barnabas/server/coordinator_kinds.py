@@ -3,6 +3,7 @@ with the first partition that the node leads, since start-up time counts."""
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +19,18 @@ if TYPE_CHECKING:
 def kinds(node: NodeContext) -> list[Kind]:
     """All kinds, for one node."""
     return [
-        Kind(GROUPS, partial(_groups, node), _group_settings),
+        Kind(GROUPS, partial(_groups, node, Counter()), _group_settings),
         Kind(TRANSACTIONS, partial(_transactions, node), partial(_transaction_settings, node)),
         Kind(SHARES, partial(_shares, node), _share_settings),
     ]
 
 
-def _groups(node: NodeContext) -> Machine:
+def _groups(node: NodeContext, tally: Counter[str]) -> Machine:
     from barnabas.coordinator.group.machine import GroupMachine
     from barnabas.server import share_states
 
     share_states.of(node)  # Carries out what share groups ask of the share coordinator.
-    return GroupMachine()
+    return GroupMachine(tally=tally)
 
 
 def _group_settings(configs: BrokerConfigs) -> Any:

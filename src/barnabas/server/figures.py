@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 from barnabas.coordinator.group.kind import GroupKind
-from barnabas.coordinator.records import GROUPS, SHARES
+from barnabas.coordinator.records import GROUPS, SHARES, TRANSACTIONS
 from barnabas.coordinator.shard import Phase
 
 if TYPE_CHECKING:
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
     from barnabas._core import Figure
     from barnabas.coordinator.group.machine import GroupMachine
+    from barnabas.coordinator.transaction.machine import TransactionMachine
     from barnabas.server.coordinators import Coordinators
 
 GROUP_COORDINATOR = "kafka_server_group_coordinator_metrics"
 SHARE_COORDINATOR = "kafka_server_share_coordinator_metrics"
+TRANSACTION_MARKERS = "kafka_coordinator_transaction_TransactionMarkerChannelManager_Value"
 CLASSIC_GROUPS = "kafka_coordinator_group_GroupMetadataManager_Value"
 PHASES = {Phase.LOADING: "loading", Phase.SERVING: "active"}
 CLASSIC_STATES = ("PreparingRebalance", "CompletingRebalance", "Stable", "Empty", "Dead")
@@ -34,6 +36,8 @@ def of_coordinators(coordinators: Coordinators, now: int) -> list[Figure]:
         *_partitions(coordinators, GROUPS, GROUP_COORDINATOR),
         *_partitions(coordinators, SHARES, SHARE_COORDINATOR),
         *_groups(coordinators, now),
+        *_done(coordinators),
+        *_markers(coordinators),
     ]
 
 
@@ -41,6 +45,26 @@ def _partitions(coordinators: Coordinators, topic: str, family: str) -> Iterator
     phases = Counter(PHASES.get(shard.phase) for shard in coordinators.shards(topic))
     for state in PHASES.values():
         yield f"{family}_num_partitions", [("state", state)], phases[state]
+
+
+def _done(coordinators: Coordinators) -> Iterator[Figure]:
+    """Counts since the start; all machines of groups share one tally."""
+    from barnabas.coordinator.group.tally import NAMES
+
+    machines = [cast("GroupMachine", shard.machine) for shard in coordinators.shards(GROUPS)]
+    for name in NAMES:
+        yield f"{GROUP_COORDINATOR}_{name}_count", [], machines[0].tally[name] if machines else 0
+
+
+def _markers(coordinators: Coordinators) -> Iterator[Figure]:
+    """Markers that are to be tried again. Kafka's second queue, of ends that could not be written, is empty:
+    here the partition is loaded anew then."""
+    waiting = 0
+    for shard in coordinators.shards(TRANSACTIONS):
+        pending = cast("TransactionMachine", shard.machine).transactions.markers.values()
+        waiting += sum(len(one.waiting) for one in pending)
+    yield TRANSACTION_MARKERS, [("name", "UnknownDestinationQueueSize")], waiting
+    yield TRANSACTION_MARKERS, [("name", "LogAppendRetryQueueSize")], 0
 
 
 def _groups(coordinators: Coordinators, now: int) -> Iterator[Figure]:

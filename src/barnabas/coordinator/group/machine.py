@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from barnabas.coordinator.group.admin import AdminPart
@@ -16,6 +17,7 @@ from barnabas.coordinator.group.offsets import Offsets
 from barnabas.coordinator.group.share.part import SharePart
 from barnabas.coordinator.group.steady import SteadyGroups
 from barnabas.coordinator.group.streams.part import StreamsPart
+from barnabas.coordinator.group.tally import count_call, count_expired
 
 if TYPE_CHECKING:
     from barnabas.coordinator.group.kind import Handle, Replay
@@ -29,7 +31,9 @@ PARTS: tuple[type[Part], ...] = (OffsetPart, ClassicPart, ConsumerPart, SharePar
 class GroupMachine:
     """The groups whose ids fall into one partition, and what they have committed."""
 
-    def __init__(self, parts: tuple[type[Part], ...] = PARTS) -> None:
+    def __init__(self, parts: tuple[type[Part], ...] = PARTS, tally: Counter[str] | None = None) -> None:
+        """`tally` counts what is done here, beside other machines; names are in `tally`."""
+        self.tally: Counter[str] = Counter() if tally is None else tally
         self.groups = Groups(Offsets())
         self.parts: dict[str, Part] = {part.name: part(self.groups) for part in parts}
         self._steady = SteadyGroups()
@@ -58,12 +62,14 @@ class GroupMachine:
     def handle(self, call: Call, context: Context, out: Outputs) -> None:
         """Decides a call."""
         self._calls[type(call.request)](call, context, out)
+        count_call(self.tally, call, out)
         self._steady.called(call, out)
 
     def expire(self, key: TimerKey, context: Context, out: Outputs) -> None:
         """A timer has come to its deadline."""
         assert isinstance(key, tuple)
         self.parts[key[0]].expire(key, context, out)
+        count_expired(self.tally, out)
         self._steady.expired(key, out)
 
     def metadata_changed(self, context: Context, out: Outputs) -> None:
