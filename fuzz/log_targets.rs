@@ -4,8 +4,8 @@
 //! Opening and reading such a log may be refused as damage; nothing else may happen, and no batch is ever given out
 //! whose checksum is wrong.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use barnabas_disk::{Disk, MemoryDisk, OpenFiles};
 use barnabas_log::checkpoints::{read_offsets, read_topic_id};
@@ -42,6 +42,28 @@ fn open(disk: &MemoryDisk, clean_shutdown: bool) -> Result<Log, LogError> {
 
 /// A log of two segments with producers, a transaction that was aborted, and epochs.
 pub(crate) fn written() -> MemoryDisk {
+    static FILES: OnceLock<Vec<(PathBuf, Vec<u8>)>> = OnceLock::new();
+    // Writing it takes far longer than what is to be looked at.
+    let files = FILES.get_or_init(|| {
+        let disk = write();
+        let parent = Path::new(DIR).parent().expect("it has one");
+        let in_directory = |dir: &Path| {
+            let entries =
+                disk.list(dir).expect("a directory").into_iter().filter(|entry| !entry.is_directory);
+            entries.map(|entry| dir.join(entry.name)).collect::<Vec<_>>()
+        };
+        let paths = [in_directory(parent), in_directory(Path::new(DIR))].concat();
+        paths.into_iter().map(|path| (path.clone(), disk.read(&path).expect("a file"))).collect()
+    });
+    let disk = MemoryDisk::new();
+    disk.create_dir_all(Path::new(DIR)).expect("a directory");
+    for (path, content) in files {
+        disk.write_atomic(path, content).expect("a file");
+    }
+    disk
+}
+
+fn write() -> MemoryDisk {
     let disk = MemoryDisk::new();
     let mut log = open(&disk, false).expect("an empty log");
     for round in 0..9 {
