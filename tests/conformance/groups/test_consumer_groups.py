@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -92,13 +92,13 @@ def test_patterns_stand_for_the_same_topics(clusters: tuple[str, str]) -> None:
 # ---- records
 
 
-def nodes(tmp_path: Path) -> tuple[oracle.ApacheKafka, BarnabasUp]:
+def nodes(tmp_path: Path, settings: Mapping[str, str] = SETTINGS) -> tuple[oracle.ApacheKafka, BarnabasUp]:
     """Both, on the same directory and port: one of them at a time."""
     tmp_path.mkdir(exist_ok=True)
-    kafka = oracle.ApacheKafka(tmp_path, SETTINGS)
+    kafka = oracle.ApacheKafka(tmp_path, settings)
     listeners = f"listeners={kafka.settings['listeners']}"
-    settings = [f"{key}={value}" for key, value in SETTINGS.items()]
-    arguments = [part for setting in (listeners, *settings) for part in ("--set", setting)]
+    told = [f"{key}={value}" for key, value in settings.items()]
+    arguments = [part for setting in (listeners, *told) for part in ("--set", setting)]
     return kafka, BarnabasUp(kafka.log_directory, arguments, kafka.port)
 
 
