@@ -9,6 +9,7 @@ use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
+use barnabas_broker::error_code::FETCH_SESSION_ID_NOT_FOUND;
 use barnabas_image::MetadataImage;
 use barnabas_net::{Chunk, Mailbox, Outcome, Reply, Request};
 use barnabas_protocol::api::ApiKey;
@@ -106,11 +107,15 @@ impl Faults {
         let mut rules = self.rules.lock();
         let mut fault = None;
         for rule in &mut rules.rules {
-            if rule.concerns(request, &image) {
-                rule.concerned += 1;
-                if fault.is_none() && rule.is_due() {
-                    rule.struck += 1;
-                    fault = Some(rule.fault);
+            match rule.look_at(request, &image) {
+                Look::Other => {}
+                Look::Hidden => fault = fault.or(Some(Fault::Error(FETCH_SESSION_ID_NOT_FOUND))),
+                Look::Concerned => {
+                    rule.concerned += 1;
+                    if fault.is_none() && rule.is_due() {
+                        rule.struck += 1;
+                        fault = Some(rule.fault);
+                    }
                 }
             }
         }
@@ -118,15 +123,39 @@ impl Faults {
     }
 }
 
+/// What a rule makes of a request.
+enum Look {
+    /// It is none of those that the rule means.
+    Other,
+    /// It is one of them.
+    Concerned,
+    /// It goes on with a fetch session, and so does not say what it asks for (KIP-227). The client is told that
+    /// the session is gone: its next request says it.
+    Hidden,
+}
+
 impl Rule {
-    fn concerns(&self, request: &Request, image: &MetadataImage) -> bool {
+    fn look_at(&self, request: &Request, image: &MetadataImage) -> Look {
         let client_id = request.client_id.as_deref();
         let client = match &self.client_id {
             Some(wanted) => client_id == Some(wanted.as_str()),
             None => client_id != Some(EXEMPT),
         };
-        let api = self.api_key.is_none_or(|key| key == request.api_key);
-        client && api && self.topic.as_ref().is_none_or(|topic| names(request, topic, image))
+        if !client || self.api_key.is_some_and(|key| key != request.api_key) {
+            return Look::Other;
+        }
+        let is_fetch = request.api_key == ApiKey::Fetch.code();
+        if self.topic.is_none() && !(is_fetch && matches!(self.fault, Fault::Error(_))) {
+            return Look::Concerned;
+        }
+        let seen = search(request, self.topic.as_deref(), image);
+        match seen {
+            Seen { session_epoch, .. } if is_fetch && session_epoch > 0 && self.struck < self.times => {
+                Look::Hidden
+            }
+            Seen { names_topic, .. } if names_topic || self.topic.is_none() => Look::Concerned,
+            _ => Look::Other,
+        }
     }
 
     fn is_due(&mut self) -> bool {
@@ -142,72 +171,91 @@ impl Rule {
     }
 }
 
-/// Whether a request names a topic, by its name or its id.
-fn names(request: &Request, topic: &str, image: &MetadataImage) -> bool {
-    let Some(api) = ApiKey::from_code(request.api_key) else { return false };
-    let id = image.topics.by_name(topic).map(|found| found.id);
-    let mut reader = Reader::new(&request.frame[request.body..]);
-    let mut search = TopicSearch { topic, id };
-    table::decode(schemas::request(api), request.api_version, &mut reader, &mut search).unwrap_or(false)
+/// What a rule wants to know of a request.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// It has the topic's name or its id in it.
+    names_topic: bool,
+    /// That of a fetch, which goes on with a session when it is above 0.
+    session_epoch: i64,
 }
 
-/// Reads a message for whether it names a topic; nothing is built.
-struct TopicSearch<'t> {
-    topic: &'t str,
+impl Seen {
+    fn with(self, part: Seen) -> Seen {
+        Seen { names_topic: self.names_topic || part.names_topic, ..self }
+    }
+}
+
+/// Looks into a request, for a topic by its name or its id.
+fn search(request: &Request, topic: Option<&str>, image: &MetadataImage) -> Seen {
+    let Some(api) = ApiKey::from_code(request.api_key) else { return Seen::default() };
+    let id = topic.and_then(|name| image.topics.by_name(name)).map(|found| found.id);
+    let mut reader = Reader::new(&request.frame[request.body..]);
+    let mut search = Search { topic, id };
+    // A malformed request is what the node makes of it.
+    table::decode(schemas::request(api), request.api_version, &mut reader, &mut search).unwrap_or_default()
+}
+
+/// Reads a message for what it names; nothing is built.
+struct Search<'t> {
+    topic: Option<&'t str>,
     id: Option<Uuid>,
 }
 
-impl<'a> Build<'a> for TopicSearch<'_> {
-    /// Whether the value is the topic's name or id, or holds it.
-    type Value = bool;
-    type Struct = (&'static Struct, bool);
-    type Array = bool;
+impl<'a> Build<'a> for Search<'_> {
+    /// For a number what it is, in the place of an epoch.
+    type Value = Seen;
+    type Struct = (&'static Struct, Seen);
+    type Array = Seen;
     type Error = DecodeError;
 
-    fn null(&mut self) -> Result<bool, DecodeError> {
-        Ok(false)
+    fn null(&mut self) -> Result<Seen, DecodeError> {
+        Ok(Seen::default())
     }
-    fn bool(&mut self, _value: bool) -> Result<bool, DecodeError> {
-        Ok(false)
+    fn bool(&mut self, _value: bool) -> Result<Seen, DecodeError> {
+        Ok(Seen::default())
     }
-    fn integer(&mut self, _value: i64) -> Result<bool, DecodeError> {
-        Ok(false)
+    fn integer(&mut self, value: i64) -> Result<Seen, DecodeError> {
+        Ok(Seen { names_topic: false, session_epoch: value })
     }
-    fn float(&mut self, _value: f64) -> Result<bool, DecodeError> {
-        Ok(false)
+    fn float(&mut self, _value: f64) -> Result<Seen, DecodeError> {
+        Ok(Seen::default())
     }
-    fn uuid(&mut self, value: Uuid) -> Result<bool, DecodeError> {
-        Ok(self.id == Some(value))
+    fn uuid(&mut self, value: Uuid) -> Result<Seen, DecodeError> {
+        Ok(Seen { names_topic: self.id == Some(value), session_epoch: 0 })
     }
-    fn string(&mut self, value: &'a str) -> Result<bool, DecodeError> {
-        Ok(value == self.topic)
+    fn string(&mut self, value: &'a str) -> Result<Seen, DecodeError> {
+        Ok(Seen { names_topic: self.topic == Some(value), session_epoch: 0 })
     }
-    fn bytes(&mut self, _value: &'a [u8]) -> Result<bool, DecodeError> {
-        Ok(false)
+    fn bytes(&mut self, _value: &'a [u8]) -> Result<Seen, DecodeError> {
+        Ok(Seen::default())
     }
-    fn array(&mut self, _length: usize) -> Result<bool, DecodeError> {
-        Ok(false)
+    fn array(&mut self, _length: usize) -> Result<Seen, DecodeError> {
+        Ok(Seen::default())
     }
-    fn push(&mut self, array: &mut bool, element: bool) -> Result<(), DecodeError> {
-        *array |= element;
+    fn push(&mut self, array: &mut Seen, element: Seen) -> Result<(), DecodeError> {
+        *array = array.with(element);
         Ok(())
     }
-    fn finish_array(&mut self, array: bool) -> Result<bool, DecodeError> {
+    fn finish_array(&mut self, array: Seen) -> Result<Seen, DecodeError> {
         Ok(array)
     }
     fn open(&mut self, schema: &'static Struct) -> Result<Self::Struct, DecodeError> {
-        Ok((schema, false))
+        Ok((schema, Seen::default()))
     }
-    fn set(&mut self, object: &mut Self::Struct, index: usize, value: bool) -> Result<(), DecodeError> {
+    fn set(&mut self, object: &mut Self::Struct, index: usize, value: Seen) -> Result<(), DecodeError> {
         let field = &object.0.fields[index];
-        let is_text = matches!(field.kind, table::Type::String);
-        object.1 |= value && (!is_text || TOPIC_FIELDS.contains(&field.name));
+        if field.name == "session_epoch" {
+            object.1.session_epoch = value.session_epoch;
+        } else if !matches!(field.kind, table::Type::String) || TOPIC_FIELDS.contains(&field.name) {
+            object.1 = object.1.with(value);
+        }
         Ok(())
     }
     fn set_default(&mut self, _object: &mut Self::Struct, _index: usize) -> Result<(), DecodeError> {
         Ok(())
     }
-    fn close(&mut self, object: Self::Struct) -> Result<bool, DecodeError> {
+    fn close(&mut self, object: Self::Struct) -> Result<Seen, DecodeError> {
         Ok(object.1)
     }
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WRITE_SECONDS_MAX = 30.0
 ASK_SECONDS_MAX = 10.0
+POLL_SECONDS = 0.02
 WAIT_MS = 2
 """How long a fetch waits for records: whatever is asked next waits behind it."""
 
@@ -70,29 +71,36 @@ class Records:
                 bootstrap_servers=self._broker.bootstrap,
                 client_id=CLIENT_ID,
                 isolation_level="read_committed",
+                auto_offset_reset="earliest",
                 fetch_max_wait_ms=WAIT_MS,
             )
-        consumer = self._consumer
-        partitions = list(partitions)
-        found: list[Record] = []
+        consumer, places = self._consumer, [TopicPartition(topic, one) for one in partitions]
+        starts = [consumer.beginning_offset(*place[:2], ASK_SECONDS_MAX) for place in places]
+        consumer.assign([place._replace(offset=at) for place, at in zip(places, starts, strict=True)])
         try:
-            while True:
-                ends = {one: consumer.end_offset(topic, one, ASK_SECONDS_MAX) for one in partitions}
-                if not found:
-                    starts = {
-                        one: consumer.beginning_offset(topic, one, ASK_SECONDS_MAX) for one in partitions
-                    }
-                    consumer.assign([TopicPartition(topic, one, start) for one, start in starts.items()])
-                while any(consumer.position(topic, one, ASK_SECONDS_MAX) < ends[one] for one in partitions):
-                    found += consumer.poll(ASK_SECONDS_MAX)
-                left = end - time.monotonic()
-                if len(found) >= least or left <= 0:
-                    break
+            found = self._read_to_end(consumer, places)
+            while len(found) < least and (left := end - time.monotonic()) > 0:
                 found += consumer.poll(left)
+                found += self._read_to_end(consumer, places)
         finally:
             consumer.assign([])
         found.sort(key=lambda record: (record.partition, record.offset))
         return read_all(found, key_serde, value_serde)
+
+    @staticmethod
+    def _read_to_end(consumer: Consumer, places: Sequence[TopicPartition]) -> list[Record]:
+        """What comes up to where the partitions end now."""
+        left = {place: consumer.end_offset(*place[:2], ASK_SECONDS_MAX) for place in places}
+        found: list[Record] = []
+        give_up = time.monotonic() + ASK_SECONDS_MAX
+        while left := {
+            place: end for place, end in left.items() if consumer.position(*place[:2], ASK_SECONDS_MAX) < end
+        }:
+            if time.monotonic() > give_up:
+                raise TimeoutError(f"{next(iter(left)).topic} was not read to its end: {left}")
+            # What is not given out, as ends of transactions, moves the position as well: look again soon.
+            found += consumer.poll(POLL_SECONDS)
+        return found
 
     def close(self) -> None:
         """Ends the clients; they are made again when they are needed."""

@@ -116,8 +116,8 @@ class TestBroker:
             raise TimeoutError(f"the broker did not stop within {STOP_SECONDS_MAX:.0f} s")
 
     def close(self) -> None:
-        """Ends the node and gives the port back. Files in memory need no clean end, for which requests in hand
-        would be waited for."""
+        """Ends the node and gives the port back. Files in memory need no clean end, for which requests in
+        hand would be waited for."""
         self.stop(kill=not isinstance(self._memory, bool))
         if self._held is not None:
             self._held.close()
