@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from barnabas.schema_registry.guid import guid_of
 from barnabas.schema_registry.records import UnreadableRecord
 
-NO_GUID = uuid.UUID(int=0)
+NO_GUID = bytes(16)
 
 
 class Reference(NamedTuple):
@@ -35,7 +35,7 @@ class Schema:
     references: tuple[Reference, ...] = ()
     metadata: Mapping[str, Any] | None = None
     rule_set: Mapping[str, Any] | None = None
-    guid: uuid.UUID = NO_GUID
+    guid: bytes = NO_GUID
 
     @staticmethod
     def of(
@@ -50,13 +50,14 @@ class Schema:
         return Schema(schema_type, text, references, metadata, rule_set, guid)
 
     @property
-    def identity(self) -> tuple[str, uuid.UUID]:
+    def identity(self) -> tuple[str, bytes]:
         """What tells two schemas apart."""
         return self.schema_type, self.guid
 
     def told(self) -> dict[str, Any]:
         """Its members in responses, in their order."""
-        members: dict[str, Any] = {"guid": str(self.guid), "schemaType": self.schema_type}
+        guid = str(uuid.UUID(bytes=self.guid))
+        members: dict[str, Any] = {"guid": guid, "schemaType": self.schema_type}
         if self.references:
             members["references"] = [reference.told() for reference in self.references]
         if self.metadata is not None:
@@ -94,7 +95,7 @@ class Version:
             "subject": self.subject,
             "version": self.number,
             "id": self.id,
-            "md5": base64.b64encode(schema.guid.bytes).decode(),
+            "md5": base64.b64encode(schema.guid).decode(),
         }
         # Readers of before there were types know Avro only, and want no such member.
         if schema.schema_type != "AVRO":
@@ -126,9 +127,18 @@ def version_of(value: Mapping[str, Any], timestamp: int | None) -> Version:
         )
         if not well_typed:
             raise UnreadableRecord("subject, version, id or schema of the value is of a wrong type")
-        schema = Schema.of(
-            value.get("schemaType") or "AVRO", text, references, value.get("metadata"), value.get("ruleSet")
-        )
+        contracts = value.get("metadata"), value.get("ruleSet")
+        guid = _written_guid(value) or guid_of(text, references, *contracts)
+        schema = Schema(value.get("schemaType") or "AVRO", text, references, *contracts, guid)
         return Version(subject, number, identifier, schema, bool(value.get("deleted")), timestamp)
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UnreadableRecord(f"the value of a schema lacks something: {error!r}") from error
+
+
+def _written_guid(value: Mapping[str, Any]) -> bytes | None:
+    """The GUID that the record has; older ones have none."""
+    try:
+        guid = base64.b64decode(value["md5"], validate=True)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return guid if len(guid) == len(NO_GUID) else None

@@ -7,7 +7,6 @@ registry takes them, so that a schema has one GUID in all registries.
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ def guid_of(
     references: Sequence[Reference],
     metadata: Mapping[str, Any] | None,
     rule_set: Mapping[str, Any] | None,
-) -> uuid.UUID:
+) -> bytes:
     """The GUID of a schema with this text."""
     digest = hashlib.md5(text.encode(), usedforsecurity=False)
     for reference in references:
@@ -41,7 +40,7 @@ def guid_of(
                 for part in _rule(rule):
                     digest.update(part.encode())
         digest.update((rule_set.get("enableAt") or "").encode())
-    return uuid.UUID(bytes=digest.digest())
+    return digest.digest()
 
 
 def _metadata(metadata: Mapping[str, Any]) -> Iterator[str]:

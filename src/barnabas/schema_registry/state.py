@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from barnabas.schema_registry import contexts
 from barnabas.schema_registry.entries import Reference, Schema, Version, version_of
@@ -38,8 +37,8 @@ class State:
         """As configs."""
         self.contexts: set[str] = set()
         """Contexts besides the default one."""
-        self._places: dict[str, dict[int, dict[Place, None]]] = {}
-        self._ids: dict[str, dict[tuple[str, UUID], int]] = {}
+        self._places: dict[str, dict[int, tuple[Place, ...]]] = {}
+        self._ids: dict[str, dict[tuple[str, bytes], int]] = {}
         self._ids_max: dict[str, int] = {}
         self._referrers: dict[Place, set[Place]] = {}
 
@@ -49,10 +48,7 @@ class State:
         copied.subjects = {subject: dict(versions) for subject, versions in self.subjects.items()}
         copied.configs, copied.modes = dict(self.configs), dict(self.modes)
         copied.contexts = set(self.contexts)
-        copied._places = {
-            context: {id_: dict(places) for id_, places in ids.items()}
-            for context, ids in self._places.items()
-        }
+        copied._places = {context: dict(places) for context, places in self._places.items()}
         copied._ids = {context: dict(ids) for context, ids in self._ids.items()}
         copied._ids_max = dict(self._ids_max)
         copied._referrers = {place: set(referrers) for place, referrers in self._referrers.items()}
@@ -102,7 +98,8 @@ class State:
             raise UnreadableRecord(f"id {version.id} stands for another schema already")
         # One text for all versions that share an id.
         schema = known if known is not None and known.identity == version.schema.identity else version.schema
-        version = replace(version, subject=subject, schema=schema)
+        if subject != version.subject or schema is not version.schema:
+            version = replace(version, subject=subject, schema=schema)
         before = self.version(*place)
         if before is not None and (before.id, before.schema) == (version.id, schema):
             self.subjects[subject][version.number] = version  # Deleted, or back: it keeps its place.
@@ -117,7 +114,8 @@ class State:
         versions[version.number] = version
         if not in_order:
             self.subjects[version.subject] = dict(sorted(versions.items()))
-        self._places.setdefault(context, {}).setdefault(version.id, {})[place] = None
+        places = self._places.setdefault(context, {})
+        places[version.id] = (*places.get(version.id, ()), place)
         self._ids.setdefault(context, {}).setdefault(version.schema.identity, version.id)
         self._ids_max[context] = max(self._ids_max.get(context, 0), version.id)
         if context != contexts.DEFAULT:
@@ -133,10 +131,10 @@ class State:
         if not self.subjects[subject]:
             del self.subjects[subject]
         context = contexts.context_of(subject)
-        places = self._places[context][version.id]
-        del places[place]
-        if not places:
-            del self._places[context][version.id]
+        places = self._places[context]
+        places[version.id] = tuple(other for other in places[version.id] if other != place)
+        if not places[version.id]:
+            del places[version.id]
             if self._ids[context].get(version.schema.identity) == version.id:
                 del self._ids[context][version.schema.identity]
         for reference in version.schema.references:
@@ -200,10 +198,10 @@ class State:
 
     def with_id(self, context: str, id_: int) -> Iterator[Version]:
         """The versions that an id of a context is registered under, oldest first, deleted ones too."""
-        for subject, number in self._places.get(context, {}).get(id_, {}):
+        for subject, number in self._places.get(context, {}).get(id_, ()):
             yield self.subjects[subject][number]
 
-    def with_guid(self, guid: UUID) -> list[tuple[str, int]]:
+    def with_guid(self, guid: bytes) -> list[tuple[str, int]]:
         """Contexts, and the ids there, of schemas with this GUID."""
         found = (
             (context, ids.get((schema_type, guid)))
@@ -253,7 +251,7 @@ class State:
 
     def _only_at(self, id_: int, place: Place) -> bool:
         """Whether an id is registered at `place` alone: then it may be given another schema there."""
-        return list(self._places.get(contexts.context_of(place[0]), {}).get(id_, {})) == [place]
+        return self._places.get(contexts.context_of(place[0]), {}).get(id_) == (place,)
 
 
 def _without_subject(value: dict[str, Any]) -> dict[str, Any]:

@@ -143,9 +143,9 @@ def _schema_members(registry: Registry, version: Version, form: str) -> dict[str
     return members
 
 
-def _guid(request: Request) -> uuid.UUID:
+def _guid(request: Request) -> bytes:
     text = request.path["guid"]
     try:
-        return uuid.UUID(text)
+        return uuid.UUID(text).bytes
     except ValueError as error:
         raise errors.schema_not_found(text) from error
