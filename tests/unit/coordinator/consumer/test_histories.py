@@ -3,8 +3,6 @@ log says all there is, and in the end everybody has a fair share."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ from barnabas.protocol.generated.create_partitions_request import (
 from tests.support.cluster import Cluster
 from tests.unit.coordinator.consumer.classic_clients import ClassicClient
 from tests.unit.coordinator.consumer.clients import Client, Partition, group_sim, snapshot
+from tests.unit.coordinator.epoch_histories import EpochHistory
 
 TOPICS = {"t0": 1, "t1": 3, "t2": 5}
 WHO = [f"m{index}" for index in range(5)]
@@ -27,22 +26,26 @@ ROUNDS_MAX = 60
 STEPS = 60
 
 
-class History:
-    """Members join, leave, change their minds, fall silent and lose answers; topics grow; the coordinator
-    starts again, from a log that may have been compacted."""
+class History(EpochHistory):
+    """Members change their minds as well, and topics grow; some may speak the classic protocol."""
 
     def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)
+        super().__init__(seed)
         self.sim = group_sim(**TOPICS)
-        self.clients: dict[str, Client] = {}
         self.classic: list[ClassicClient] = []
-        self.epochs: tuple[int, dict[str, int]] = (0, {})
 
     @property
     def group(self) -> ConsumerGroup | None:
         """The group while it is a consumer group."""
         found = self.sim.machine.groups.find("g")
         return found if isinstance(found, ConsumerGroup) else None
+
+    def snapshot(self, group: ConsumerGroup) -> Any:
+        return snapshot(group)
+
+    def may_begin_anew(self, member_id: str) -> bool:
+        """A static member that is away, or has come back."""
+        return member_id.startswith("s")
 
     def run(self, steps: int, *, classic: bool = False) -> None:
         weights = {
@@ -60,10 +63,7 @@ class History:
             self.classic_step: 12 if classic else 0,
             self.classic_go: 1 if classic else 0,
         }
-        for action in self.chance.choices(list(weights), list(weights.values()), k=steps):
-            action()
-            self.check_owners()
-            self.check_epochs()
+        self.play(weights, steps)
 
     # ---- what happens
 
@@ -82,50 +82,13 @@ class History:
         topics = self.chance.sample([*TOPICS], self.chance.randint(1, 3))
         self.clients.setdefault(who, Client(self.sim, who, tuple(topics), instance_id="i")).beat()
 
-    def beat_all(self) -> None:
-        clients = list(self.clients.values())
-        self.chance.shuffle(clients)
-        moves = self.chance.random() < 0.7
-        for client in clients:
-            client.beat(lost=self.chance.random() < 0.1)
-            if moves:
-                client.move()
-
-    def some(self) -> Iterator[Client]:
-        if self.clients:
-            yield self.clients[self.chance.choice(sorted(self.clients))]
-
-    def beat_one(self) -> None:
-        for client in self.some():
-            client.beat()
-
-    def move_one(self) -> None:
-        for client in self.some():
-            client.move()
-
-    def leave(self) -> None:
-        for client in self.some():
-            del self.clients[client.member_id]
-            client.leave(-2 if client.instance_id and self.chance.random() < 0.5 else -1)
-
-    def fall_silent(self) -> None:
-        for client in self.some():
-            del self.clients[client.member_id]
-
-    def pass_time(self) -> None:
-        self.sim.advance(self.chance.choice([0, 100, 1_000, 1_000, 12_000, 46_000]))
+    def say_goodbye(self, client: Client) -> None:
+        client.leave(-2 if client.instance_id and self.chance.random() < 0.5 else -1)
 
     def grow_topic(self) -> None:
         topic = self.sim.cluster.topic(self.chance.choice(sorted(TOPICS)))
         grow(self.sim.cluster, topic.name, topic.partition_count + 1)
         self.sim.metadata_changed()
-
-    def move_coordinator(self) -> None:
-        before = self.group and snapshot(self.group)
-        if self.chance.random() < 0.5:
-            self.sim.log.compact()
-        self.sim.restart()
-        assert before == (self.group and snapshot(self.group))
 
     def classic_join(self) -> None:
         if len(self.classic) < 3:
@@ -163,19 +126,6 @@ class History:
             assert not client.owned & taken
             taken |= client.owned
 
-    def check_epochs(self) -> None:
-        if self.group is None:
-            self.epochs = (0, {})
-            return
-        before, members = self.epochs
-        assert self.group.group_epoch >= before
-        assert self.group.assignment_epoch <= self.group.group_epoch
-        now = {member_id: member.member_epoch for member_id, member in self.group.members.items()}
-        for member_id, epoch in now.items():
-            # A static member that is away, or has come back, begins anew.
-            assert epoch >= members.get(member_id, 0) or member_id.startswith("s")
-        self.epochs = self.group.group_epoch, now
-
     def settle(self) -> None:
         """When all are quiet everybody gets what the target assignment says, which is a fair one."""
         self.clients.pop("s1", None)
@@ -183,14 +133,11 @@ class History:
         self.sim.advance(120_000)
         if not self.clients:
             return
-        for _ in range(ROUNDS_MAX):
-            self.sim.advance(1_000)
-            for client in self.clients.values():
-                client.beat()
-                client.move()
-            if self.group is not None and self.group.is_settled and self._all_told():
-                break
+        self.beat_until(self._is_settled, ROUNDS_MAX)
         self._check_settled()
+
+    def _is_settled(self) -> bool:
+        return self.group is not None and self.group.is_settled and self._all_told()
 
     def _all_told(self) -> bool:
         return all(client.owned == client.told and not client.says_all for client in self.clients.values())

@@ -3,14 +3,14 @@ task twice, epochs never go back, the log says all there is, and in the end ever
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from barnabas.coordinator.group.streams.group import StreamsGroup
 from barnabas.coordinator.group.streams.tasks import Task, each
 from tests.unit.coordinator.consumer.test_histories import grow
+from tests.unit.coordinator.epoch_histories import EpochHistory
 from tests.unit.coordinator.streams.clients import (
     Client,
     delete_topic,
@@ -33,24 +33,24 @@ TOPOLOGY = topology(
 )
 
 
-class History:
-    """Members join, leave, fall silent and lose answers; topics come and grow; standbys are asked for; the
-    coordinator starts again, from a log that may have been compacted."""
+class History(EpochHistory):
+    """Topics come and grow as well, and standbys are asked for."""
 
     def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)
+        super().__init__(seed)
         settings = {
             "group.streams.initial.rebalance.delay.ms": self.chance.choice(["0", "0", "3000"]),
             "group.streams.num.standby.replicas": self.chance.choice(["0", "1", "2"]),
         }
         self.sim = group_sim(settings, t0=2)
-        self.clients: dict[str, Client] = {}
-        self.epochs: tuple[int, dict[str, int]] = (0, {})
 
     @property
     def group(self) -> StreamsGroup | None:
         found = self.sim.machine.groups.find("app")
         return found if isinstance(found, StreamsGroup) else None
+
+    def snapshot(self, group: StreamsGroup) -> Any:
+        return snapshot(group)
 
     def run(self, steps: int) -> None:
         weights = {
@@ -67,10 +67,7 @@ class History:
             self.ask_for_standbys: 1,
             self.move_coordinator: 2,
         }
-        for action in self.chance.choices(list(weights), list(weights.values()), k=steps):
-            action()
-            self.check_owners()
-            self.check_epochs()
+        self.play(weights, steps)
 
     # ---- what happens
 
@@ -81,39 +78,6 @@ class History:
             endpoint = self.chance.choice([None, (process, 1)])
             self.clients[who] = Client(self.sim, who, TOPOLOGY, process_id=process, endpoint=endpoint)
         self.clients[who].beat(lost=self.chance.random() < 0.2)
-
-    def beat_all(self) -> None:
-        clients = list(self.clients.values())
-        self.chance.shuffle(clients)
-        moves = self.chance.random() < 0.7
-        for client in clients:
-            client.beat(lost=self.chance.random() < 0.1)
-            if moves:
-                client.move()
-
-    def some(self) -> Iterator[Client]:
-        if self.clients:
-            yield self.clients[self.chance.choice(sorted(self.clients))]
-
-    def beat_one(self) -> None:
-        for client in self.some():
-            client.beat()
-
-    def move_one(self) -> None:
-        for client in self.some():
-            client.move()
-
-    def leave(self) -> None:
-        for client in self.some():
-            del self.clients[client.member_id]
-            client.leave()
-
-    def fall_silent(self) -> None:
-        for client in self.some():
-            del self.clients[client.member_id]
-
-    def pass_time(self) -> None:
-        self.sim.advance(self.chance.choice([0, 100, 1_000, 1_000, 12_000, 46_000]))
 
     def create_source(self) -> None:
         if self.sim.image.topic("t1") is None:
@@ -133,13 +97,6 @@ class History:
     def ask_for_standbys(self) -> None:
         set_config(self.sim, "streams.num.standby.replicas", self.chance.choice(["0", "1", "2"]))
         self.sim.metadata_changed()
-
-    def move_coordinator(self) -> None:
-        before = self.group and snapshot(self.group)
-        if self.chance.random() < 0.5:
-            self.sim.log.compact()
-        self.sim.restart()
-        assert before == (self.group and snapshot(self.group))
 
     # ---- what always holds
 
@@ -168,31 +125,13 @@ class History:
             assert len(mine) == len(client.owned.active) + len(client.owned.standby)
             held |= mine
 
-    def check_epochs(self) -> None:
-        if self.group is None:
-            self.epochs = (0, {})
-            return
-        before, members = self.epochs
-        assert self.group.group_epoch >= before
-        assert self.group.assignment_epoch <= self.group.group_epoch
-        now = {member_id: member.member_epoch for member_id, member in self.group.members.items()}
-        for member_id, epoch in now.items():
-            assert epoch >= members.get(member_id, 0)
-            assert epoch <= self.group.group_epoch
-        self.epochs = self.group.group_epoch, now
-
     def settle(self) -> None:
         """When all are quiet and all topics are there, every task has its owner, as the target says."""
         self.create_source()
         self.sim.advance(120_000)
         if not self.clients:
             return
-        for _ in range(ROUNDS_MAX):
-            self.sim.advance(1_000)
-            for client in self.clients.values():
-                client.beat().move()
-            if self._is_settled():
-                break
+        self.beat_until(self._is_settled, ROUNDS_MAX)
         self._check_settled()
 
     def _is_settled(self) -> bool:
