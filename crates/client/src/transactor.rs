@@ -110,8 +110,11 @@ pub struct Transactor {
     epoch_each: bool,
     in_flight: bool,
     retry_at: Millis,
-    /// The coordinator may know of the open transaction.
+    /// The coordinator knows of the open transaction, or will when what was sent arrives.
     started: bool,
+    /// A call whose answer was lost: nobody knows whether the coordinator has begun the transaction because of it,
+    /// and so it is repeated even while the transaction is given up.
+    unsure: Option<Call>,
     /// Partitions that the coordinator knows of, and those it is to be told of.
     added: BTreeSet<Key>,
     wanted: BTreeSet<Key>,
@@ -146,6 +149,7 @@ impl Transactor {
             in_flight: false,
             retry_at: Millis::MIN,
             started: false,
+            unsure: None,
             added: BTreeSet::new(),
             wanted: BTreeSet::new(),
             offsets: VecDeque::new(),
@@ -233,7 +237,8 @@ impl Transactor {
         self.offsets.extend(shared.take_offsets());
         if shared.is_given_up() {
             self.wanted.clear();
-            self.offsets.clear();
+            // What is unsure is repeated for the first group.
+            self.offsets.truncate(usize::from(self.unsure == Some(Call::AddOffsets)));
         }
         self.ending = shared.ending();
         self.is_drained = is_drained;
@@ -242,6 +247,9 @@ impl Transactor {
 
     /// What is to be asked next.
     fn next(&self) -> Option<Call> {
+        if self.unsure.is_some() {
+            return self.unsure.clone();
+        }
         let ends = self.ending.is_some() && self.is_drained;
         let is_over = ends && (self.forgotten || !self.started);
         if self.identity.is_none() || is_over && self.bump {
@@ -379,7 +387,8 @@ impl Transactor {
         match sent {
             Ok(()) => {
                 self.in_flight = true;
-                self.started |= call != Call::Init;
+                // In version 2 this call itself begins a transaction.
+                self.started |= call == Call::CommitOffsets;
             }
             Err(error) => self.stop(ClientError::Corrupt(error.to_string())),
         }
@@ -403,6 +412,9 @@ impl Transactor {
     pub fn answered(&mut self, answer: &Answer<Purpose>, call: &Call, links: &Links<Purpose>, now: Millis) {
         self.in_flight = false;
         let code = self.read(answer, call, links).unwrap_or(ErrorCode::NETWORK_EXCEPTION);
+        if matches!(call, Call::AddPartitions(_) | Call::AddOffsets) && code == ErrorCode::NETWORK_EXCEPTION {
+            self.unsure = Some(call.clone());
+        }
         match self.verdict(answer, call, code, now) {
             Verdict::Done => self.done(call),
             Verdict::Again => {
@@ -411,6 +423,7 @@ impl Transactor {
                 self.retry_at = now + if concurrent { backoff.min(CONCURRENT_BACKOFF_MS) } else { backoff };
             }
             Verdict::Abort(code) => {
+                self.unsure = None;
                 self.wanted.clear();
                 self.offsets.clear();
                 self.forgotten |= code == ErrorCode::INVALID_PRODUCER_ID_MAPPING;
@@ -508,6 +521,7 @@ impl Transactor {
     }
 
     fn done(&mut self, call: &Call) {
+        self.unsure = None;
         match call {
             Call::Init if self.ending.is_some() => {
                 self.bump = false;
@@ -515,12 +529,13 @@ impl Transactor {
             }
             Call::Init => self.events.push(Event::Ready),
             Call::AddPartitions(keys) => {
+                self.started = true;
                 for key in keys {
                     self.wanted.remove(key);
                     self.added.insert(*key);
                 }
             }
-            Call::AddOffsets => self.group_added = true,
+            Call::AddOffsets => (self.started, self.group_added) = (true, true),
             Call::CommitOffsets => {
                 // None are left when they were given up meanwhile.
                 self.offsets.pop_front();

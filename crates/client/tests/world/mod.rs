@@ -1,7 +1,12 @@
 //! Two brokers, a coordinator and a network that loses connections, requests and answers, moves leaders and refuses
 //! batches: where the tests of producers take place. A run is its seed.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    reason = "a test fails by panicking, and needs not all of this"
+)]
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::IoSlice;
@@ -197,7 +202,7 @@ impl World {
     }
 
     fn mark(&mut self, marker: Option<Marker>) {
-        for marker in marker {
+        if let Some(marker) = marker {
             self.logs.iter_mut().for_each(|log| log.end(marker));
         }
     }

@@ -285,11 +285,12 @@ impl NativeProducer {
                 Ok(_) => None,
                 Err(error) => Some(exception(py, error)?),
             };
+            let topic = PyString::new(py, &completed.topic).unbind();
             for (index, report) in &completed.reports {
                 let Some(listener) = self.reports.lock().take(*report) else { continue };
                 count += 1;
                 let metadata = completed.result.as_ref().ok().map(|&base| RecordMetadata {
-                    topic: completed.topic.to_string(),
+                    topic: topic.clone_ref(py),
                     partition: completed.partition,
                     offset: if base < 0 { -1 } else { base + i64::from(*index) },
                     timestamp: completed.log_append_time,

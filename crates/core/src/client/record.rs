@@ -129,11 +129,10 @@ impl Record {
 }
 
 /// Where a record lies that was sent.
-#[pyclass(frozen, get_all, eq, hash, module = "barnabas")]
-#[derive(PartialEq, Eq, Hash)]
+#[pyclass(frozen, get_all, module = "barnabas", freelist = 1024)]
 pub(crate) struct RecordMetadata {
-    /// The topic.
-    pub(crate) topic: String,
+    /// The topic: one string for all records of a batch.
+    pub(crate) topic: Py<PyString>,
     /// The partition.
     pub(crate) partition: i32,
     /// The offset; -1 where no broker has told (acks=0, or the batch was a repetition).
@@ -144,7 +143,16 @@ pub(crate) struct RecordMetadata {
 
 #[pymethods]
 impl RecordMetadata {
-    fn __repr__(&self) -> String {
-        format!("RecordMetadata({}-{}@{})", self.topic, self.partition, self.offset)
+    fn __eq__(&self, py: Python<'_>, other: &RecordMetadata) -> PyResult<bool> {
+        let numbers = |at: &RecordMetadata| (at.partition, at.offset, at.timestamp);
+        Ok(numbers(self) == numbers(other) && self.topic.bind(py).as_any().eq(other.topic.bind(py))?)
+    }
+
+    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
+        (self.topic.bind(py), self.partition, self.offset, self.timestamp).into_pyobject(py)?.hash()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        format!("RecordMetadata({}-{}@{})", self.topic.bind(py), self.partition, self.offset)
     }
 }

@@ -1,0 +1,1 @@
+"""The clients as their users' type checkers see them: mypy --strict reads these files, nothing runs them."""
