@@ -21,6 +21,8 @@ NODES_MAX = 200_000
 # How many pairs of parts a comparison may look at, and how deep inside one another.
 COMPARED_PAIRS_MAX = 100_000
 COMPARED_DEPTH_MAX = 100
+# How many differences are repeated where a pair of parts is met once more: all would double each time.
+REPEATED_MAX = 20
 
 
 class InvalidSchema(Exception):

@@ -17,7 +17,7 @@ from barnabas.schema_registry.formats.avro.types import (
     Record,
     Union,
 )
-from barnabas.schema_registry.formats.model import Effort, Incompatibility, Roles
+from barnabas.schema_registry.formats.model import REPEATED_MAX, Effort, Incompatibility, Roles
 
 # What else a reader of the type takes.
 _PROMOTED = {
@@ -47,12 +47,13 @@ class _Comparison:
         if reader.kind == writer.kind and type(reader) is AvroType:
             return []
         pair = (id(reader), id(writer))
-        found = self.compared.get(pair)
-        if found is None:
-            self.compared[pair] = []
-            self.effort.enter()
-            found = self.compared[pair] = self.compare(reader, writer, path)
-            self.effort.leave()
+        known = self.compared.get(pair)
+        if known is not None:
+            return known[:REPEATED_MAX]
+        self.compared[pair] = []
+        self.effort.enter()
+        found = self.compared[pair] = self.compare(reader, writer, path)
+        self.effort.leave()
         return found
 
     def compare(self, reader: AvroType, writer: AvroType, path: _Path) -> list[Incompatibility]:

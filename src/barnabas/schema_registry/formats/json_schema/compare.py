@@ -17,7 +17,7 @@ from barnabas.schema_registry.formats.json_schema.scalars import (
     compare_strings,
     value_key,
 )
-from barnabas.schema_registry.formats.model import Effort, Incompatibility, Roles
+from barnabas.schema_registry.formats.model import REPEATED_MAX, Effort, Incompatibility, Roles
 
 _CRITERIA = ("allOf", "anyOf", "oneOf")
 _RULES = {
@@ -58,7 +58,7 @@ class _Comparison:
         pair = id(new), id(old), self.turned
         known = self.known.get(pair)
         if known is not None:
-            return known
+            return known[:REPEATED_MAX]
         if pair in self.under_way:
             self.assumed = min(self.assumed, self.under_way[pair])
             return []

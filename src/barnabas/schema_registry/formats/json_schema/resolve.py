@@ -34,17 +34,21 @@ class Resolver:
         self._add(root, _ROOT)
 
     def target(self, schema: Mapping[str, Any]) -> Schema | None:
-        """What the `$ref` of a schema points to; None if it has none. Chains of them are followed."""
+        """What the `$ref` of a schema points to; None if it has none. A chain of them is followed to the
+        first that says more. Raises InvalidSchema for one without end.
+        """
         seen: set[int] = set()
         found: Schema | None = None
         at: Schema = schema
+        settled = False
         while isinstance(at, dict) and (ref := _ref(at)) is not None:
             if id(at) in seen:
                 raise InvalidSchema(f"$ref {ref!r} leads back to itself")
             seen.add(id(at))
-            found = at = self._find(ref, self._bases.get(id(at), _ROOT))
-            if isinstance(at, dict) and len(at) > 1:
-                break
+            at = self._find(ref, self._bases.get(id(at), _ROOT))
+            if not settled:
+                found = at
+            settled = settled or (isinstance(at, dict) and len(at) > 1)
         return found
 
     def check(self) -> None:

@@ -8,7 +8,7 @@ or a message must stay, and a required field may not go.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from barnabas.schema_registry.formats.model import Effort, Incompatibility, Roles
+from barnabas.schema_registry.formats.model import REPEATED_MAX, Effort, Incompatibility, Roles
 from barnabas.schema_registry.formats.protobuf.link import Linked, is_scalar
 from barnabas.schema_registry.formats.protobuf.nodes import Enum, Field, Message
 
@@ -147,8 +147,8 @@ class _Comparison:
             text = f"{_article(reader, new)} in {self.new}, {_article(writer, old)} in {self.old}"
             return [self.found("FIELD_KIND_CHANGED", path, text)]
         found = self.types(new, old, path)
-        if not found and reader.label and writer.label and reader.label != writer.label and new.is_number:
-            text = f"{reader.label} in {self.new}, {writer.label} in {self.old}"
+        if not found and new.is_number and _labels_differ(reader.label, writer.label):
+            text = f"{reader.label or 'optional'} in {self.new}, {writer.label or 'optional'} in {self.old}"
             found.append(self.found("FIELD_NUMERIC_LABEL_CHANGED", path, text))
         return found
 
@@ -183,17 +183,26 @@ class _Comparison:
         if not inside.linked.path and not other.linked.path:
             return []
         pair = id(reader.message), id(writer.message)
-        if pair not in self.imported:
-            self.imported[pair] = []
-            self.effort.enter()
-            path = tuple(reader.local.split("."))
-            self.imported[pair] = self.message(reader.message, writer.message, inside, other, path)
-            self.effort.leave()
-        return self.imported[pair]
+        known = self.imported.get(pair)
+        if known is not None:
+            return known[:REPEATED_MAX]
+        self.imported[pair] = []
+        self.effort.enter()
+        path = tuple(reader.local.split("."))
+        found = self.imported[pair] = self.message(reader.message, writer.message, inside, other, path)
+        self.effort.leave()
+        return found
 
     def found(self, kind: str, path: _Path, text: str) -> Incompatibility:
         where = "#/" + "/".join(path)
         return Incompatibility(kind, where, f"at {where}: {text}")
+
+
+def _labels_differ(reader: str | None, writer: str | None) -> bool:
+    """For numbers, which proto3 writes packed where they are repeated: only a repeated field reads that."""
+    if reader is None or writer is None:
+        return writer == "repeated" and reader != "repeated"
+    return reader != writer
 
 
 def _is_map_entry(message: Message) -> bool:
