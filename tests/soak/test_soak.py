@@ -26,7 +26,7 @@ def test_growth_is_seen_and_noise_is_not() -> None:
         return {one.name for one in growths(grown) if one.is_growth}
 
     def sample(second: float, memory: float, files: float, threads: float = 12) -> Sample:
-        return Sample(second, memory, threads, files, 0, 0, 0)
+        return Sample(second, memory, threads, files, 0, 0, 0, 0)
 
     steady = [sample(second, 100 + second % 7, 50 + second % 5) for second in range(100)]
     assert names(steady) == set()

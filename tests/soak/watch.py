@@ -13,7 +13,7 @@ MEMORY_GROWTH_MAX = 0.05
 """Share of the memory that may come on top: the allocator does not give every page back."""
 MEMORY_SLACK_MIB = 4.0
 FILES_SLACK = 8.0
-"""Files that come and go with segments and connections."""
+"""Files that come and go with connections."""
 THREADS_SLACK = 0.0
 
 
@@ -25,23 +25,28 @@ class Sample:
     memory_mib: float
     threads: float
     files: float
+    """Without those that logs keep open."""
     cpu_seconds: float
     partitions: float
     producers: float
+    log_files: float
+    """Files that logs keep open: more and more of them as segments are used, up to a bound."""
 
     @staticmethod
     def take(url: str, second: float) -> Sample:
         """What the node says of itself at /metrics."""
         page: Scrape = scrape(url)
         replicas = "kafka_server_ReplicaManager_Value"
+        log_files = page.value("barnabas_log_open_files")
         return Sample(
             second,
             page.value("process_resident_memory_bytes") / MIB,
             page.value("process_threads"),
-            page.value("process_open_fds"),
+            page.value("process_open_fds") - log_files,
             page.value("process_cpu_seconds_total"),
             page.value(replicas, name="PartitionCount"),
             page.value(replicas, name="ProducerIdCount"),
+            log_files,
         )
 
     def line(self, before: Sample) -> str:
@@ -50,8 +55,8 @@ class Sample:
         share = (self.cpu_seconds - before.cpu_seconds) / seconds
         return (
             f"{self.second / 60:5.1f} min  {self.memory_mib:6.1f} MiB  {self.threads:.0f} threads  "
-            f"{self.files:.0f} files  {share:6.1%} cpu  {self.partitions:.0f} partitions  "
-            f"{self.producers:.0f} producers"
+            f"{self.files:.0f} files and {self.log_files:.0f} of logs  {share:6.1%} cpu  "
+            f"{self.partitions:.0f} partitions  {self.producers:.0f} producers"
         )
 
 

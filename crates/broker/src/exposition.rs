@@ -110,6 +110,8 @@ impl Broker {
     }
 
     fn expose_directories(&self, to: &mut Exposition) {
+        let (help, open) = ("Files of logs that are kept open.", self.logs.open_files() as f64);
+        to.sample("barnabas_log_open_files", Kind::Gauge, help, &[], open);
         let directories = self.logs.directories();
         let offline = directories.iter().filter(|one| one.offline.is_some()).count();
         to.value(LOG_MANAGER, &[("name", "OfflineLogDirectoryCount")], offline as f64);

@@ -185,6 +185,11 @@ impl LogManager {
         infos.collect()
     }
 
+    /// Files of logs that are open now, at most `open_files_max` of them besides those that are in use.
+    pub fn open_files(&self) -> usize {
+        self.files.count()
+    }
+
     /// The log of a partition.
     pub fn log(&self, topic: &str, partition: PartitionIndex) -> Option<LogRef> {
         find(&self.logs.read().current, topic, partition).map(|hosted| hosted.log.clone())

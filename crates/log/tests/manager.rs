@@ -327,6 +327,62 @@ fn checkpoints_say_what_the_logs_say() {
     assert_eq!(manager.log("a", 0).unwrap().read().log_start_offset(), 2);
 }
 
+/// What `work` does to the checkpoint of high watermarks when it was removed before: nothing unless it is written.
+fn writes_high_watermarks(disk: &MemoryDisk, work: impl FnOnce()) -> bool {
+    let path = Path::new("/data-0/replication-offset-checkpoint");
+    disk.remove_file(path).unwrap();
+    work();
+    disk.exists(path)
+}
+
+#[test]
+fn high_watermarks_are_written_down_when_one_has_moved_or_a_log_has_come_or_gone() {
+    let (disk, paths) = formatted(1);
+    let manager = loaded(&disk, &paths);
+    let look = || assert!(manager.checkpoint_moved_high_watermarks().is_empty());
+    create(&manager, "a", 0, None);
+    look();
+    assert!(!writes_high_watermarks(&disk, look));
+    let changes: [&dyn Fn(); 4] = [
+        &|| append(&manager, "a", 0, 1),
+        &|| create(&manager, "b", 0, None),
+        &|| assert!(manager.delete("b", 0, 0).unwrap()),
+        &|| assert!(manager.log("a", 0).unwrap().write().truncate_to(0, 0).unwrap()),
+    ];
+    for change in changes {
+        disk.write_atomic(Path::new("/data-0/replication-offset-checkpoint"), b"").unwrap();
+        assert!(writes_high_watermarks(&disk, || {
+            change();
+            look();
+        }));
+    }
+}
+
+#[test]
+fn what_is_to_be_synced_is_found_among_logs_in_which_nothing_has_happened() {
+    let (disk, paths) = formatted(1);
+    let manager = loaded(&disk, &paths);
+    let durable = |topic: &str| manager.log(topic, 0).unwrap().read().durable_end();
+    for topic in ["a", "b", "timed"] {
+        create(&manager, topic, 0, None);
+    }
+    append(&manager, "a", 0, 3);
+    append(&manager, "timed", 0, 3);
+    assert!(manager.flush_due(1).is_empty());
+    assert_eq!([durable("a"), durable("timed")], [0, 0]);
+
+    manager.log("a", 0).unwrap().write().roll(1).unwrap();
+    assert!(manager.flush_due(2).is_empty());
+    assert_eq!([durable("a"), durable("timed")], [3, 0], "a segment was completed");
+
+    let config = LogConfig { flush_ms: 10, ..LogConfig::default() };
+    manager.log("timed", 0).unwrap().write().update_config(Arc::new(config));
+    for (now, expected) in [(5, 0), (20, 3)] {
+        assert!(manager.flush_due(now).is_empty());
+        assert_eq!(durable("timed"), expected, "at {now}");
+    }
+}
+
 #[test]
 fn a_changed_expiration_counts_for_all_logs_and_for_those_that_follow() {
     let (disk, paths) = formatted(1);
