@@ -17,7 +17,7 @@ def check_file(linked: Linked) -> None:
     """Raises InvalidSchema for the first thing that is wrong."""
     file = linked.file
     package = file.package
-    _unique("the file", _names(file.messages) + _names(file.enums) + _names(file.services))
+    _unique("the file", _names(file.services))
     for message in file.messages:
         _check_message(linked, message, package)
     for enum in file.enums:
