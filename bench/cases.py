@@ -269,14 +269,18 @@ def _all_led(broker: Broker, names: list[str]) -> bool:
     )
 
 
-def first_record(broker: Broker, effort: Effort) -> Figures:
+def first_record(measure: Callable[[str, str], Figures]) -> Callable[[Broker, Effort], Figures]:
     """The first member of the first group, for which the broker has to make its topic of offsets."""
-    broker.format()
-    broker.start()
-    time.sleep(effort.settle_seconds)
-    figures = groups.first_record(broker.bootstrap, FIRST_TOPIC)
-    broker.stop()
-    return figures
+
+    def case(broker: Broker, effort: Effort) -> Figures:
+        broker.format()
+        broker.start()
+        time.sleep(effort.settle_seconds)
+        figures = measure(broker.bootstrap, FIRST_TOPIC)
+        broker.stop()
+        return figures
+
+    return case
 
 
 def members(broker: Broker, effort: Effort) -> Figures:
@@ -299,7 +303,8 @@ ALL = {
         Case("crash", crash, alone=True),
         Case("many-partitions", many_partitions, alone=True),
         Case("idle-partitions", idle_partitions, (BARNABAS,), alone=True),
-        Case("first-record", first_record, alone=True),
+        Case("first-record", first_record(groups.first_record), alone=True),
+        Case("first-record-own", first_record(groups.own_first_record), alone=True),
         produce(name="produce-1k", brokers=(KAFKA, BARNABAS, MEMORY)),
         produce(name="produce-lz4", record_bytes=100, compression="lz4", payload="orders", seconds=8),
         produce(name="produce-zstd", record_bytes=100, compression="zstd", payload="orders", seconds=8),

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from barnabas._core import Record, RecordBatch, RecordMetadata
     from barnabas.clients.admin.client import Admin
-    from barnabas.clients.consumer import Consumer, TopicPartition
+    from barnabas.clients.consumer import (
+        Consumer,
+        ConsumerGroupMetadata,
+        OffsetAndMetadata,
+        TopicPartition,
+    )
     from barnabas.clients.producer import Producer
     from barnabas.server.broker import Broker
 
@@ -15,6 +20,8 @@ __all__ = [
     "Admin",
     "Broker",
     "Consumer",
+    "ConsumerGroupMetadata",
+    "OffsetAndMetadata",
     "Producer",
     "Record",
     "RecordBatch",
@@ -30,6 +37,8 @@ _HOMES = {
     "Admin": "barnabas.clients.admin.client",
     "Broker": "barnabas.server.broker",
     "Consumer": "barnabas.clients.consumer",
+    "ConsumerGroupMetadata": "barnabas.clients.consumer",
+    "OffsetAndMetadata": "barnabas.clients.consumer",
     "Producer": "barnabas.clients.producer",
     "Record": "barnabas._core",
     "RecordBatch": "barnabas._core",

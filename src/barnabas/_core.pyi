@@ -812,10 +812,45 @@ class NativeConsumer:
         """What of it is paused."""
     def position(self, topic: str, index: int, timeout: float | None) -> int | None:
         """Offset of the record that comes next; None when it was not known within `timeout` seconds."""
-    def poll(self, timeout: float | None, max_records: int) -> list[Record]:
-        """Up to `max_records` records; waits up to `timeout` seconds for the first."""
+    def poll(self, timeout: float | None, max_records: int) -> list[Record] | None:
+        """Up to `max_records` records; waits up to `timeout` seconds for the first. None when the caller has
+        something to do for its group first: `take_call`, `take_committed`."""
     def poll_batch(self, timeout: float | None, max_records: int) -> RecordBatch | None:
-        """Up to `max_records` records of one partition as columns; waits up to `timeout` seconds for them."""
+        """Up to `max_records` records of one partition as columns; waits up to `timeout` seconds for them. None
+        too when the caller has something to do for its group first."""
+    def subscribe(self, topics: list[str] | None, pattern: str | None) -> None:
+        """Wants topics, or a pattern of them, from now on."""
+    def subscription(self) -> tuple[list[str] | None, str | None]:
+        """What it is subscribed to: topics, or a pattern."""
+    def take_call(self) -> tuple[str, list[tuple[str, int]]] | None:
+        """What the caller has to do: "assigned", "revoked" or "lost", and the partitions; to be followed by
+        `called`. Raises what the membership can't get over."""
+    def called(self) -> None:
+        """The caller has done what it was called for."""
+    def commit(
+        self,
+        given: Sequence[tuple[str, int, int, int, str]] | None,
+        not_seen: Sequence[tuple[str, int, int]],
+    ) -> int:
+        """Orders a commit of these (topic, partition, offset, leader epoch, metadata), or of all positions;
+        the caller has seen nothing from `not_seen` on. The result comes under the number."""
+    def committed(self, id: int, timeout: float | None) -> bool:
+        """Waits for a commit; raises why it has failed. False when it is not done in `timeout` seconds."""
+    def take_committed(self) -> list[tuple[int, Exception | None]]:
+        """All commits that are done and that nobody has waited for, and why they have failed."""
+    @property
+    def commits_itself(self) -> bool:
+        """Whether positions are committed without being asked."""
+    def committed_positions(
+        self, partitions: Sequence[tuple[str, int]], timeout: float | None
+    ) -> list[tuple[str, int, tuple[int, int, str] | None]]:
+        """Committed offsets with leader epochs and metadata; waits for the coordinator."""
+    def group_metadata(self) -> tuple[str, int, str, str | None] | None:
+        """Group id, generation or member epoch, member id, instance id; None without a group."""
+    def leave(self, operation: str) -> None:
+        """Begins to give everything up and to leave the group."""
+    def has_left(self, timeout: float | None) -> bool | None:
+        """Whether it has left; None when the caller has something to do first."""
     def partition_count(self, topic: str, timeout: float | None) -> int:
         """How many partitions a topic has; waits for it."""
     def offset_of(

@@ -4,7 +4,7 @@
 //!   what is queued of a partition follows `position` without a gap, and ends before `fetch_offset`
 //!   an answer counts only if nobody has moved the partition since it was asked for (`generation`)
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use barnabas_protocol::{LeaderEpoch, Millis, Offset};
@@ -24,6 +24,10 @@ pub enum Start {
     Latest,
     /// At the first record that is not older, in milliseconds since the Unix epoch; after the last when all are.
     Timestamp(Millis),
+    /// As [`Start::Timestamp`], this long before the moment at which it is looked for.
+    Ago(Millis),
+    /// Where the group has committed; the group says where to begin when it has committed nothing.
+    Committed,
     /// Nowhere: it is an error.
     None,
 }
@@ -43,6 +47,8 @@ pub struct Slot {
     pub last_epoch: LeaderEpoch,
     /// Offset of the record that the user gets next.
     pub position: Option<Offset>,
+    /// Leader epoch of the batch that the user got last, or -1.
+    pub position_epoch: LeaderEpoch,
     /// Batches that wait, with their share of bytes.
     pub queue: VecDeque<(Arc<FetchedBatch>, usize)>,
     /// Bytes that wait.
@@ -119,6 +125,21 @@ impl Assignment {
         }
     }
 
+    /// Reads these partitions too. Those that it reads already go on where they are.
+    pub fn add(&mut self, partitions: &BTreeSet<Partition>, start: Start) {
+        for partition in partitions {
+            if !self.slots.contains_key(partition) {
+                let slot = self.slot(start);
+                self.slots.insert(partition.clone(), slot);
+            }
+        }
+    }
+
+    /// Does not read these any more.
+    pub fn remove(&mut self, partitions: &BTreeSet<Partition>) {
+        self.slots.retain(|partition, _| !partitions.contains(partition));
+    }
+
     fn slot(&mut self, start: Start) -> Slot {
         self.generation += 1;
         let mut slot = Slot {
@@ -128,6 +149,7 @@ impl Assignment {
             fetch_offset: None,
             last_epoch: -1,
             position: None,
+            position_epoch: -1,
             queue: VecDeque::new(),
             buffered: 0,
             paused: false,
@@ -203,6 +225,7 @@ impl Assignment {
         slot.buffered -= share;
         let wake = was_full && slot.buffered < max;
         let from = slot.position.unwrap_or(batch.header.base_offset);
+        slot.position_epoch = batch.header.partition_leader_epoch;
         // Stays with a partition until what was fetched of it at once is taken.
         self.turn = slot.queue.is_empty().then(|| key.clone()).or(after);
         let taken = Taken { partition: key, generation: slot.generation, from, batch };
@@ -294,6 +317,7 @@ impl Slot {
         };
         self.position = self.fetch_offset;
         self.last_epoch = -1;
+        self.position_epoch = -1;
         self.queue.clear();
         self.buffered = 0;
     }

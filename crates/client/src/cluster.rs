@@ -1,7 +1,7 @@
 //! What is known of the cluster: brokers, leaders, leader epochs; and when to ask again.
 //!
 //! Always true:
-//!   only topics that somebody wants are asked for and kept
+//!   only topics that somebody wants are asked for and kept; a pattern wants all
 //!   a partition's leader epoch never goes back while its topic stays the same (KIP-320)
 
 use std::collections::BTreeMap;
@@ -60,11 +60,15 @@ pub struct ClusterConfig {
 pub struct Cluster {
     config: ClusterConfig,
     topics: BTreeMap<String, Option<Topic>>,
+    /// Whether all topics there are are asked for.
+    all: bool,
     /// When the next refresh is due.
     refresh_at: Millis,
     /// The earliest time for a refresh that somebody asks for.
     refresh_not_before: Millis,
     in_flight: bool,
+    /// Something was wanted while an answer was on its way that will not tell of it.
+    unasked: bool,
     /// Where the search for a node begins, so that all are tried in turn.
     turn: usize,
     controller: NodeId,
@@ -76,9 +80,11 @@ impl Cluster {
         Cluster {
             config,
             topics: BTreeMap::new(),
+            all: false,
             refresh_at: 0,
             refresh_not_before: 0,
             in_flight: false,
+            unasked: false,
             turn: 0,
             controller: NO_NODE,
         }
@@ -95,7 +101,16 @@ impl Cluster {
     pub fn want(&mut self, topic: &str, now: Millis) {
         if !self.topics.contains_key(topic) {
             self.topics.insert(topic.to_string(), None);
+            self.unasked = true;
             // What is asked for the first time need not wait for the backoff.
+            self.refresh_at = now;
+        }
+    }
+
+    /// Keeps all topics that there are in the metadata from now on.
+    pub fn want_all(&mut self, now: Millis) {
+        if !self.all {
+            (self.all, self.unasked) = (true, true);
             self.refresh_at = now;
         }
     }
@@ -157,13 +172,13 @@ impl Cluster {
         let Some(version) = links.version(node, ApiKey::Metadata) else { return };
         let topics = self.topics.keys().map(|name| topic_request(name)).collect();
         let request = MetadataRequest {
-            topics: Some(topics),
+            topics: (!self.all).then_some(topics),
             allow_auto_topic_creation: self.config.auto_create,
             ..Default::default()
         };
         let api = (ApiKey::Metadata, version);
         if links.send(now, node, api, Some(purpose), &[], |writer| request.encode(writer, version)).is_ok() {
-            self.in_flight = true;
+            (self.in_flight, self.unasked) = (true, false);
         }
     }
 
@@ -188,6 +203,9 @@ impl Cluster {
             }
         }
         self.controller = response.controller_id;
+        for name in response.topics.iter().filter_map(|topic| topic.name).filter(|_| self.all) {
+            self.topics.entry(name.to_string()).or_default();
+        }
         for topic in &response.topics {
             if let Some(slot) = topic.name.and_then(|name| self.topics.get_mut(name)) {
                 *slot = Some(merged(slot.take(), topic));
@@ -199,7 +217,7 @@ impl Cluster {
         };
         let unsettled = self.topics.values().any(incomplete);
         let again = if unsettled { self.config.retry_backoff_ms } else { self.config.max_age_ms };
-        self.refresh_at = now + again;
+        self.refresh_at = if self.unasked { now } else { now + again };
     }
 }
 

@@ -57,6 +57,12 @@ pub enum ClientError {
         /// What was tried.
         reason: String,
     },
+    /// A regular expression that is none.
+    #[error("the pattern is no regular expression: {0}")]
+    Pattern(String),
+    /// Something of a group was asked of a consumer that has none.
+    #[error("group.id is not set")]
+    NoGroup,
     /// Bytes of a broker that are not what they should be.
     #[error("{0}")]
     Corrupt(String),

@@ -22,6 +22,7 @@ use crate::cluster::{Cluster, NO_NODE};
 use crate::error::ClientError;
 use crate::fetch_session::{FetchSession, Partition, SessionRequest};
 use crate::fetched::{decode, Decoded};
+use crate::group;
 use crate::link::{Answer, Links};
 
 /// ListOffsets: the first record.
@@ -52,6 +53,8 @@ pub struct FetcherConfig {
     pub reset: Start,
     /// `retry.backoff.ms`.
     pub retry_backoff_ms: Millis,
+    /// Milliseconds since the Unix epoch at the time 0 of this client's clock.
+    pub clock_zero: Millis,
 }
 
 /// What a partition was asked for, and who may use the answer.
@@ -70,6 +73,14 @@ pub enum Purpose {
     ListOffsets(Vec<(Partition, Whom)>),
     /// For records.
     Fetch(BTreeMap<Partition, Asked>),
+    /// What a member of a group asks.
+    Group(group::Purpose),
+}
+
+impl group::Spoken for Purpose {
+    fn group(purpose: group::Purpose) -> Purpose {
+        Purpose::Group(purpose)
+    }
 }
 
 /// On whose behalf an offset is looked for.
@@ -111,6 +122,8 @@ pub struct Fetcher {
     resetting: Vec<(Partition, Whom)>,
     news: Vec<News>,
     plan: Plan,
+    /// Answers to the group's requests.
+    group_answers: Vec<Answer<Purpose>>,
     /// After an error: not before.
     retry_at: Millis,
 }
@@ -128,6 +141,7 @@ impl Fetcher {
             resetting: Vec::new(),
             news: Vec::new(),
             plan: Plan::default(),
+            group_answers: Vec::new(),
             retry_at: Millis::MIN,
         }
     }
@@ -135,6 +149,16 @@ impl Fetcher {
     /// The connections, for the owner of sockets.
     pub fn links(&mut self) -> &mut Links<Purpose> {
         &mut self.links
+    }
+
+    /// The metadata and the connections, for a group's member.
+    pub fn shared(&mut self) -> (&mut Cluster, &mut Links<Purpose>) {
+        (&mut self.cluster, &mut self.links)
+    }
+
+    /// Answers to requests of a group's member.
+    pub fn take_group_answers(&mut self) -> Vec<Answer<Purpose>> {
+        std::mem::take(&mut self.group_answers)
     }
 
     /// Gives what came to the user's side, and looks what is wanted next. True when something came.
@@ -218,8 +242,9 @@ impl Fetcher {
             let Some(leader) = self.leader(partition, now) else { continue };
             let whom = Whom::Slot(slot.generation);
             match (slot.start, slot.fetch_offset) {
+                (Some(Start::Committed), _) => {}
                 (Some(start), _) if !self.resetting.contains(&(partition.clone(), whom)) => {
-                    let asked = (partition.clone(), whom, timestamp(start));
+                    let asked = (partition.clone(), whom, self.timestamp(start, now));
                     self.plan.offsets.entry(leader).or_default().push(asked);
                 }
                 (None, Some(offset)) if assignment.is_hungry(slot) && !self.fetching.contains(&leader) => {
@@ -232,7 +257,8 @@ impl Fetcher {
         let lookups: Vec<_> = assignment.lookups.iter().filter(|l| !l.asked && l.answer.is_none()).collect();
         for lookup in lookups {
             if let Some(leader) = self.leader(&lookup.partition, now) {
-                let asked = (lookup.partition.clone(), Whom::Lookup(lookup.id), timestamp(lookup.start));
+                let asked =
+                    (lookup.partition.clone(), Whom::Lookup(lookup.id), self.timestamp(lookup.start, now));
                 self.plan.offsets.entry(leader).or_default().push(asked);
             }
         }
@@ -256,6 +282,15 @@ impl Fetcher {
             ..Default::default()
         };
         (data, Asked { generation: slot.generation, offset })
+    }
+
+    fn timestamp(&self, start: Start, now: Millis) -> i64 {
+        match start {
+            Start::Earliest => EARLIEST,
+            Start::Timestamp(timestamp) => timestamp,
+            Start::Ago(duration) => (self.config.clock_zero + now - duration).max(0),
+            _ => LATEST,
+        }
     }
 
     fn leader(&mut self, partition: &Partition, now: Millis) -> Option<NodeId> {
@@ -353,6 +388,7 @@ impl Fetcher {
             Purpose::Metadata => self.cluster.answered(&answer, &mut self.links, now),
             Purpose::ListOffsets(asked) => self.offsets_answered(&answer, asked, now),
             Purpose::Fetch(_) => self.fetch_answered(answer, now),
+            Purpose::Group(_) => self.group_answers.push(answer),
         }
     }
 
@@ -472,14 +508,6 @@ fn counted(topic: &crate::cluster::Topic) -> Result<usize, ClientError> {
     match topic.partitions.len() {
         0 => Err(ClientError::broker(topic.error, "the topic")),
         count => Ok(count),
-    }
-}
-
-fn timestamp(start: Start) -> i64 {
-    match start {
-        Start::Earliest => EARLIEST,
-        Start::Timestamp(timestamp) => timestamp,
-        _ => LATEST,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Kafka clients: a producer and a consumer for any broker since 2.1. Knows no Python.
 //!
-//! State machines take bytes, records and the time, and give bytes and results: `link` (connections), `cluster`
-//! (metadata), `calls` (requests of any kind), `accumulator`, `pipeline` and `sender` (producer), `assignment`,
-//! `fetch_session`, `fetched` and `fetcher` (consumer). `driver` is the one place with sockets and a clock: a thread for each client. `producer`,
-//! `consumer` and `caller` are what users hold.
+//! State machines take bytes, records and the time, and give bytes and results: `link` (connections),
+//! `cluster` (metadata), `calls` (requests of any kind), `accumulator`, `pipeline` and `sender` (producer),
+//! `assignment`, `fetch_session`, `fetched`, `fetcher` and `group` (consumer). `driver` is the one place with
+//! sockets and a clock: a thread for each client. `producer`, `consumer` and `caller` are what users hold.
 
 pub mod accumulator;
 pub mod assignment;
@@ -19,6 +19,7 @@ pub mod error;
 pub mod fetch_session;
 pub mod fetched;
 pub mod fetcher;
+pub mod group;
 pub mod link;
 pub mod partitioner;
 pub mod pipeline;

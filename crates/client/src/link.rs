@@ -260,6 +260,14 @@ impl<P> Links<P> {
         Ok(())
     }
 
+    /// Lets the request that `node` was sent last wait longer than others for its answer.
+    pub fn extend_last(&mut self, node: NodeId, deadline: Millis) {
+        let link = self.links.get_mut(&node);
+        if let Some(sent) = link.and_then(|link| link.in_flight.back_mut()) {
+            sent.deadline = sent.deadline.max(deadline);
+        }
+    }
+
     /// The socket of `node` is connected.
     pub fn connected(&mut self, node: NodeId, now: Millis) {
         let Some(link) = self.links.get_mut(&node) else { return };

@@ -10,6 +10,7 @@ mod consumer;
 pub(crate) mod doorbell;
 mod errors;
 mod fork;
+mod membership;
 mod options;
 mod producer;
 mod record;

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import difflib
 import functools
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from barnabas.config import client as tables
+from barnabas.config.bounds import duration_seconds
 from barnabas.config.definition import ConfigKey, parse_table
 from barnabas.config.errors import InvalidValue, MissingConfig, UnknownConfig
 from barnabas.config.values import Value, default_value, parse_value
 
 DEFAULT_PORT = 9092
+ASSIGNORS = {
+    "range": "RangeAssignor",
+    "roundrobin": "RoundRobinAssignor",
+    "sticky": "StickyAssignor",
+    "cooperative-sticky": "CooperativeStickyAssignor",
+}
+"""Assignors by the protocol's name, with the class that Java has for each."""
 
 
 @functools.cache
@@ -130,8 +139,26 @@ def producer_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, An
 
 
 def consumer_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """All of a consumer's."""
-    return resolve(consumer_keys(), configs, keywords)
+    """All of a consumer's, with what the engine needs beyond them: a member id, and how old the first records
+    may be where `auto.offset.reset` says so."""
+    values: dict[str, Any] = resolve(consumer_keys(), configs, keywords)
+    reset = values["auto.offset.reset"]
+    seconds = duration_seconds(reset.partition(":")[2]) if reset.startswith("by_duration") else None
+    values["auto.offset.reset.duration.ms"] = None if seconds is None else int(seconds * 1000)
+    strategy = "partition.assignment.strategy"
+    values[strategy] = [_assignor(strategy, name) for name in values[strategy]]
+    heartbeat, session = values["heartbeat.interval.ms"], values["session.timeout.ms"]
+    if heartbeat >= session and values["group.protocol"].lower() == "classic":
+        raise InvalidValue("heartbeat.interval.ms", heartbeat, "must be below session.timeout.ms")
+    values["member.id"] = secrets.token_urlsafe(16)
+    return values
+
+
+def _assignor(config: str, name: str) -> str:
+    for assignor, java in ASSIGNORS.items():
+        if name in (assignor, java, f"org.apache.kafka.clients.consumer.{java}"):
+            return assignor
+    raise InvalidValue(config, name, f"must be of {', '.join(ASSIGNORS)}")
 
 
 def admin_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:

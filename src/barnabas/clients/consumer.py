@@ -2,126 +2,161 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Self
 
-from barnabas._core import NativeConsumer, Record, RecordBatch
-from barnabas.clients.configs import consumer_values
-from barnabas.errors import ClientTimeout
+from barnabas._core import Record, RecordBatch
+from barnabas.clients.consumer_base import ConsumerBase, log
+from barnabas.clients.consumer_types import (
+    Commits,
+    ConsumerGroupMetadata,
+    OffsetAndMetadata,
+    OffsetAndTimestamp,
+    PendingCommit,
+    Place,
+    TopicPartition,
+)
+from barnabas.errors import BarnabasError, ClientTimeout
+
+__all__ = [
+    "Consumer",
+    "ConsumerGroupMetadata",
+    "OffsetAndMetadata",
+    "OffsetAndTimestamp",
+    "PendingCommit",
+    "TopicPartition",
+]
 
 ITERATION_RECORDS = 5_000
-"""Records that iteration makes at once."""
+"""Records that iteration makes at once, where no group waits for it."""
 BATCH_RECORDS = 65_536
 """Records of one batch of columns, at most."""
+INTERRUPTED_SECONDS = 2.0
+"""How long leaving a group may take after Ctrl-C."""
 
 
-class TopicPartition(NamedTuple):
-    """A partition of a topic, and where to begin in it."""
-
-    topic: str
-    partition: int
-    offset: int | None = None
-    """None: where `auto.offset.reset` says, or where it is already."""
-
-
-class OffsetAndTimestamp(NamedTuple):
-    """Where a record lies, and its timestamp in milliseconds since the Unix epoch."""
-
-    offset: int
-    timestamp: int
-
-
-class Consumer:
-    """Reads records of the partitions that it is given with `assign`. Groups are not built yet.
+class Consumer(ConsumerBase):
+    """Reads records: as a member of a group (`subscribe`), or of partitions that it is given (`assign`).
 
     Configs have Kafka's names, as keywords with underscores or in a mapping, as those of `Producer`.
 
-        with Consumer(bootstrap_servers="localhost:9092", auto_offset_reset="earliest") as consumer:
-            consumer.assign_topic("orders")
+        with Consumer(bootstrap_servers="localhost:9092", group_id="billing") as consumer:
+            consumer.subscribe(["orders"])
             for record in consumer:
                 print(record.offset, record.key, record.value)
 
-    A record's key, value and headers are read from its batch when they are asked for. Not to be used in a
-    child process of the one that made it."""
-
-    def __init__(self, configs: Mapping[str, Any] | None = None, /, **keywords: Any) -> None:
-        values = consumer_values(configs, keywords)
-        self._max_poll_records: int = values["max.poll.records"]
-        self._native = NativeConsumer(values)
-
-    def assign(self, partitions: Iterable[TopicPartition | tuple[str, int]]) -> None:
-        """Reads exactly these partitions from now on. Those it reads already go on where they are, unless an
-        offset is given."""
-        wanted = [TopicPartition(*partition) for partition in partitions]
-        self._native.assign([(*partition, None) for partition in wanted])
+    A record's key, value and headers are read from its batch when they are asked for. One thread at a time
+    may poll. Not to be used in a child process of the one that made it."""
 
     def assign_topic(self, topic: str, timeout: float | None = 60.0) -> None:
         """Reads all partitions of a topic, and nothing else."""
         self.assign((topic, partition) for partition in self.partitions_for(topic, timeout))
 
-    def subscribe(self, *_topics: object, **_more: object) -> None:
-        """Not built yet: groups come later. Use `assign` or `assign_topic`."""
-        raise NotImplementedError("consumer groups are not built yet: use assign() or assign_topic()")
-
-    def assignment(self) -> list[TopicPartition]:
-        """The partitions that it reads."""
-        return [TopicPartition(*partition) for partition in self._native.assignment()]
+    def unsubscribe(self, timeout: float | None = 30.0) -> None:
+        """Gives everything up, and leaves the group."""
+        if self._has_group:
+            self._leave("leave_group", timeout)
+        self._ahead.clear()
+        self._native.assign([])
 
     def poll(self, timeout: float | None = 0.0, max_records: int | None = None) -> list[Record]:
         """Up to `max_records` records (`max.poll.records`); waits up to `timeout` seconds for the first. Each
-        partition's are in order."""
-        return self._native.poll(timeout, max_records or self._max_poll_records)
+        partition's are in order. The records that it gave before count as worked on: their positions may be
+        committed."""
+        most = max_records or self._max_poll_records
+        if self._ahead:
+            return self._take_ahead(most)
+        records = self._native.poll(timeout, most)
+        if records is not None:
+            return records
+        end = None if timeout is None else time.monotonic() + timeout
+        while records is None:
+            self._attend()
+            records = self._native.poll(None if end is None else max(end - time.monotonic(), 0.0), most)
+        return records
+
+    def _attend(self) -> None:
+        """Does what the group waits for."""
+        self._report_commits()
+        call = self._native.take_call()
+        if call is None:
+            return
+        kind, pairs = call
+        partitions = [TopicPartition(*pair) for pair in pairs]
+        try:
+            if kind == "revoked" and self._commits_at_end:
+                self._commit_quietly()
+            listener = self._listener.of(kind)
+            if listener is not None:
+                listener(self, partitions)
+        finally:
+            if kind != "assigned":
+                self._drop(partitions)
+            self._native.called()
+
+    def _commit_quietly(self) -> None:
+        try:
+            self.commit(timeout=self._request_seconds)
+        except BarnabasError as error:
+            log.warning("positions were not committed before partitions went to other members: %s", error)
 
     def __iter__(self) -> Iterator[Record]:
-        """All records, as they come, without an end."""
+        """All records, as they come, without an end. A record counts as read once it is given out."""
+        if not self._has_group:
+            while True:
+                yield from self._native.poll(None, ITERATION_RECORDS) or ()
         while True:
-            yield from self._native.poll(None, ITERATION_RECORDS)
+            if not self._ahead:
+                self._ahead.extend(self.poll(None))
+            while self._ahead:
+                yield self._ahead.popleft()
 
     def poll_batch(self, timeout: float | None = 0.0, max_records: int = BATCH_RECORDS) -> RecordBatch | None:
         """Records of one partition as columns, up to `max_records`; waits up to `timeout` seconds for
         them."""
-        return self._native.poll_batch(timeout, max_records)
+        for (topic, partition), offset in self._unseen().items():
+            self.seek(topic, partition, offset)
+        end = None if timeout is None else time.monotonic() + timeout
+        batch = self._native.poll_batch(timeout, max_records)
+        while batch is None and self._has_group:
+            self._attend()
+            left = None if end is None else end - time.monotonic()
+            batch = self._native.poll_batch(None if left is None else max(left, 0.0), max_records)
+            if left is not None and left <= 0:
+                break
+        return batch
 
     def batches(self, max_records: int = BATCH_RECORDS) -> Iterator[RecordBatch]:
-        """All records as columns, as they come, without an end: for pyarrow, polars, pandas, duckdb and numpy.
-        Each batch has records of one partition, in order."""
+        """All records as columns, as they come, without an end: for pyarrow, polars, pandas, duckdb and
+        numpy. Each batch has records of one partition, in order."""
         while True:
-            batch = self._native.poll_batch(None, max_records)
+            batch = self.poll_batch(None, max_records)
             if batch is not None:
                 yield batch
 
-    def seek(self, topic: str, partition: int, offset: int) -> None:
-        """Goes on at `offset`."""
-        self._moved(self._native.seek(topic, partition, offset, None), topic, partition)
+    def commit(self, offsets: Commits | None = None, timeout: float | None = 60.0) -> None:
+        """Commits where it is in all partitions; or up to a record, or to the last of several in each
+        partition, each with it; or offsets, of the records that come next. Waits until that is done."""
+        self.commit_async(offsets).result(timeout)
 
-    def seek_to_beginning(self, topic: str, partition: int) -> None:
-        """Goes on at the first record there is."""
-        self._moved(self._native.seek(topic, partition, None, "earliest"), topic, partition)
-
-    def seek_to_end(self, topic: str, partition: int) -> None:
-        """Goes on with what is written from now on."""
-        self._moved(self._native.seek(topic, partition, None, "latest"), topic, partition)
-
-    def seek_to_time(self, topic: str, partition: int, timestamp: int) -> None:
-        """Goes on at the first record that is not older; after the last one when all are."""
-        self._moved(self._native.seek(topic, partition, timestamp, "timestamp"), topic, partition)
-
-    def pause(self, topic: str, partition: int) -> None:
-        """Gives out no records of the partition until `resume`."""
-        self._moved(self._native.pause(topic, partition, True), topic, partition)
-
-    def resume(self, topic: str, partition: int) -> None:
-        """Gives out records of the partition again."""
-        self._moved(self._native.pause(topic, partition, False), topic, partition)
-
-    def paused(self) -> list[TopicPartition]:
-        """The partitions that are paused."""
-        return [TopicPartition(*partition) for partition in self._native.paused()]
+    def committed(
+        self, partitions: Iterable[Place], timeout: float | None = 60.0
+    ) -> dict[TopicPartition, OffsetAndMetadata | None]:
+        """Where the group is in these partitions; None where it has committed nothing."""
+        asked = [(place[0], place[1]) for place in partitions]
+        found = self._native.committed_positions(asked, timeout)
+        return {
+            TopicPartition(topic, partition): None if entry is None else OffsetAndMetadata(*entry)
+            for topic, partition, entry in found
+        }
 
     def position(self, topic: str, partition: int, timeout: float | None = 60.0) -> int:
         """Offset of the record that comes next."""
-        offset = self._native.position(topic, partition, timeout)
+        offset = self._unseen().get((topic, partition))
+        if offset is None:
+            offset = self._native.position(topic, partition, timeout)
         if offset is None:
             raise ClientTimeout(f"the position in {topic}-{partition} was not known in {timeout} seconds")
         return offset
@@ -147,19 +182,44 @@ class Consumer:
         """Numbers of the topic's partitions."""
         return list(range(self._native.partition_count(topic, timeout)))
 
-    def close(self) -> None:
-        """Ends it; what was fetched and not taken is thrown away."""
-        self._native.close()
+    def close(self, timeout: float | None = 30.0, *, group_membership_operation: str = "default") -> None:
+        """Commits positions, where that is left to it, and leaves its group, for up to `timeout` seconds;
+        then ends. `group_membership_operation` is `leave_group`, `remain_in_group` or `default`: a static
+        member remains, any other leaves (KIP-1092)."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            if self._has_group:
+                if self._commits_at_end and self._native.subscription() == (None, None):
+                    self._commit_quietly()
+                self._leave(group_membership_operation, timeout)
+        finally:
+            self._ahead.clear()
+            self._native.close()
 
-    def __enter__(self) -> Consumer:
+    def _leave(self, operation: str, timeout: float | None) -> None:
+        self._native.leave(operation)
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = None if end is None else end - time.monotonic()
+            if self._native.has_left(None if left is None else max(left, 0.0)) is None:
+                self._attend()
+                continue
+            break
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
-
-    @staticmethod
-    def _moved(found: bool, topic: str, partition: int) -> None:
-        if not found:
-            raise ValueError(f"{topic}-{partition} is not assigned")
+        if kind is None:
+            self.close()
+            return
+        # What was read last may not have been worked on: who reads on must get it again.
+        self._commits_at_end = False
+        try:
+            self.close(30.0 if issubclass(kind, Exception) else INTERRUPTED_SECONDS)
+        except BarnabasError as failure:
+            log.warning("the consumer did not leave its group: %s", failure)

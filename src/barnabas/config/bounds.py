@@ -140,6 +140,16 @@ def _offset_reset(name: str, value: Value) -> None:
         raise InvalidValue(name, value, "must be earliest, latest, or by_duration:PnDTnHnMn.nS")
 
 
+def _consumer_reset(name: str, value: Value) -> None:
+    if value == "none":
+        return
+    try:
+        _offset_reset(name, value)
+    except InvalidValue:
+        text = "must be earliest, latest, none, or by_duration:PnDTnHnMn.nS"
+        raise InvalidValue(name, value, text) from None
+
+
 def _is_duration(text: str) -> bool:
     """Whether Java's Duration.parse takes the text, and finds it not negative."""
     seconds = duration_seconds(text)
@@ -162,6 +172,7 @@ def duration_seconds(text: str) -> float | None:
 
 
 SPECIAL = {
+    "consumer reset": _consumer_reset,
     "gzip level": _gzip_level,
     "non-empty": _non_empty,
     "non-null": _non_null,
@@ -173,6 +184,7 @@ SPECIAL = {
 """Bounds that are neither a range nor a choice."""
 
 _WORDS = {
+    "consumer reset": "earliest, latest, none or by_duration:PnDTnHnMn.nS",
     "gzip level": "1 to 9, or -1",
     "non-empty": "not empty",
     "non-null": "not null",

@@ -68,24 +68,48 @@ transactional.id | string | '' | - | effective
 CONSUMER = """
 allow.auto.create.topics | boolean | true | - | effective
     Whether a broker may create topics that are asked for.
-auto.offset.reset | string | latest | one of earliest latest none | effective
+auto.commit.interval.ms | int | 5000 | 0.. | effective
+    How often positions are committed, with enable.auto.commit.
+auto.offset.reset | string | latest | consumer reset | effective
     Where to begin when there is no position, or it is no longer in the log.
 check.crcs | boolean | true | - | effective
     Whether the checksums of batches are compared.
 client.rack | string | '' | - | effective
     Where the client is.
+default.api.timeout.ms | int | 60000 | 0.. | effective
+    How long a commit, and a question for what is committed, is tried.
+enable.auto.commit | boolean | true | - | effective
+    Whether positions are committed at intervals, when partitions are given up, and at the end.
+exclude.internal.topics | boolean | true | - | effective
+    Whether patterns leave out topics that are the broker's own.
 fetch.max.bytes | int | 52428800 | 0.. | effective
     Bytes of one answer.
 fetch.max.wait.ms | int | 500 | 0.. | effective
     How long a broker may wait for fetch.min.bytes.
 fetch.min.bytes | int | 1 | 0.. | effective
     Bytes for which a broker waits before it answers.
+group.id | string | null | - | effective
+    The group that it reads for, and commits to.
+group.instance.id | string | null | - | effective
+    Makes it a static member: who comes back under this name in time gets the same partitions.
+group.protocol | string | classic | any case of CLASSIC CONSUMER | effective
+    Who shares partitions out: the members (classic), or the coordinator (consumer, KIP-848).
+group.remote.assignor | string | null | - | effective
+    How the coordinator shares partitions out, with group.protocol=consumer: uniform or range.
+heartbeat.interval.ms | int | 3000 | 1.. | effective
+    How often a member of the classic protocol says that it is there.
 isolation.level | string | read_uncommitted | one of read_uncommitted read_committed | effective
     Whether records of open and aborted transactions are seen.
 max.partition.fetch.bytes | int | 1048576 | 1.. | effective
     Bytes of one partition in an answer; twice as much may wait for the user.
+max.poll.interval.ms | int | 300000 | 1.. | effective
+    How long a member may go without asking for records before it leaves its group.
 max.poll.records | int | 500 | 1.. | effective
     Most records that poll() gives at once.
+partition.assignment.strategy | list | range,cooperative-sticky | list non-empty | effective
+    How members of the classic protocol share out: range, roundrobin, sticky, cooperative-sticky.
+session.timeout.ms | int | 45000 | 1.. | effective
+    How long a member of the classic protocol may be silent before it is taken for gone.
 """
 
 ADMIN = """
@@ -97,20 +121,11 @@ retry.backoff.max.ms | long | 1000 | 0.. | effective
 
 UNBUILT = frozenset(
     {
-        "enable.auto.commit",
-        "auto.commit.interval.ms",
-        "group.id",
-        "group.instance.id",
-        "group.protocol",
-        "heartbeat.interval.ms",
         "interceptor.classes",
-        "max.poll.interval.ms",
-        "partition.assignment.strategy",
         "sasl.jaas.config",
         "sasl.mechanism",
         "sasl.password",
         "sasl.username",
-        "session.timeout.ms",
         "ssl.keystore.location",
         "ssl.truststore.location",
     }

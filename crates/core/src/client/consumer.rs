@@ -8,7 +8,6 @@ use std::time::Duration;
 use barnabas_client::assignment::{Start, Taken};
 use barnabas_client::columns::Columns;
 use barnabas_client::consumer::Consumer;
-use barnabas_client::fetch_session::Partition;
 use barnabas_client::ClientError;
 use barnabas_protocol::record::RecordIter;
 use parking_lot::Mutex;
@@ -18,8 +17,12 @@ use pyo3::types::{PyDict, PyList, PyString};
 
 use super::columns::RecordBatch;
 use super::doorbell::Doorbell;
-use super::errors::raised;
+use super::errors::{exception, raised};
 use super::fork::Process;
+use super::membership::{
+    kind_name, leaving, named, offsets, partition, silence, subscription, told, unseen, wanted, Offsets,
+    Told, Unseen,
+};
 use super::options::Options;
 use super::record::Record;
 use super::waiting::{self, seconds};
@@ -60,10 +63,6 @@ impl Drop for NativeConsumer {
     }
 }
 
-fn partition(topic: &str, index: i32) -> Partition {
-    (Arc::from(topic), index)
-}
-
 /// Where to begin: an offset, or one of the words for a place.
 fn start(offset: Option<i64>, place: Option<&str>) -> PyResult<Option<Start>> {
     match (offset, place) {
@@ -97,9 +96,26 @@ impl NativeConsumer {
             }
             self.consumer.put_back(rest.taken);
         }
-        let taken = waiting::until(py, timeout, |slice| self.consumer.next(slice).transpose())?;
+        let taken = waiting::until(py, timeout, |slice| self.next(slice))?.flatten();
         let taken = taken.transpose().map_err(|error| raised(py, &error))?;
         Ok(taken.map(|taken| Rest { taken, at: 0, count: 0 }))
+    }
+
+    /// The next batch; Some(None) when the caller has something to do for its group first.
+    fn next(&self, slice_ms: u64) -> Option<Option<Result<Taken, ClientError>>> {
+        match self.consumer.next(slice_ms).transpose() {
+            None => self.consumer.needs_attention().then_some(None),
+            taken => Some(taken),
+        }
+    }
+
+    /// Notes that the user polls. True when it has something to do for its group first.
+    fn begin_poll(&self) -> bool {
+        if !self.consumer.has_group() {
+            return false;
+        }
+        self.consumer.begin_poll();
+        self.consumer.needs_attention()
     }
 
     /// Columns of one batch and those behind it that are there, of the same partition; needs no interpreter.
@@ -292,15 +308,19 @@ impl NativeConsumer {
         }
     }
 
-    /// Up to `max_records` records; waits up to `timeout` seconds for the first.
+    /// Up to `max_records` records; waits up to `timeout` seconds for the first. None when the caller has something
+    /// to do for its group first.
     fn poll<'py>(
         &self,
         py: Python<'py>,
         timeout: Option<f64>,
         max_records: usize,
-    ) -> PyResult<Bound<'py, PyList>> {
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
         self.process.check(py)?;
         let timeout = seconds(timeout)?;
+        if self.begin_poll() {
+            return Ok(None);
+        }
         // As in Java's client: two threads that read would each get a part of what they expect.
         let busy = || PyRuntimeError::new_err("another thread is in poll() of this consumer");
         let mut reading = self.reading.try_lock().ok_or_else(busy)?;
@@ -318,18 +338,17 @@ impl NativeConsumer {
         while records.len() < max_records {
             let first = records.is_empty();
             let taken = match self.consumer.next(0) {
-                Ok(None) if first => {
-                    waiting::until(py, timeout, |slice| self.consumer.next(slice).transpose())?
-                }
+                Ok(None) if first => waiting::until(py, timeout, |slice| self.next(slice))?,
                 Ok(None) => None,
-                Ok(Some(taken)) => Some(Ok(taken)),
-                Err(error) => Some(Err(error)),
+                Ok(Some(taken)) => Some(Some(Ok(taken))),
+                Err(error) => Some(Some(Err(error))),
             };
             let taken = match taken {
                 None => break,
-                Some(Ok(taken)) => taken,
-                Some(Err(error)) if first => return Err(raised(py, &error)),
-                Some(Err(error)) => {
+                Some(None) => return Ok(None),
+                Some(Some(Ok(taken))) => taken,
+                Some(Some(Err(error))) if first => return Err(raised(py, &error)),
+                Some(Some(Err(error))) => {
                     reading.error = Some(error);
                     break;
                 }
@@ -337,10 +356,120 @@ impl NativeConsumer {
             let rest = Rest { taken, at: 0, count: 0 };
             self.give(py, &mut reading, rest, &mut records, max_records)?;
         }
-        PyList::new(py, records)
+        PyList::new(py, records).map(Some)
     }
 
-    /// Up to `max_records` records of one partition as columns; waits up to `timeout` seconds for the first.
+    /// Wants topics, or a pattern of them, from now on.
+    fn subscribe(
+        &self,
+        py: Python<'_>,
+        topics: Option<Vec<String>>,
+        pattern: Option<String>,
+    ) -> PyResult<()> {
+        self.process.check(py)?;
+        self.consumer.subscribe(wanted(topics, pattern)?).map_err(|error| raised(py, &error))
+    }
+
+    /// What it is subscribed to: topics, or a pattern.
+    fn subscription(&self, py: Python<'_>) -> PyResult<(Option<Vec<String>>, Option<String>)> {
+        self.process.check(py)?;
+        Ok(subscription(self.consumer.subscription()))
+    }
+
+    /// What the caller has to do: "assigned", "revoked" or "lost", and the partitions; to be followed by
+    /// [`NativeConsumer::called`]. Raises what the membership can't get over.
+    fn take_call(&self, py: Python<'_>) -> PyResult<Option<(&'static str, Vec<(String, i32)>)>> {
+        self.process.check(py)?;
+        if let Some(error) = self.consumer.take_error() {
+            return Err(raised(py, &error));
+        }
+        let call = self.consumer.take_call();
+        Ok(call.map(|call| (kind_name(call.kind), named(&call.partitions))))
+    }
+
+    /// The caller has done what it was called for.
+    fn called(&self, py: Python<'_>) -> PyResult<()> {
+        self.process.check(py)?;
+        self.consumer.called();
+        Ok(())
+    }
+
+    /// Orders a commit of these offsets, or of all positions; the caller has seen nothing from `unseen` on. The
+    /// result comes under the number.
+    fn commit(&self, py: Python<'_>, given: Option<Offsets>, not_seen: Unseen) -> PyResult<u64> {
+        self.process.check(py)?;
+        if !self.consumer.has_group() {
+            return Err(raised(py, &ClientError::NoGroup));
+        }
+        Ok(self.consumer.commit(given.map(offsets).transpose()?, &unseen(not_seen)))
+    }
+
+    /// Waits for a commit; raises why it has failed. False when it is not done in `timeout` seconds.
+    fn committed(&self, py: Python<'_>, id: u64, timeout: Option<f64>) -> PyResult<bool> {
+        self.process.check(py)?;
+        match waiting::until(py, seconds(timeout)?, |slice| self.consumer.committed(id, slice))? {
+            Some(result) => result.map(|()| true).map_err(|error| raised(py, &error)),
+            None => Ok(false),
+        }
+    }
+
+    /// All commits that are done and that nobody has waited for: numbers, and why they have failed.
+    fn take_committed<'py>(&self, py: Python<'py>) -> PyResult<Vec<(u64, Option<Bound<'py, PyAny>>)>> {
+        self.process.check(py)?;
+        let done = self.consumer.take_all_committed().into_iter();
+        done.map(|(id, result)| Ok((id, result.err().map(|error| exception(py, &error)).transpose()?)))
+            .collect()
+    }
+
+    /// Whether positions are committed without being asked.
+    #[getter]
+    fn commits_itself(&self) -> bool {
+        self.consumer.commits_itself()
+    }
+
+    /// Committed positions; waits for the coordinator.
+    fn committed_positions(
+        &self,
+        py: Python<'_>,
+        partitions: Vec<(String, i32)>,
+        timeout: Option<f64>,
+    ) -> PyResult<Told> {
+        self.process.check(py)?;
+        if !self.consumer.has_group() {
+            return Err(raised(py, &ClientError::NoGroup));
+        }
+        let asked = partitions.iter().map(|(topic, index)| partition(topic, *index)).collect();
+        let id = self.consumer.ask_positions(asked);
+        let found = waiting::until(py, seconds(timeout)?, |slice| self.consumer.positions(id, slice))?;
+        found.unwrap_or_else(|| Err(silence("positions"))).map(told).map_err(|error| raised(py, &error))
+    }
+
+    /// Group id, generation or member epoch, member id, instance id; None without a group.
+    fn group_metadata(&self, py: Python<'_>) -> PyResult<Option<(String, i32, String, Option<String>)>> {
+        self.process.check(py)?;
+        let metadata = self.consumer.group_metadata();
+        Ok(metadata.map(|m| (m.group_id, m.generation, m.member_id, m.instance_id)))
+    }
+
+    /// Begins to give everything up and to leave the group.
+    fn leave(&self, py: Python<'_>, operation: &str) -> PyResult<()> {
+        self.process.check(py)?;
+        self.consumer.leave(leaving(operation)?);
+        Ok(())
+    }
+
+    /// Whether it has left; None when the caller has something to do first. Waits up to `timeout` seconds.
+    fn has_left(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<bool>> {
+        self.process.check(py)?;
+        let left = waiting::until(py, seconds(timeout)?, |slice| {
+            let left = self.consumer.has_left(slice);
+            (left || self.consumer.needs_attention()).then_some(left)
+        })?;
+        Ok(left.map_or(Some(false), |left| left.then_some(true)))
+    }
+
+    /// Up to `max_records` records of one partition as columns; waits up to `timeout` seconds for the first. None
+    /// too when the caller has something to do for its group first.
     fn poll_batch(
         &self,
         py: Python<'_>,
@@ -349,6 +478,9 @@ impl NativeConsumer {
     ) -> PyResult<Option<RecordBatch>> {
         self.process.check(py)?;
         let timeout = seconds(timeout)?;
+        if self.begin_poll() {
+            return Ok(None);
+        }
         let busy = || PyRuntimeError::new_err("another thread is in poll_batch() of this consumer");
         let mut reading = self.reading.try_lock().ok_or_else(busy)?;
         if let Some(error) = reading.error.take() {

@@ -24,6 +24,8 @@ pub(crate) fn exception<'py>(py: Python<'py>, error: &ClientError) -> PyResult<B
         ClientError::RecordTooLarge { .. } => of_code(ErrorCode::MESSAGE_TOO_LARGE),
         ClientError::NoPartition { .. } => of_code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
         ClientError::Corrupt(_) => of_code(ErrorCode::CORRUPT_MESSAGE),
+        ClientError::Pattern(_) => of_code(ErrorCode::INVALID_REGULAR_EXPRESSION),
+        ClientError::NoGroup => of_code(ErrorCode::INVALID_GROUP_ID),
         ClientError::Timeout(_) => module.getattr("ClientTimeout")?.call1((text,)),
         ClientError::Aborted => module.getattr("TransactionAborted")?.call1((text,)),
         ClientError::BufferFull { .. } => module.getattr("BufferFull")?.call1((text,)),

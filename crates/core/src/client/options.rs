@@ -1,7 +1,6 @@
 //! Configs as the Python faces hand them over: checked there, by name.
 
 use barnabas_client::accumulator::AccumulatorConfig;
-use barnabas_client::assignment::Start;
 use barnabas_client::caller::CallerConfig;
 use barnabas_client::calls::CallsConfig;
 use barnabas_client::cluster::ClusterConfig;
@@ -13,15 +12,18 @@ use barnabas_client::producer::ProducerConfig;
 use barnabas_client::sender::SenderConfig;
 use barnabas_client::transactor::TransactorConfig;
 use barnabas_protocol::compression::Compression;
+use barnabas_protocol::Millis;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+use crate::clock;
 
 /// Configs by their Kafka names.
 pub(crate) struct Options<'a, 'py>(pub(crate) &'a Bound<'py, PyDict>);
 
 impl<'py> Options<'_, 'py> {
-    fn get<T>(&self, name: &str) -> PyResult<T>
+    pub(crate) fn get<T>(&self, name: &str) -> PyResult<T>
     where
         T: for<'b> FromPyObject<'b, 'py, Error = PyErr>,
     {
@@ -30,7 +32,7 @@ impl<'py> Options<'_, 'py> {
         value.extract()
     }
 
-    fn text(&self, name: &str) -> PyResult<String> {
+    pub(crate) fn text(&self, name: &str) -> PyResult<String> {
         self.get(name)
     }
 
@@ -122,11 +124,6 @@ impl<'py> Options<'_, 'py> {
 
     /// All of a consumer's.
     pub(crate) fn consumer(&self) -> PyResult<ConsumerConfig> {
-        let reset = match self.text("auto.offset.reset")?.as_str() {
-            "earliest" => Start::Earliest,
-            "latest" => Start::Latest,
-            _ => Start::None,
-        };
         let fetcher = FetcherConfig {
             fetch_min_bytes: self.get("fetch.min.bytes")?,
             fetch_max_bytes: self.get("fetch.max.bytes")?,
@@ -135,10 +132,21 @@ impl<'py> Options<'_, 'py> {
             read_committed: self.text("isolation.level")? == "read_committed",
             check_crcs: self.get("check.crcs")?,
             client_rack: self.text("client.rack")?,
-            reset,
+            reset: self.reset()?,
             retry_backoff_ms: self.get("retry.backoff.ms")?,
+            clock_zero: clock::now(),
         };
         let auto_create = self.get("allow.auto.create.topics")?;
-        Ok(ConsumerConfig { fetcher, cluster: self.cluster(auto_create)?, link: self.link()? })
+        let auto_commit: bool = self.get("enable.auto.commit")?;
+        let interval: Millis = self.get("auto.commit.interval.ms")?;
+        let group = self.group()?;
+        Ok(ConsumerConfig {
+            fetcher,
+            cluster: self.cluster(auto_create)?,
+            link: self.link()?,
+            auto_commit_interval_ms: group.as_ref().and(auto_commit.then_some(interval)),
+            group,
+            api_timeout_ms: self.get("default.api.timeout.ms")?,
+        })
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use barnabas_client::fetched::FetchedBatch;
+use barnabas_protocol::batch::TimestampType;
 use barnabas_protocol::record::{Headers, Record as Fields};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -90,6 +91,15 @@ impl Record {
     #[getter]
     fn timestamp(&self) -> i64 {
         self.timestamp
+    }
+
+    /// As clients number them: 0 the producer's time, 1 the time of append.
+    #[getter]
+    fn timestamp_type(&self) -> i32 {
+        match self.batch.header.attributes.timestamp_type() {
+            TimestampType::CreateTime => 0,
+            TimestampType::LogAppendTime => 1,
+        }
     }
 
     #[getter]
