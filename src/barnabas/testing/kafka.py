@@ -40,7 +40,7 @@ class Kafka:
 
     >>> from barnabas.testing import Kafka
     >>> with Kafka() as kafka:
-    ...     kafka.topic("orders", ["created", ("42", "paid")])
+    ...     name = kafka.topic("orders", ["created", ("42", "paid")])
     ...     kafka.assert_topic("orders", ["created", ("42", "paid")])
 
     Clients of any kind connect to `kafka.bootstrap`. What a test asks of the kit itself needs none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,9 @@ class Records:
     def __init__(self, broker: TestBroker) -> None:
         self._broker = broker
         self._producer: Producer | None = None
-        self._consumer: Consumer | None = None
+        self._making = threading.Lock()
+        self._idle: list[Consumer] = []
+        """Consumers that nobody reads with: each reader has one of its own."""
 
     def write(
         self,
@@ -40,12 +43,14 @@ class Records:
         now: int,
     ) -> None:
         """Writes records, and waits until they are there. Those without a timestamp get `now`."""
-        if self._producer is None:
-            self._producer = Producer(
-                bootstrap_servers=self._broker.bootstrap, client_id=CLIENT_ID, linger_ms=0
-            )
+        with self._making:
+            if self._producer is None:
+                self._producer = Producer(
+                    bootstrap_servers=self._broker.bootstrap, client_id=CLIENT_ID, linger_ms=0
+                )
+            producer = self._producer
         for record in records:
-            self._producer.produce(
+            producer.produce(
                 topic,
                 to_bytes(record.value, topic, value_serde),
                 to_bytes(record.key, topic, key_serde),
@@ -53,7 +58,7 @@ class Records:
                 timestamp=now if record.timestamp is None else record.timestamp,
                 headers=headers_of(record.headers, topic),
             )
-        self._producer.flush(WRITE_SECONDS_MAX)
+        producer.flush(WRITE_SECONDS_MAX)
 
     def read(
         self,
@@ -66,31 +71,33 @@ class Records:
     ) -> list[ConsumerRecord[Any, Any]]:
         """What is in these partitions; waits up to `timeout` seconds for `least` records."""
         end = time.monotonic() + timeout
-        if self._consumer is None:
-            self._consumer = Consumer(
-                bootstrap_servers=self._broker.bootstrap,
-                client_id=CLIENT_ID,
-                isolation_level="read_committed",
-                auto_offset_reset="earliest",
-                fetch_max_wait_ms=WAIT_MS,
-            )
-        consumer, places = self._consumer, [TopicPartition(topic, one) for one in partitions]
-        starts = [consumer.beginning_offset(*place[:2], ASK_SECONDS_MAX) for place in places]
-        consumer.assign([place._replace(offset=at) for place, at in zip(places, starts, strict=True)])
+        consumer = self._idle.pop() if self._idle else self._new_consumer()
+        places = [TopicPartition(topic, one) for one in partitions]
         try:
+            starts = [consumer.beginning_offset(*place[:2], ASK_SECONDS_MAX) for place in places]
+            consumer.assign([place._replace(offset=at) for place, at in zip(places, starts, strict=True)])
             found = self._read_to_end(consumer, places)
             while len(found) < least and (left := end - time.monotonic()) > 0:
                 found += consumer.poll(left)
                 found += self._read_to_end(consumer, places)
         finally:
             consumer.assign([])
+            self._idle.append(consumer)
         found.sort(key=lambda record: (record.partition, record.offset))
         return read_all(found, key_serde, value_serde)
 
-    @staticmethod
-    def _read_to_end(consumer: Consumer, places: Sequence[TopicPartition]) -> list[Record]:
-        """What comes up to where the partitions end now."""
-        left = {place: consumer.end_offset(*place[:2], ASK_SECONDS_MAX) for place in places}
+    def _new_consumer(self) -> Consumer:
+        return Consumer(
+            bootstrap_servers=self._broker.bootstrap,
+            client_id=CLIENT_ID,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=WAIT_MS,
+        )
+
+    def _read_to_end(self, consumer: Consumer, places: Sequence[TopicPartition]) -> list[Record]:
+        """What comes up to where the records end that there are now."""
+        left = {place: self._broker.visible_end(*place[:2]) for place in places}
         found: list[Record] = []
         give_up = time.monotonic() + ASK_SECONDS_MAX
         while left := {
@@ -98,15 +105,14 @@ class Records:
         }:
             if time.monotonic() > give_up:
                 raise TimeoutError(f"{next(iter(left)).topic} was not read to its end: {left}")
-            # What is not given out, as ends of transactions, moves the position as well: look again soon.
             found += consumer.poll(POLL_SECONDS)
         return found
 
     def close(self) -> None:
         """Ends the clients; they are made again when they are needed."""
         producer, self._producer = self._producer, None
-        consumer, self._consumer = self._consumer, None
+        idle, self._idle = self._idle, []
         if producer is not None:
             producer.stop()
-        if consumer is not None:
+        for consumer in idle:
             consumer.close()

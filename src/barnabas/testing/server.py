@@ -15,7 +15,7 @@ from typing import Any
 
 from barnabas import _core
 from barnabas.config.settings import BrokerSettings
-from barnabas.errors import KafkaError
+from barnabas.errors import KafkaError, UnknownTopicOrPartition
 from barnabas.protocol import Message
 from barnabas.server import dispatch
 from barnabas.server.node import NodeServer
@@ -26,6 +26,13 @@ STOP_SECONDS_MAX = 30.0
 ANSWER_SECONDS_MAX = 30.0
 CLIENT_ID = "barnabas-testing"
 """Client id of the kit's own requests, which faults spare."""
+EARLIEST = -2
+"""The timestamp that stands for a partition's start."""
+READ_BYTES = 1 << 20
+ATTRIBUTES_AT = 22
+"""Where a record batch has the low byte of its attributes."""
+CONTROL = 0x20
+"""The bit of a batch that says how a transaction has ended."""
 DEFAULTS = {
     "num.network.threads": "1",
     "offsets.topic.num.partitions": "1",
@@ -133,6 +140,29 @@ class TestBroker:
         )
         future = asyncio.run_coroutine_threadsafe(self._answer(server, local), self.loop)
         return future.result(ANSWER_SECONDS_MAX)
+
+    def visible_end(self, topic: str, partition: int) -> int:
+        """The offset behind the last record that consumers get who read what is committed. What follows, such
+        as ends of transactions, is given to nobody, so that nobody can wait for it."""
+        if self.server is None:
+            raise RuntimeError("the broker is not running")
+        native = self.server.native
+        found = self.server.image().topic(topic)
+        if found is None:
+            raise UnknownTopicOrPartition(f"There is no topic {topic}.")
+        visible = 0
+        code, offset = native.share_offset(found.id, partition, EARLIEST, True)
+        while not code:
+            code, _, _, data, batches = native.read_for_share(found.id, partition, offset, READ_BYTES, True)
+            if not batches and not code:
+                return visible
+            begin = 0
+            for _, last_offset, end, aborted in batches:
+                offset = last_offset + 1
+                if not aborted and not data[begin + ATTRIBUTES_AT] & CONTROL:
+                    visible = offset
+                begin = end
+        raise KafkaError.for_code(code)
 
     def call(self, function: Any, *arguments: Any) -> Any:
         """What a function gives that is called in the node's loop."""

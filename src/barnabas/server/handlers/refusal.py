@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from barnabas import _core
@@ -181,9 +182,14 @@ def _copy(answer: Any, name: str, value: Any) -> None:
 
 def element_classes(struct: type[Struct]) -> dict[str, type[Struct]]:
     """The classes of the structs in a struct's arrays, by field."""
-    names = {**vars(sys.modules[struct.__module__]), "Iterable": Iterable}
+    return _element_classes(struct.__module__, struct.__name__)
+
+
+@cache
+def _element_classes(module: str, struct: str) -> dict[str, type[Struct]]:
+    names = {**vars(sys.modules[module]), "Iterable": Iterable}
     found: dict[str, type[Struct]] = {}
-    for name, hint in get_type_hints(struct.__init__, names).items():
+    for name, hint in get_type_hints(names[struct].__init__, names).items():
         parts = list(_parts(hint))
         inner = [part for part in parts if isinstance(part, type) and issubclass(part, Struct)]
         if inner and any(get_origin(part) is Iterable for part in parts):
