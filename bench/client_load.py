@@ -130,7 +130,8 @@ def asyncio_aiokafka(bootstrap: str, topic: str, records: int, size: int) -> dic
                 await producer.send(topic, payload[n & 63])
                 for n in range(start, min(records, start + PER_BATCH))
             ]
-            await asyncio.gather(*sent)
+            for future in sent:
+                await future
         figures = rate(records, begun)
         await producer.stop()
         return figures
@@ -151,7 +152,8 @@ def asyncio_barnabas(bootstrap: str, topic: str, records: int, size: int) -> dic
                     await producer.produce(topic, payload[n & 63])
                     for n in range(start, min(records, start + PER_BATCH))
                 ]
-                await asyncio.gather(*sent)
+                for future in sent:
+                    await future
             return rate(records, begun)
 
     return asyncio.run(run())

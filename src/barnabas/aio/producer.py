@@ -53,7 +53,7 @@ class Producer:
         headers: Headers | None = None,
     ) -> RecordMetadata:
         """Sends a record and waits until it is delivered: where it lies. Raises why it is not."""
-        future = (self._loop or self._listen()).create_future()
+        future: asyncio.Future[RecordMetadata] = (self._loop or self._listen()).create_future()
         if not self._native.offer(topic, future, value, key, partition, timestamp, headers):
             await self._room(topic, future, value, key, partition, timestamp, headers)
         return await future
@@ -69,7 +69,7 @@ class Producer:
     ) -> asyncio.Future[RecordMetadata]:
         """Hands a record in, waiting for room in `buffer.memory`; the future says where it lies once it is
         delivered."""
-        future = (self._loop or self._listen()).create_future()
+        future: asyncio.Future[RecordMetadata] = (self._loop or self._listen()).create_future()
         if not self._native.offer(topic, future, value, key, partition, timestamp, headers):
             await self._room(topic, future, value, key, partition, timestamp, headers)
         return future
