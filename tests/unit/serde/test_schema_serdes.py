@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -299,3 +301,14 @@ def test_ids_are_read_as_written(indexes: tuple[int, ...] | None) -> None:
 def test_bytes_without_an_id_are_refused(data: bytes) -> None:
     with pytest.raises(SerializationError):
         read_id(data, (), False, True)
+
+
+def test_the_example_of_the_page_runs(fake: FakeRegistry) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "schemas.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 1
+    exec(
+        compile(blocks[0].replace("http://127.0.0.1:8081", fake.url), "schemas.md", "exec"),
+        {"__name__": "page"},
+    )
+    assert list(fake.subjects) == ["users-value"]
