@@ -1,5 +1,6 @@
 //! What happens to bytes on their way in, and in which order responses come out.
 
+use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
@@ -197,4 +198,21 @@ fn request_says_who_asks_and_what() {
     client.send(&[&[0, 0, 0, 21], &header[..], b"body"].concat());
     let expected = format!("{} {}", client.0.local_addr().unwrap(), node.address);
     assert_eq!(client.response().unwrap().1, expected.into_bytes());
+}
+
+#[test]
+fn response_that_lacks_its_end_closes_the_connection() {
+    let node = Node::start(|request| {
+        let mut chunks = echo(&request);
+        chunks.push(Chunk::Missing(1_000));
+        Outcome::Reply(chunks)
+    });
+    let mut client = node.connect();
+    // The second request is never answered: its response would be taken for the end of the first one.
+    client.send(&[frame(1, b"body"), frame(2, b"body")].concat());
+    let mut bytes = Vec::new();
+    client.0.read_to_end(&mut bytes).unwrap();
+    let whole = [&1_008i32.to_be_bytes()[..], &1i32.to_be_bytes(), b"body"].concat();
+    assert_eq!(bytes, whole);
+    node.gone.recv().unwrap();
 }

@@ -1,9 +1,10 @@
 //! Requests that are not answered at once: parked and deferred.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
-use barnabas_net::{NetworkSettings, Outcome, Request, Ticket};
+use barnabas_net::{Clock, NetworkSettings, Now, Outcome, Request, SystemClock, Ticket};
 
 use crate::node::{echo, frame, settings, Client, HandClock, Node};
 
@@ -225,4 +226,35 @@ fn state_that_was_parked_is_dropped_before_the_service_hears_of_the_end() {
     drop(client);
     node.gone.recv().unwrap();
     assert_eq!(log.try_recv(), Ok("state dropped"));
+}
+
+/// The system's clocks, the wall clock ahead of them by what a test has moved it on.
+#[derive(Default)]
+struct AheadClock {
+    system: SystemClock,
+    ahead: AtomicI64,
+}
+
+impl Clock for AheadClock {
+    fn now(&self) -> Now {
+        let now = self.system.now();
+        Now { wall: now.wall + self.ahead.load(Ordering::Relaxed), ..now }
+    }
+}
+
+#[test]
+fn parked_request_is_resumed_when_the_clock_is_moved_past_its_deadline() {
+    let clock = Arc::new(AheadClock::default());
+    let settings = NetworkSettings { clock: clock.clone(), ..settings() };
+    let node = Node::start_with(settings, |request| park(request, HOUR), |state, _| answer(state));
+    let mut client = node.connect();
+    for round in 0..3 {
+        client.send(&frame(round, b"park"));
+        while node.network.metrics().sum(|reactor| &reactor.requests) <= round as u64 {
+            std::thread::yield_now();
+        }
+        clock.ahead.fetch_add(HOUR, Ordering::Relaxed);
+        node.network.clock_moved();
+        assert_eq!(client.response(), Some((round, b"park".to_vec())));
+    }
 }
