@@ -307,8 +307,6 @@ def test_the_example_of_the_page_runs(fake: FakeRegistry) -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "schemas.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len(blocks) == 1
-    exec(
-        compile(blocks[0].replace("http://127.0.0.1:8081", fake.url), "schemas.md", "exec"),
-        {"__name__": "page"},
-    )
+    block = blocks[0].replace("http://127.0.0.1:8081", fake.url)
+    exec(compile(block, "schemas.md", "exec", dont_inherit=True), {})
     assert list(fake.subjects) == ["users-value"]
