@@ -15,6 +15,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
@@ -86,7 +87,9 @@ class SchemaRegistry:
         self._ssl = ssl_context
         self._timeout = timeout
         self._latest_ttl = latest_ttl
-        self._local = threading.local()
+        # Connections that nobody uses now, by address: as many as threads have asked at once.
+        self._idle: dict[int, list[http.client.HTTPConnection]] = {at: [] for at in range(len(self._urls))}
+        self._lock = threading.Lock()
         self._schemas: _Cache[Schema] = _Cache(cache_size)
         self._registered: _Cache[Registered] = _Cache(cache_size)
         self._versions: _Cache[Any] = _Cache(cache_size)
@@ -145,10 +148,15 @@ class SchemaRegistry:
         return list(found.values())
 
     def close(self) -> None:
-        """Closes this thread's connections."""
-        for connection in getattr(self._local, "connections", {}).values():
-            connection.close()
-        self._local.connections = {}
+        """Closes the connections; the next question opens one again."""
+        with self._lock:
+            for idle in self._idle.values():
+                while idle:
+                    idle.pop().close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_lock"):
+            self.close()
 
     def _post(self, path: str, subject: str, schema: Schema, normalize: bool) -> Registered:
         query = "?normalize=true" if normalize else ""
@@ -179,24 +187,33 @@ class SchemaRegistry:
     def _ask(self, at: int, method: str, path: str, body: Any) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Accept": CONTENT_TYPE, "Content-Type": CONTENT_TYPE, **self._authorization(at)}
-        connections = self._local.__dict__.setdefault("connections", {})
-        for fresh in (False, True):
-            connection = connections.get(at)
-            if connection is None or fresh:
-                connection = connections[at] = self._connection(at)
-            try:
-                connection.request(method, path, data, headers)
-                response = connection.getresponse()
-                content = response.read(RESPONSE_BYTES_MAX + 1)
-            except (OSError, http.client.HTTPException):
-                # A connection that was kept may have been closed at the other end meanwhile: once anew.
-                connection.close()
-                del connections[at]
-                if fresh:
-                    raise
-                continue
-            return _answer(response.status, content)
-        raise AssertionError("the second attempt answers or raises")
+        with self._lock:
+            kept = self._idle[at].pop() if self._idle[at] else None
+        if kept is not None:
+            # It may have been closed at the other end meanwhile: then once more, on a new one.
+            with suppress(OSError, http.client.HTTPException):
+                return self._exchanged(at, kept, method, path, data, headers)
+        return self._exchanged(at, self._connection(at), method, path, data, headers)
+
+    def _exchanged(
+        self,
+        at: int,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        data: bytes | None,
+        headers: dict[str, str],
+    ) -> Any:
+        try:
+            connection.request(method, path, data, headers)
+            response = connection.getresponse()
+            content = response.read(RESPONSE_BYTES_MAX + 1)
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            raise
+        with self._lock:
+            self._idle[at].append(connection)
+        return _answer(response.status, content)
 
     def _connection(self, at: int) -> http.client.HTTPConnection:
         url = self._urls[at]
