@@ -7,6 +7,8 @@ from codegen.model import Message, SchemaError
 # Requests and responses, by API. The metadata records are all there anyway.
 APIS = [
     "ApiVersions",
+    "SaslHandshake",
+    "SaslAuthenticate",
     "Metadata",
     "Produce",
     "Fetch",

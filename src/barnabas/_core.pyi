@@ -676,6 +676,17 @@ class RecordMetadata:
         """The time of append, where the topic stamps records; else -1."""
 
 @final
+class BearerToken:
+    """The token of OAUTHBEARER that clients connect with."""
+
+    def __new__(cls, token: str) -> Self: ...
+    def set(self, token: str) -> None:
+        """Replaces it."""
+    @property
+    def in_use(self) -> bool:
+        """Whether a client may still ask for it."""
+
+@final
 class NativeCalls:
     """The engine below `barnabas.Admin`, and of all who send requests now and then. Finds the broker and the
     version, and asks again when a connection was lost; errors in answers are the caller's."""

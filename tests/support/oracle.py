@@ -37,9 +37,10 @@ class ApacheKafka:
         directory: Path,
         settings: Mapping[str, str] | None = None,
         jvm: Sequence[str] = ("-Xmx512M", "-XX:+UseSerialGC"),
+        port: int | None = None,
     ) -> None:
         self.directory, self.jvm = directory, jvm
-        self.port, self.controller_port = free_port(), free_port()
+        self.port, self.controller_port = port or free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self.log_directory = directory / "data"
         self.settings = {
@@ -119,10 +120,10 @@ class ApacheKafka:
 
 
 @contextlib.contextmanager
-def apache_kafka(settings: Mapping[str, str] | None = None) -> Iterator[ApacheKafka]:
-    """A node in a directory that goes with it."""
+def apache_kafka(settings: Mapping[str, str] | None = None, port: int | None = None) -> Iterator[ApacheKafka]:
+    """A node in a directory that goes with it. Settings with listeners say the port of one of them."""
     directory = Path(tempfile.mkdtemp(prefix="apache-kafka-"))
-    kafka = ApacheKafka(directory, settings)
+    kafka = ApacheKafka(directory, settings, port=port)
     try:
         yield kafka.start()
     finally:

@@ -169,6 +169,8 @@ pub struct Accumulator {
     /// Of a transactional producer.
     transaction: Option<Transaction>,
     closed: bool,
+    /// Why brokers don't let this client in, for whoever waits for the metadata.
+    refusal: Option<ClientError>,
 }
 
 impl Accumulator {
@@ -190,6 +192,7 @@ impl Accumulator {
             completed: Vec::new(),
             unreported: None,
             closed: false,
+            refusal: None,
         }
     }
 
@@ -332,8 +335,14 @@ impl Accumulator {
         earlier
     }
 
+    /// Brokers don't let this client in: the next record that waits for the metadata fails with this.
+    pub fn refuse(&mut self, refusal: ClientError) {
+        self.refusal = Some(refusal);
+    }
+
     #[cold]
-    fn no_partitions(&self, topic: TopicIndex) -> Refused {
+    fn no_partitions(&mut self, topic: TopicIndex) -> Refused {
+        let refusal = self.refusal.take();
         let topic = &self.topics[topic];
         let hopeless = [ErrorCode::INVALID_TOPIC_EXCEPTION, ErrorCode::TOPIC_AUTHORIZATION_FAILED];
         if self.closed {
@@ -341,7 +350,7 @@ impl Accumulator {
         } else if hopeless.contains(&topic.error) {
             Refused::Failed(ClientError::broker(topic.error, &format!("topic {}", topic.name)))
         } else {
-            Refused::NoMetadata
+            refusal.map_or(Refused::NoMetadata, Refused::Failed)
         }
     }
 

@@ -193,10 +193,25 @@ impl Cluster {
         self.refresh_not_before = now + self.config.retry_backoff_ms;
         let response =
             answer.body().and_then(|mut reader| MetadataResponse::decode(&mut reader, answer.version).ok());
-        let Some(response) = response.filter(|response| !response.brokers.is_empty()) else {
+        // The cluster may be another one behind the same addresses, which asks for a new beginning (KIP-1102).
+        let anew = |response: &MetadataResponse<'_>| {
+            response.error_code == ErrorCode::REBOOTSTRAP_REQUIRED.code()
+        };
+        let Some(response) = response.filter(|response| anew(response) || !response.brokers.is_empty()) else {
             self.refresh_at = self.refresh_not_before;
             return;
         };
+        let listed = |node: NodeId| response.brokers.iter().any(|broker| broker.node_id == node);
+        let is_broker = |&node: &NodeId| node >= 0 && !is_coordinator_link(node);
+        for node in links.nodes().filter(is_broker).collect::<Vec<_>>() {
+            if anew(&response) || !listed(node) {
+                links.forget(node, now);
+            }
+        }
+        if anew(&response) {
+            self.refresh_at = self.refresh_not_before;
+            return;
+        }
         for broker in &response.brokers {
             if let Ok(port) = u16::try_from(broker.port) {
                 links.set_address(broker.node_id, broker.host, port, now);

@@ -1,8 +1,8 @@
 //! The thread of a client: sockets and the clock, for a machine that knows neither.
 
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,11 @@ use barnabas_protocol::{Millis, NodeId};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use crate::error::ClientError;
 use crate::link::{Links, Order};
+use crate::resolver::Resolver;
+use crate::tls;
+use crate::transport::{NoConnection, Transport};
 
 /// What is read at once.
 const READ_BYTES: usize = 256 * 1024;
@@ -18,6 +22,9 @@ const READ_BYTES: usize = 256 * 1024;
 const READS_MAX: usize = 8;
 const SLICES: usize = 32;
 const CLOSED: &str = "the broker has closed the connection";
+const NO_ADDRESS: &str = "the name has no address";
+const NO_HANDSHAKE: &str =
+    "the connection was closed during the TLS handshake: is this a port for TLS (security.protocol)?";
 const WAKER: Token = Token(usize::MAX);
 
 /// A client's own clock: milliseconds since it began.
@@ -56,16 +63,27 @@ pub trait Machine {
 
 #[derive(Debug)]
 struct Socket {
-    stream: TcpStream,
+    transport: Transport,
     connected: bool,
+    host: String,
     /// Addresses to try when this one does not answer.
     others: Vec<SocketAddr>,
+}
+
+/// A host whose addresses are looked up.
+#[derive(Debug)]
+struct Awaited {
+    attempt: u64,
+    host: String,
 }
 
 /// The sockets of one client.
 pub struct Driver {
     poll: Poll,
     clock: Clock,
+    resolver: Resolver,
+    awaited: HashMap<NodeId, Awaited>,
+    attempts: u64,
     sockets: HashMap<Token, Socket>,
     buffer: Vec<u8>,
 }
@@ -96,7 +114,10 @@ impl Driver {
     pub fn new(clock: Clock) -> io::Result<(Driver, Wake)> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let driver = Driver { poll, clock, sockets: HashMap::new(), buffer: vec![0; READ_BYTES] };
+        let resolver = Resolver::new(waker.clone());
+        let (awaited, sockets) = (HashMap::new(), HashMap::new());
+        let buffer = vec![0; READ_BYTES];
+        let driver = Driver { poll, clock, resolver, awaited, attempts: 0, sockets, buffer };
         Ok((driver, Wake(waker)))
     }
 
@@ -105,6 +126,8 @@ impl Driver {
         let mut events = Events::with_capacity(64);
         while let Some(at) = machine.turn(self.clock.now()) {
             self.obey(machine);
+            // What went wrong at once changes when the machine wants its next turn.
+            let at = if self.resolved(machine) { 0 } else { at };
             for node in machine.links().writable() {
                 self.write(machine, node);
             }
@@ -119,9 +142,7 @@ impl Driver {
             }
             for event in events.iter().filter(|event| event.token() != WAKER) {
                 let node = node(event.token());
-                if event.is_writable() || event.is_error() {
-                    self.finish_connect(machine, node);
-                }
+                self.attend(machine, node);
                 if event.is_readable() || event.is_read_closed() {
                     self.read(machine, node);
                 }
@@ -138,19 +159,41 @@ impl Driver {
             }
             for order in orders {
                 match order {
-                    Order::Close(node) => self.drop_socket(node),
+                    Order::Close(node) => {
+                        self.awaited.remove(&node);
+                        self.drop_socket(node);
+                    }
                     Order::Connect(node, host, port) => {
-                        let found = (host.as_str(), port).to_socket_addrs();
-                        // The last is tried first: those of version 4 come last and answer most often.
-                        let addresses: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
-                        if addresses.is_empty() {
-                            log::warn!("{host}:{port} can't be resolved");
-                        }
-                        self.connect(machine, node, addresses, "the name can't be resolved");
+                        self.attempts += 1;
+                        let attempt = self.attempts;
+                        self.resolver.look_up(node, attempt, host.clone(), port);
+                        self.awaited.insert(node, Awaited { attempt, host });
                     }
                 }
             }
         }
+    }
+
+    /// Connects to those whose addresses are known by now; whether there were any.
+    fn resolved<M: Machine>(&mut self, machine: &mut M) -> bool {
+        let resolved = self.resolver.take();
+        let any = !resolved.is_empty();
+        for found in resolved {
+            // Who has given the connection up, or began it anew, waits for this no more.
+            if self.awaited.get(&found.node).is_none_or(|awaited| awaited.attempt != found.attempt) {
+                continue;
+            }
+            let Some(Awaited { host, .. }) = self.awaited.remove(&found.node) else { continue };
+            match found.addresses {
+                // The last is tried first: those of version 4 come last and answer most often.
+                Ok(addresses) => self.connect(machine, found.node, host, addresses, NO_ADDRESS),
+                Err(error) => {
+                    let problem = format!("the name can't be resolved: {error}");
+                    machine.links().failed(found.node, &problem, self.clock.now());
+                }
+            }
+        }
+        any
     }
 
     /// Tries one address after the other; `problem` is what went wrong before.
@@ -158,12 +201,17 @@ impl Driver {
         &mut self,
         machine: &mut M,
         node: NodeId,
+        host: String,
         mut addresses: Vec<SocketAddr>,
         problem: &str,
     ) {
         let mut problem = problem.to_string();
         while let Some(address) = addresses.pop() {
-            let mut stream = match TcpStream::connect(address) {
+            let session = match machine.links().tls().map(|tls| tls.session(&host)).transpose() {
+                Ok(session) => session,
+                Err(error) => return machine.links().refused(node, error, self.clock.now()),
+            };
+            let stream = match TcpStream::connect(address) {
                 Ok(stream) => stream,
                 Err(error) => {
                     problem = error.to_string();
@@ -171,9 +219,10 @@ impl Driver {
                 }
             };
             let _ = stream.set_nodelay(true);
+            let mut transport = Transport::new(stream, session);
             let interest = Interest::READABLE | Interest::WRITABLE;
-            if self.poll.registry().register(&mut stream, token(node), interest).is_ok() {
-                let socket = Socket { stream, connected: false, others: addresses };
+            if self.poll.registry().register(&mut transport, token(node), interest).is_ok() {
+                let socket = Socket { transport, connected: false, host, others: addresses };
                 self.sockets.insert(token(node), socket);
                 return;
             }
@@ -183,52 +232,82 @@ impl Driver {
 
     fn drop_socket(&mut self, node: NodeId) {
         if let Some(mut socket) = self.sockets.remove(&token(node)) {
-            let _ = self.poll.registry().deregister(&mut socket.stream);
+            let _ = self.poll.registry().deregister(&mut socket.transport);
         }
     }
 
-    fn finish_connect<M: Machine>(&mut self, machine: &mut M, node: NodeId) {
+    /// Goes on with what a socket waited for: to be connected, or to send more.
+    fn attend<M: Machine>(&mut self, machine: &mut M, node: NodeId) {
         let Some(socket) = self.sockets.get_mut(&token(node)) else { return };
         if socket.connected {
+            if let Err(error) = socket.transport.flush() {
+                if error.kind() != ErrorKind::WouldBlock {
+                    self.lost(machine, node, &error);
+                }
+            }
             return;
         }
-        match socket.stream.take_error() {
-            Ok(None) if socket.stream.peer_addr().is_ok() => {
+        match socket.transport.establish() {
+            Ok(true) => {
                 socket.connected = true;
                 machine.links().connected(node, self.clock.now());
             }
-            Ok(None) => {} // Not there yet.
-            Ok(Some(error)) | Err(error) => {
-                let others = std::mem::take(&mut socket.others);
+            Ok(false) => {}
+            Err(NoConnection::Network(error)) => {
+                let (host, others) = (std::mem::take(&mut socket.host), std::mem::take(&mut socket.others));
                 self.drop_socket(node);
-                self.connect(machine, node, others, &error.to_string());
+                self.connect(machine, node, host, others, &error.to_string());
             }
+            Err(NoConnection::HungUp) => {
+                self.drop_socket(node);
+                machine.links().failed(node, NO_HANDSHAKE, self.clock.now());
+            }
+            Err(NoConnection::Tls(error)) => self.distrusted(machine, node, &error),
         }
     }
 
-    fn lost<M: Machine>(&mut self, machine: &mut M, node: NodeId, problem: &str) {
+    fn distrusted<M: Machine>(&mut self, machine: &mut M, node: NodeId, error: &rustls::Error) {
+        self.drop_socket(node);
+        machine.links().refused(node, ClientError::Tls(tls::explained(error)), self.clock.now());
+    }
+
+    fn lost<M: Machine>(&mut self, machine: &mut M, node: NodeId, error: &io::Error) {
+        if let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
+            // With TLS 1.3 a broker says only now that it does not take this client's certificate.
+            let error = error.clone();
+            return self.distrusted(machine, node, &error);
+        }
+        self.ended(machine, node, &error.to_string());
+    }
+
+    fn ended<M: Machine>(&mut self, machine: &mut M, node: NodeId, problem: &str) {
         self.drop_socket(node);
         machine.links().failed(node, problem, self.clock.now());
     }
 
     fn read<M: Machine>(&mut self, machine: &mut M, node: NodeId) {
-        for _ in 0..READS_MAX {
+        let mut reads = 0;
+        loop {
             let Some(socket) = self.sockets.get_mut(&token(node)).filter(|socket| socket.connected) else {
                 return;
             };
-            match socket.stream.read(&mut self.buffer) {
-                Ok(0) => return self.lost(machine, node, CLOSED),
+            if reads >= READS_MAX && !socket.transport.holds_input() {
+                break;
+            }
+            reads += 1;
+            match socket.transport.read(&mut self.buffer) {
+                Ok(0) => return self.ended(machine, node, CLOSED),
                 Ok(count) => machine.received(node, &self.buffer[..count], self.clock.now()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return self.lost(machine, node, &error.to_string()),
+                Err(error) => return self.lost(machine, node, &error),
             }
             self.obey(machine);
         }
         // More may be there, and no event will tell: the socket is registered anew, which tells again.
         if let Some(socket) = self.sockets.get_mut(&token(node)) {
             let interest = Interest::READABLE | Interest::WRITABLE;
-            let _ = self.poll.registry().reregister(&mut socket.stream, token(node), interest);
+            let _ = self.poll.registry().reregister(&mut socket.transport, token(node), interest);
         }
     }
 
@@ -242,11 +321,11 @@ impl Driver {
             if count == 0 {
                 return;
             }
-            match socket.stream.write_vectored(&slices[..count]) {
+            match socket.transport.write_vectored(&slices[..count]) {
                 Ok(sent) => machine.links().advance(node, sent),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return self.lost(machine, node, &error.to_string()),
+                Err(error) => return self.lost(machine, node, &error),
             }
         }
     }

@@ -66,6 +66,9 @@ pub enum ClientError {
     /// Bytes of a broker that are not what they should be.
     #[error("{0}")]
     Corrupt(String),
+    /// The two sides don't trust or understand each other.
+    #[error("{0}")]
+    Tls(String),
     /// The client is closed.
     #[error("the client is closed")]
     Closed,
@@ -75,6 +78,18 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// The same, with the broker that it is about.
+    #[must_use]
+    pub fn at(self, host: &str, port: u16) -> ClientError {
+        match self {
+            ClientError::Broker { code, message } => {
+                ClientError::Broker { code, message: format!("{host}:{port}: {message}") }
+            }
+            ClientError::Tls(message) => ClientError::Tls(format!("{host}:{port}: {message}")),
+            other => other,
+        }
+    }
+
     /// The error of a code, with what it was about.
     pub fn broker(code: ErrorCode, about: &str) -> ClientError {
         ClientError::Broker { code, message: format!("{about}: {} ({})", code.message(), code.name()) }

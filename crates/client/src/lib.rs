@@ -1,12 +1,14 @@
 //! Kafka clients: a producer and a consumer for any broker since 2.1. Knows no Python.
 //!
-//! State machines take bytes, records and the time, and give bytes and results: `link` (connections),
-//! `cluster` (metadata), `calls` (requests of any kind), `accumulator`, `pipeline` and `sender` (producer),
-//! `assignment`, `fetch_session`, `fetched`, `fetcher` and `group` (consumer). `driver` is the one place with
-//! sockets and a clock: a thread for each client. `producer`, `consumer` and `caller` are what users hold.
+//! State machines take bytes, records and the time, and give bytes and results: `link` (connections, with `auth`,
+//! `sasl` and `versions`), `cluster` (metadata), `coordinator`, `calls` (requests of any kind), `accumulator`, `pipeline`
+//! and `sender` (producer), `assignment`, `fetch_session`, `fetched`, `fetcher` and `group` (consumer). `driver` is the
+//! one place with sockets and a clock: a thread for each client, which reaches brokers through `resolver`, `transport`
+//! and `tls`. `producer`, `consumer` and `caller` are what users hold.
 
 pub mod accumulator;
 pub mod assignment;
+pub mod auth;
 pub mod bulk;
 pub mod caller;
 pub mod calls;
@@ -24,7 +26,12 @@ pub mod link;
 pub mod partitioner;
 pub mod pipeline;
 pub mod producer;
+pub mod resolver;
+pub mod sasl;
+pub mod security;
 pub mod sender;
+pub mod tls;
+pub mod transport;
 pub mod transaction;
 pub mod transactional;
 pub mod transactor;

@@ -17,11 +17,19 @@ use barnabas_protocol::generated::request_header::RequestHeader;
 use barnabas_protocol::wire::{EncodeError, Reader, Writer};
 use barnabas_protocol::{Millis, NodeId};
 
+use barnabas_protocol::generated::sasl_authenticate_request::SaslAuthenticateRequest;
+
+use crate::auth::{self, Next, Refusal};
 use crate::error::ClientError;
+use crate::sasl::Exchange;
+use crate::security::{Entropy, Security};
+use crate::tls::Tls;
 use crate::versions::Versions;
 
 /// The largest answer that is believed; a larger length is the sign of a peer that speaks something else.
 const RESPONSE_BYTES_MAX: usize = 1 << 30;
+/// How a TLS server tells one who does not speak it that he should.
+const TLS_ALERT: [u8; 2] = [0x15, 0x03];
 /// ApiVersions of this version names the client (KIP-511); brokers that don't know it answer in version 0.
 const API_VERSIONS: i16 = 3;
 
@@ -38,6 +46,8 @@ pub struct LinkConfig {
     pub reconnect_backoff_max_ms: Millis,
     /// `socket.connection.setup.timeout.ms`.
     pub setup_timeout_ms: Millis,
+    /// How brokers are talked to, and as whom.
+    pub security: Security,
 }
 
 /// Bytes to send: a head, or a batch that a request refers to without a copy.
@@ -69,7 +79,7 @@ struct Sent<P> {
     api: ApiKey,
     version: i16,
     deadline: Millis,
-    /// None: ApiVersions of the connection itself.
+    /// None: a request of the connection itself, for versions or authentication.
     purpose: Option<P>,
 }
 
@@ -84,6 +94,8 @@ enum State {
     },
     /// ApiVersions is on its way.
     Negotiating,
+    /// SASL is on its way, for the first time or again (KIP-368).
+    Authenticating(Versions),
     Ready(Versions),
 }
 
@@ -101,6 +113,9 @@ struct Link<P> {
     input: Vec<u8>,
     /// Whether the owner of sockets was told to connect.
     announced: bool,
+    exchange: Option<Exchange>,
+    /// When the broker is to be told again who this is: it would end the session soon after.
+    authenticate_at: Option<Millis>,
 }
 
 /// What the owner of sockets has to do.
@@ -143,6 +158,12 @@ impl<P> Links<P> {
         self.config.request_timeout_ms
     }
 
+    /// The broker is no longer there: nothing is sent to it any more.
+    pub fn forget(&mut self, node: NodeId, now: Millis) {
+        self.lose(node, now, false);
+        self.links.remove(&node);
+    }
+
     /// Notes where a broker is. One that has moved is connected to anew.
     pub fn set_address(&mut self, node: NodeId, host: &str, port: u16, now: Millis) {
         if let Some(link) = self.links.get(&node) {
@@ -162,6 +183,8 @@ impl<P> Links<P> {
             sent: 0,
             input: Vec::new(),
             announced: false,
+            exchange: None,
+            authenticate_at: None,
         };
         self.links.insert(node, link);
     }
@@ -182,7 +205,19 @@ impl<P> Links<P> {
                 self.orders.push(Order::Connect(node, link.host.clone(), link.port));
             }
         }
+        if link.authenticate_at.is_some_and(|at| at <= now) {
+            // Nothing new is sent until the answers are there: a broker wants nothing in between.
+            if link.in_flight.is_empty() {
+                self.authenticate(node, now);
+            }
+            return false;
+        }
         matches!(link.state, State::Ready(_))
+    }
+
+    /// What connections are to be under TLS with.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.config.security.tls.as_ref()
     }
 
     /// Whether the node is connected or on the way to it.
@@ -282,13 +317,19 @@ impl<P> Links<P> {
             ..Default::default()
         };
         let body = if version == 0 { ApiVersionsRequest::default() } else { body };
-        let api = (ApiKey::ApiVersions, version);
-        let encoded = self.send(now, node, api, None, &[], |writer| body.encode(writer, version));
-        assert!(encoded.is_ok(), "ApiVersions can always be encoded");
+        self.send_own(node, (ApiKey::ApiVersions, version), now, |writer| body.encode(writer, version));
+    }
+
+    /// Sends a request whose answer is for the connection itself.
+    fn send_own<E>(&mut self, node: NodeId, (api, version): (ApiKey, i16), now: Millis, encode: E)
+    where
+        E: FnOnce(&mut Writer) -> Result<(), EncodeError>,
+    {
+        let encoded = self.send(now, node, (api, version), None, &[], encode);
+        assert!(encoded.is_ok(), "{} can always be encoded", api.name());
         let correlation_id = self.correlation_id;
         let deadline = now + self.config.request_timeout_ms;
         if let Some(link) = self.links.get_mut(&node) {
-            let api = ApiKey::ApiVersions;
             link.in_flight.push_back(Sent { correlation_id, api, version, deadline, purpose: None });
         }
     }
@@ -331,39 +372,121 @@ impl<P> Links<P> {
                         let (version, frame) = (sent.version, Some((frame, at)));
                         answers.push(Answer { node, version, purpose, frame });
                     }
-                    None if self.negotiated(node, sent.version, &frame[at..], now) => {}
-                    None => break,
+                    None => match self.own_answer(node, &sent, &frame[at..], now) {
+                        Ok(()) => {}
+                        Err(Refusal::NoAnswer) => break,
+                        Err(Refusal::Final(error)) => {
+                            self.refused(node, error, now);
+                            return answers;
+                        }
+                    },
                 },
+                Err(NotAResponse) if link.input.starts_with(&TLS_ALERT) => {
+                    let advice = "the broker speaks TLS: set security.protocol to SSL or SASL_SSL";
+                    self.refused(node, ClientError::Tls(advice.to_string()), now);
+                    return answers;
+                }
                 Err(NotAResponse) => break,
             }
         }
-        self.close(node, now);
+        self.orders.push(Order::Close(node));
+        self.failed(node, "what came is no answer of Kafka's protocol", now);
         answers
     }
 
-    /// Reads what the broker speaks; false when it can't be read.
-    fn negotiated(&mut self, node: NodeId, version: i16, body: &[u8], now: Millis) -> bool {
+    /// A broker does not let this client in: who waits hears of it, for trying again would give the same.
+    pub fn refused(&mut self, node: NodeId, error: ClientError, now: Millis) {
+        if let Some(link) = self.links.get(&node) {
+            let error = error.at(&link.host, link.port);
+            self.problem = Some(error.to_string());
+            self.refusal = Some(error);
+        }
+        self.close(node, now);
+    }
+
+    /// Takes the answer to a request of the connection itself.
+    fn own_answer(&mut self, node: NodeId, sent: &Sent<P>, body: &[u8], now: Millis) -> Result<(), Refusal> {
+        let next = match sent.api {
+            ApiKey::SaslHandshake => auth::handshaken(&self.config.security, body, sent.version)?,
+            ApiKey::SaslAuthenticate => {
+                let exchange = self.links.get_mut(&node).and_then(|link| link.exchange.take());
+                auth::continued(exchange, body, sent.version)?
+            }
+            _ => return self.negotiated(node, sent.version, body, now),
+        };
+        match next {
+            Next::Send(exchange, token) => self.send_token(node, exchange, &token, now),
+            Next::Done(lifetime_ms) => self.authenticated(node, lifetime_ms, now),
+        }
+        Ok(())
+    }
+
+    /// Reads what the broker speaks.
+    fn negotiated(&mut self, node: NodeId, version: i16, body: &[u8], now: Millis) -> Result<(), Refusal> {
         // A broker that does not know the version answers in version 0, with what it knows.
         let refused = body.get(..2) == Some(&ErrorCode::UNSUPPORTED_VERSION.code().to_be_bytes());
         if refused && version > 0 {
             self.negotiate(node, 0, now);
-            return true;
+            return Ok(());
         }
-        match ApiVersionsResponse::decode(&mut Reader::new(body), version) {
-            Ok(response) if response.error_code == 0 => {
-                if let Some(link) = self.links.get_mut(&node) {
-                    link.state = State::Ready(Versions::new(&response));
-                    link.failures = 0;
-                }
-                true
-            }
-            _ => false,
+        let response = ApiVersionsResponse::decode(&mut Reader::new(body), version).ok();
+        let response = response.filter(|response| response.error_code == 0).ok_or(Refusal::NoAnswer)?;
+        if let Some(link) = self.links.get_mut(&node) {
+            link.state = State::Ready(Versions::new(&response));
         }
+        match self.config.security.sasl {
+            None => self.is_there(node),
+            Some(_) => self.authenticate(node, now),
+        }
+        Ok(())
+    }
+
+    fn is_there(&mut self, node: NodeId) {
+        if let Some(link) = self.links.get_mut(&node) {
+            link.failures = 0;
+        }
+        self.problem = None;
+    }
+
+    /// Begins to tell the broker who this is.
+    fn authenticate(&mut self, node: NodeId, now: Millis) {
+        let Some(link) = self.links.get_mut(&node) else { return };
+        link.authenticate_at = None;
+        link.state = match std::mem::replace(&mut link.state, State::Negotiating) {
+            State::Ready(versions) => State::Authenticating(versions),
+            other => other,
+        };
+        let Some(request) = auth::handshake(&self.config.security) else { return };
+        let version = auth::HANDSHAKE;
+        self.send_own(node, (ApiKey::SaslHandshake, version), now, |writer| request.encode(writer, version));
+    }
+
+    fn send_token(&mut self, node: NodeId, exchange: Exchange, token: &[u8], now: Millis) {
+        let Some(link) = self.links.get_mut(&node) else { return };
+        link.exchange = Some(exchange);
+        let version = match &link.state {
+            State::Authenticating(versions) => versions.of(ApiKey::SaslAuthenticate).unwrap_or(0),
+            _ => 0,
+        };
+        let request = SaslAuthenticateRequest { auth_bytes: token };
+        self.send_own(node, (ApiKey::SaslAuthenticate, version), now, |writer| request.encode(writer, version));
+    }
+
+    /// The broker knows who this is, for `lifetime_ms` when that is over 0.
+    fn authenticated(&mut self, node: NodeId, lifetime_ms: Millis, now: Millis) {
+        let share = auth::SESSION_SHARE_MIN + (self.config.security.entropy.0)() as i64 % auth::SESSION_SHARE_SPREAD;
+        if let Some(link) = self.links.get_mut(&node) {
+            link.authenticate_at = (lifetime_ms > 0).then(|| now + lifetime_ms / 100 * share);
+            link.state = match std::mem::replace(&mut link.state, State::Negotiating) {
+                State::Authenticating(versions) => State::Ready(versions),
+                other => other,
+            };
+        }
+        self.is_there(node);
     }
 
     /// Gives a connection up.
     pub fn close(&mut self, node: NodeId, now: Millis) {
-                self.problem = None;
         self.lose(node, now, true);
         self.orders.push(Order::Close(node));
     }
@@ -375,13 +498,15 @@ impl<P> Links<P> {
             self.orders.push(Order::Close(node));
         }
         let backoff = config.reconnect_backoff_ms << link.failures.min(16);
-        let backoff = backoff.min(config.reconnect_backoff_max_ms);
+        let backoff = jittered(backoff.min(config.reconnect_backoff_max_ms), config.security.entropy);
         link.failures = link.failures.saturating_add(1);
         link.state = State::Idle { retry_at: now + if wait { backoff } else { 0 } };
         link.output.clear();
         link.input = Vec::new();
         link.sent = 0;
         link.announced = false;
+        link.exchange = None;
+        link.authenticate_at = None;
         for sent in link.in_flight.drain(..) {
             if let Some(purpose) = sent.purpose {
                 self.lost.push(Answer { node, version: sent.version, purpose, frame: None });
@@ -452,6 +577,16 @@ type Answered<P> = (Sent<P>, Vec<u8>, usize);
 
 /// Bytes that are no response, or not the next one.
 struct NotAResponse;
+
+/// A pause that is longer or shorter by up to a fifth, so that clients that were thrown out together don't come back
+/// together (as in Apache Kafka).
+fn jittered(pause: Millis, entropy: Entropy) -> Millis {
+    let spread = pause / 5;
+    match entropy.0() {
+        0 => pause,
+        chance => pause - spread + (chance % (2 * spread as u64 + 1)) as Millis,
+    }
+}
 
 impl<P> Link<P> {
     fn deadline(&self) -> Option<Millis> {

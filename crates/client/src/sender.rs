@@ -148,6 +148,10 @@ impl Sender {
         if news {
             self.tell_partitions(accumulator);
         }
+        if let Some(refusal) = self.links.take_refusal() {
+            accumulator.refuse(refusal);
+            news = true;
+        }
         self.expire(accumulator, now);
         for (pending, completed) in self.done.drain(..) {
             let (order, memory) = (pending.order, pending.memory);

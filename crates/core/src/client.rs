@@ -14,6 +14,7 @@ mod membership;
 mod options;
 mod producer;
 mod record;
+mod security;
 mod text;
 mod waiting;
 
@@ -22,6 +23,7 @@ use pyo3::prelude::*;
 /// Adds the classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<calls::NativeCalls>()?;
+    module.add_class::<security::BearerToken>()?;
     module.add_class::<producer::NativeProducer>()?;
     module.add_class::<consumer::NativeConsumer>()?;
     module.add_class::<record::Record>()?;

@@ -4,8 +4,7 @@ from typing import Any
 
 import click
 
-from barnabas.cli.connection import REQUEST_SECONDS_MAX, Connection, connection_options
-from barnabas.cli.errors import CommandFailed, sentence
+from barnabas.cli.connection import Connection, answering, connection_options
 from barnabas.cli.output import print_json, print_table
 
 
@@ -51,25 +50,18 @@ def cluster(connection: Connection, features: bool, apis: bool, as_json: bool) -
 
 
 def _describe(connection: Connection) -> dict[str, Any]:
-    from confluent_kafka import KafkaException
-
-    admin = connection.admin()
-    try:
-        cluster = admin.describe_cluster(request_timeout=REQUEST_SECONDS_MAX).result()
-        topics = admin.list_topics(timeout=REQUEST_SECONDS_MAX).topics
-    except KafkaException as error:
-        raise CommandFailed(
-            f"The cluster at {connection.bootstrap} does not answer: {sentence(error)}"
-        ) from error
-    nodes = sorted(cluster.nodes, key=lambda node: node.id)
+    with connection.admin() as admin, answering(connection):
+        cluster = admin.describe_cluster()
+        topics = admin.list_topics(internal=True)
     return {
         "cluster_id": cluster.cluster_id,
-        "controller": cluster.controller.id if cluster.controller is not None else None,
+        "controller": cluster.controller,
         "brokers": [
-            {"id": node.id, "address": f"{node.host}:{node.port}", "rack": node.rack} for node in nodes
+            {"id": node.id, "address": f"{node.host}:{node.port}", "rack": node.rack}
+            for node in cluster.nodes
         ],
         "topics": len(topics),
-        "partitions": sum(len(topic.partitions) for topic in topics.values()),
+        "partitions": sum(topic.partitions for topic in topics.values()),
     }
 
 

@@ -2,17 +2,21 @@
 
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from barnabas.cli.errors import CommandFailed
+from barnabas.cli.errors import CommandFailed, sentence
 from barnabas.config.properties import read_properties
+from barnabas.errors import ClientTimeout, KafkaError
 
 if TYPE_CHECKING:
-    from confluent_kafka.admin import AdminClient
+    from barnabas.clients.admin.client import Admin
+    from barnabas.clients.calls import Calls
 
+CLIENT_ID = "barnabas-cli"
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
 CONNECT_SECONDS_MAX = 5.0
 REQUEST_SECONDS_MAX = 30.0
@@ -43,23 +47,41 @@ class Connection(NamedTuple):
         extra = {name.replace("_", "."): value for name, value in more.items()}
         return {
             "bootstrap.servers": self.bootstrap,
-            "client.id": "barnabas-cli",
+            "client.id": CLIENT_ID,
             "log_level": 0,
             **extra,
             **self.config,
         }
 
-    def admin(self) -> "AdminClient":
+    def admin(self) -> "Admin":
         """An admin client of a cluster that can be reached. Raises CommandFailed when none of it can."""
-        from confluent_kafka.admin import AdminClient
+        from barnabas.clients.admin.client import Admin
 
         self.check_reachable()
-        return AdminClient(self.client_config())
+        return Admin(self._properties())
+
+    def calls(self) -> "Calls":
+        """For requests that are no operation of Admin's, of a cluster that can be reached."""
+        from barnabas.clients.calls import Calls
+        from barnabas.clients.configs import admin_values
+
+        self.check_reachable()
+        return Calls(admin_values(self._properties(), {}))
+
+    def _properties(self) -> dict[str, Any]:
+        from barnabas.cli.properties import kafka_properties
+
+        return {
+            "client.id": CLIENT_ID,
+            "default.api.timeout.ms": int(REQUEST_SECONDS_MAX * 1000),
+            **kafka_properties(self.config),
+            "bootstrap.servers": self.bootstrap,
+        }
 
     def check_reachable(self) -> None:
         """Tries the bootstrap servers until one takes a connection.
 
-        librdkafka goes on trying for ever; a person at a terminal wants to be told at once.
+        Clients go on trying for long; a person at a terminal wants to be told at once.
         """
         servers = [server.strip() for server in self.bootstrap.split(",") if server.strip()]
         problem: OSError | None = None
@@ -78,6 +100,16 @@ class Connection(NamedTuple):
         raise CommandFailed(
             f"No broker at {where}. Start one with `barnabas up`, or name another with --bootstrap."
         )
+
+
+@contextmanager
+def answering(connection: Connection) -> Iterator[None]:
+    """What the cluster refuses in here, or does not answer, is CommandFailed."""
+    try:
+        yield
+    except (KafkaError, ClientTimeout, ConnectionError) as error:
+        where = connection.bootstrap
+        raise CommandFailed(f"The cluster at {where} does not answer: {sentence(error)}") from error
 
 
 def split_address(address: str) -> tuple[str, int]:

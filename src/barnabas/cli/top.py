@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import click
 
-from barnabas.cli.connection import REQUEST_SECONDS_MAX, Connection, connection_options, split_address
-from barnabas.cli.errors import CommandFailed, sentence
+from barnabas.cli.connection import Connection, answering, connection_options, split_address
+from barnabas.cli.errors import CommandFailed
 from barnabas.cli.output import print_json
 from barnabas.cli.scrape import Scrape, ScrapeFailed, figures, scrape
 from barnabas.cli.top_view import picture
@@ -69,25 +69,18 @@ def top(connection: Connection, url: str | None, interval: float, once: bool, as
 
 def find_metrics(connection: Connection) -> str:
     """Where the broker that answers serves its metrics. Raises CommandFailed when it serves none."""
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import ConfigResource
+    from barnabas.clients.admin.configs import ConfigResource
 
-    admin = connection.admin()
-    try:
-        cluster = admin.describe_cluster(request_timeout=REQUEST_SECONDS_MAX).result()
-        node = min(cluster.nodes, key=lambda one: one.id)
-        resource = ConfigResource(ConfigResource.Type.BROKER, str(node.id))
-        configs = admin.describe_configs([resource], request_timeout=REQUEST_SECONDS_MAX)[resource].result()
-    except KafkaException as error:
-        raise CommandFailed(
-            f"The cluster at {connection.bootstrap} does not answer: {sentence(error)}"
-        ) from error
+    with connection.admin() as admin, answering(connection):
+        node = min(admin.describe_cluster().nodes, key=lambda one: one.id)
+        resource = ConfigResource.broker(node.id)
+        configs = admin.describe_configs(resource)[resource]
     port = configs.get("barnabas.metrics.port")
-    if port is None:
+    if port is None or port.value is None:
         raise CommandFailed(f"The broker at {connection.bootstrap} is no barnabas: it tells of no metrics.")
     if int(port.value) < 0:
         raise CommandFailed("The broker serves no metrics: start it with --set barnabas.metrics.port=9404.")
-    host = configs["barnabas.metrics.host"].value
+    host = configs["barnabas.metrics.host"].value or ""
     if host in ("", "0.0.0.0", "::"):
         host, _ = split_address(f"{node.host}:{node.port}")
     return f"http://{format_address(host, int(port.value))}/metrics"

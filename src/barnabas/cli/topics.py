@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from barnabas.cli.connection import REQUEST_SECONDS_MAX, Connection, connection_options
+from barnabas.cli.connection import Connection, answering, connection_options
 from barnabas.cli.errors import CommandFailed, sentence
 from barnabas.cli.output import counted, print_json, print_table
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from confluent_kafka.admin import AdminClient, TopicMetadata
+    from barnabas.clients.admin.client import Admin
+    from barnabas.clients.admin.topics import TopicDescription
+    from barnabas.clients.results import Results
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 
@@ -36,25 +36,26 @@ def topics() -> None:
 @connection_options
 def list_topics(connection: Connection, long: bool, internal: bool, as_json: bool) -> None:
     """Print the names of all topics."""
-    metadata = _metadata(connection.admin(), connection)
-    found = [topic for name, topic in sorted(metadata.items()) if internal or not name.startswith("__")]
+    with connection.admin() as admin, answering(connection):
+        listed = admin.list_topics(internal=True)
+    found = [topic for name, topic in sorted(listed.items()) if internal or not name.startswith("__")]
     if as_json:
         for topic in found:
             print_json(
                 {
-                    "name": topic.topic,
-                    "partitions": len(topic.partitions),
-                    "replication_factor": _replicas(topic),
+                    "name": topic.name,
+                    "partitions": topic.partitions,
+                    "replication_factor": topic.replication_factor,
                 }
             )
     elif long:
         print_table(
             ("TOPIC", "PARTITIONS", "REPLICAS"),
-            [(topic.topic, len(topic.partitions), _replicas(topic)) for topic in found],
+            [(topic.name, topic.partitions, topic.replication_factor) for topic in found],
         )
     else:
         for topic in found:
-            click.echo(topic.topic)
+            click.echo(topic.name)
 
 
 @topics.command()
@@ -90,19 +91,17 @@ def create(
       barnabas topics create orders
       barnabas topics create events -p 12 --set cleanup.policy=compact
     """
-    from confluent_kafka.admin import NewTopic
+    from barnabas.clients.admin.topics import BROKER_DEFAULT, NewTopic
+    from barnabas.errors import TopicAlreadyExists
 
     config = _settings(settings)
-    admin = connection.admin()
-    futures = admin.create_topics(
-        [
-            NewTopic(name, partitions or -1, replication_factor=replication_factor or -1, config=config)
-            for name in names
-        ],
-        request_timeout=REQUEST_SECONDS_MAX,
-    )
-    ignored = {"TOPIC_ALREADY_EXISTS"} if if_not_exists else set()
-    _report(futures, "created", as_json=as_json, ignored=ignored)
+    wanted = [
+        NewTopic(name, partitions or BROKER_DEFAULT, replication_factor or BROKER_DEFAULT, config)
+        for name in names
+    ]
+    with connection.admin() as admin, answering(connection):
+        created = admin.with_options(raise_errors=False).create_topics(wanted)
+    _report(created, "created", as_json=as_json, ignored=(TopicAlreadyExists,) if if_not_exists else ())
 
 
 @topics.command()
@@ -119,10 +118,11 @@ def delete(connection: Connection, names: Sequence[str], if_exists: bool, yes: b
     if not yes and sys.stdin.isatty():
         what = f"topic {names[0]}" if len(names) == 1 else f"{len(names)} topics ({', '.join(names)})"
         click.confirm(f"Delete {what} with all records?", abort=True, err=True)
-    admin = connection.admin()  # Held until the outcome is there: a client that is gone answers nothing.
-    futures = admin.delete_topics(list(names), request_timeout=REQUEST_SECONDS_MAX)
-    ignored = {"UNKNOWN_TOPIC_OR_PART"} if if_exists else set()
-    _report(futures, "deleted", as_json=as_json, ignored=ignored)
+    from barnabas.errors import UnknownTopicOrPartition
+
+    with connection.admin() as admin, answering(connection):
+        deleted = admin.with_options(raise_errors=False).delete_topics(names)
+    _report(deleted, "deleted", as_json=as_json, ignored=(UnknownTopicOrPartition,) if if_exists else ())
 
 
 @topics.command()
@@ -131,13 +131,17 @@ def delete(connection: Connection, names: Sequence[str], if_exists: bool, yes: b
 @connection_options
 def describe(connection: Connection, names: Sequence[str], as_json: bool) -> None:
     """Show topics' partitions, and the configs that differ from the default."""
-    admin = connection.admin()
-    metadata = _metadata(admin, connection)
-    if missing := [name for name in names if name not in metadata]:
-        raise CommandFailed(f"There is no topic {missing[0]}.")
-    configs = _configs(admin, names)
+    from barnabas.errors import UnknownTopicOrPartition
+
+    with connection.admin() as admin, answering(connection):
+        described = admin.with_options(raise_errors=False).describe_topics(names)
+        for name, error in described.errors.items():
+            if isinstance(error, UnknownTopicOrPartition):
+                raise CommandFailed(f"There is no topic {name}.") from error
+        described.check()
+        configs = _configs(admin, names)
     for position, name in enumerate(names):
-        topic, changed = metadata[name], configs[name]
+        topic, changed = described[name], configs[name]
         if as_json:
             print_json(_as_document(topic, changed))
             continue
@@ -152,8 +156,8 @@ def describe(connection: Connection, names: Sequence[str], as_json: bool) -> Non
         print_table(
             ("PARTITION", "LEADER", "REPLICAS", "IN SYNC"),
             [
-                (index, partition.leader, _ids(partition.replicas), _ids(partition.isrs))
-                for index, partition in sorted(topic.partitions.items())
+                (one.partition, _leader(one.leader), _ids(one.replicas), _ids(one.isr))
+                for one in topic.partitions
             ],
         )
 
@@ -182,32 +186,20 @@ def alter(
       barnabas topics alter orders --reset retention.ms
       barnabas topics alter orders --partitions 12
     """
-    from confluent_kafka.admin import (
-        AlterConfigOpType,
-        ConfigEntry,
-        ConfigResource,
-        NewPartitions,
-        ResourceType,
-    )
+    from barnabas.clients.admin.configs import ConfigResource
 
-    changes = _settings(settings)
-    if not changes and not resets and partitions is None:
+    changes: dict[str, str | None] = dict(_settings(settings))
+    changes |= dict.fromkeys(resets)
+    if not changes and partitions is None:
         raise click.UsageError("Say what to change: --set, --reset or --partitions.")
-    admin = connection.admin()
-    if changes or resets:
-        entries = [
-            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
-            for key, value in changes.items()
-        ]
-        entries += [ConfigEntry(key, None, incremental_operation=AlterConfigOpType.DELETE) for key in resets]
-        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
-        altered = admin.incremental_alter_configs([resource], request_timeout=REQUEST_SECONDS_MAX)
-        _report({name: next(iter(altered.values()))}, "altered", as_json=as_json)
-    if partitions is not None:
-        grown = admin.create_partitions(
-            [NewPartitions(name, partitions)], request_timeout=REQUEST_SECONDS_MAX
-        )
-        _report(grown, f"has {counted(partitions, 'partition')} now", as_json=as_json)
+    with connection.admin() as admin, answering(connection):
+        admin = admin.with_options(raise_errors=False)
+        if changes:
+            resource = ConfigResource.topic(name)
+            _report(admin.alter_configs({resource: changes}), "altered", as_json=as_json, name=name)
+        if partitions is not None:
+            grown = admin.create_partitions({name: partitions})
+            _report(grown, f"has {counted(partitions, 'partition')} now", as_json=as_json)
 
 
 def _settings(texts: Sequence[str]) -> dict[str, str]:
@@ -220,77 +212,69 @@ def _settings(texts: Sequence[str]) -> dict[str, str]:
     return settings
 
 
-def _metadata(admin: "AdminClient", connection: Connection) -> "Mapping[str, TopicMetadata]":
-    from confluent_kafka import KafkaException
-
-    try:
-        topics: Mapping[str, TopicMetadata] = admin.list_topics(timeout=REQUEST_SECONDS_MAX).topics
-    except KafkaException as error:
-        raise CommandFailed(
-            f"The cluster at {connection.bootstrap} does not answer: {sentence(error)}"
-        ) from error
-    return topics
-
-
-def _configs(admin: "AdminClient", names: Sequence[str]) -> dict[str, dict[str, str]]:
+def _configs(admin: "Admin", names: Sequence[str]) -> dict[str, dict[str, str]]:
     """Configs of each topic that are set for it."""
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import ConfigResource, ConfigSource, ResourceType
+    from barnabas.clients.admin.configs import ConfigResource
+    from barnabas.config.describe import ConfigSource
 
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     found = {}
-    for resource, future in admin.describe_configs(resources, request_timeout=REQUEST_SECONDS_MAX).items():
-        try:
-            entries = future.result()
-        except KafkaException as error:
-            raise CommandFailed(f"The configs of {resource.name} can't be read: {sentence(error)}") from error
-        own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
-        found[resource.name] = {entry.name: entry.value for entry in entries.values() if entry.source == own}
+    for resource, configs in admin.describe_configs(map(ConfigResource.topic, names)).items():
+        own = (
+            (name, one) for name, one in configs.items() if one.source is ConfigSource.DYNAMIC_TOPIC_CONFIG
+        )
+        found[resource.name] = {name: one.value or "" for name, one in own}
     return found
 
 
 def _report(
-    futures: "Mapping[str, Future[Any]]", done: str, *, as_json: bool, ignored: set[str] | None = None
+    results: "Results[Any, Any]",
+    done: str,
+    *,
+    as_json: bool,
+    ignored: tuple[type[Exception], ...] = (),
+    name: str | None = None,
 ) -> None:
-    """Waits for the outcome of each topic; raises CommandFailed at the end when one failed."""
-    from confluent_kafka import KafkaException
-
+    """Prints the outcome of each topic, or of the one with this `name`; raises CommandFailed at the end when
+    one failed."""
     failures = []
-    for name, future in futures.items():
-        problem = None
-        try:
-            future.result()
-        except KafkaException as error:
-            if error.args[0].name() not in (ignored or ()):
-                problem = sentence(error)
-                failures.append(f"{name}: {problem}")
+    errors = results.errors
+    for key in results:
+        topic, problem = name or str(key), None
+        error = errors.get(key)
+        if error is not None and not isinstance(error, ignored):
+            problem = sentence(error)
+            failures.append(f"{topic}: {problem}")
         if as_json:
-            print_json({"name": name, "ok": problem is None, "error": problem})
+            print_json({"name": topic, "ok": problem is None, "error": problem})
         elif problem is None:
-            click.echo(f"{name} {done}")
+            click.echo(f"{topic} {done}")
     if failures:
         raise CommandFailed("\n".join(failures))
 
 
-def _replicas(topic: "TopicMetadata") -> int:
-    return max((len(partition.replicas) for partition in topic.partitions.values()), default=0)
+def _replicas(topic: "TopicDescription") -> int:
+    return max((len(partition.replicas) for partition in topic.partitions), default=0)
+
+
+def _leader(node_id: int | None) -> int:
+    return -1 if node_id is None else node_id
 
 
 def _ids(brokers: Sequence[int]) -> str:
     return ",".join(map(str, brokers))
 
 
-def _as_document(topic: "TopicMetadata", configs: Mapping[str, str]) -> dict[str, Any]:
+def _as_document(topic: "TopicDescription", configs: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "name": topic.topic,
+        "name": topic.name,
         "configs": dict(sorted(configs.items())),
         "partitions": [
             {
-                "partition": index,
-                "leader": partition.leader,
-                "replicas": list(partition.replicas),
-                "in_sync": list(partition.isrs),
+                "partition": one.partition,
+                "leader": _leader(one.leader),
+                "replicas": list(one.replicas),
+                "in_sync": list(one.isr),
             }
-            for index, partition in sorted(topic.partitions.items())
+            for one in topic.partitions
         ],
     }

@@ -8,8 +8,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from barnabas.clients.security import TOKEN, secured
 from barnabas.config import client as tables
 from barnabas.config.bounds import duration_seconds
+from barnabas.config.client_security import SECURITY
 from barnabas.config.definition import ConfigKey, parse_table
 from barnabas.config.errors import InvalidValue, MissingConfig, UnknownConfig
 from barnabas.config.values import Value, default_value, parse_value
@@ -25,21 +27,27 @@ ASSIGNORS = {
 
 
 @functools.cache
+def _common() -> dict[str, ConfigKey]:
+    """What all clients have in common."""
+    return parse_table(tables.COMMON, with_mode=False) | parse_table(SECURITY, with_mode=False)
+
+
+@functools.cache
 def producer_keys() -> dict[str, ConfigKey]:
     """All configs of a producer, by Kafka's name."""
-    return parse_table(tables.COMMON, with_mode=False) | parse_table(tables.PRODUCER, with_mode=False)
+    return _common() | parse_table(tables.PRODUCER, with_mode=False)
 
 
 @functools.cache
 def consumer_keys() -> dict[str, ConfigKey]:
     """All configs of a consumer, by Kafka's name."""
-    return parse_table(tables.COMMON, with_mode=False) | parse_table(tables.CONSUMER, with_mode=False)
+    return _common() | parse_table(tables.CONSUMER, with_mode=False)
 
 
 @functools.cache
 def admin_keys() -> dict[str, ConfigKey]:
     """All configs of Admin, by Kafka's name."""
-    return parse_table(tables.COMMON, with_mode=False) | parse_table(tables.ADMIN, with_mode=False)
+    return _common() | parse_table(tables.ADMIN, with_mode=False)
 
 
 def resolve(
@@ -48,6 +56,7 @@ def resolve(
     """All values by name; `configs` has Kafka's names, `keywords` the same with underscores. Raises
     ConfigError."""
     given = {**(configs or {}), **keywords}
+    token = given.pop(TOKEN, None) or given.pop(TOKEN.replace(".", "_"), None)
     by_keyword = {name.replace(".", "_"): name for name in keys}
     values: dict[str, Value | list[tuple[str, int]]] = {
         name: default_value(key) for name, key in keys.items()
@@ -61,7 +70,7 @@ def resolve(
         if key.required and not values[name]:
             raise MissingConfig(name)
     values["bootstrap.servers"] = _addresses(values["bootstrap.servers"])
-    return values
+    return secured(values, token)
 
 
 def _unknown(name: str, keys: Mapping[str, ConfigKey]) -> UnknownConfig:

@@ -18,8 +18,6 @@ request.timeout.ms | int | 30000 | 1.. | effective
     How long a request may take before its connection is given up.
 retry.backoff.ms | long | 100 | 0.. | effective
     Pause before a request is repeated.
-security.protocol | string | PLAINTEXT | one of PLAINTEXT | effective
-    How to talk to brokers. TLS and SASL are not built yet.
 socket.connection.setup.timeout.ms | long | 10000 | 1.. | effective
     How long a connection may take to come about.
 """
@@ -122,12 +120,14 @@ retry.backoff.max.ms | long | 1000 | 0.. | effective
 UNBUILT = frozenset(
     {
         "interceptor.classes",
-        "sasl.jaas.config",
-        "sasl.mechanism",
-        "sasl.password",
-        "sasl.username",
-        "ssl.keystore.location",
-        "ssl.truststore.location",
+        "sasl.client.callback.handler.class",
+        "sasl.kerberos.service.name",
+        "sasl.login.callback.handler.class",
+        "ssl.cipher.suites",
+        "ssl.engine.factory.class",
+        "ssl.key.password",
+        "ssl.keystore.password",
+        "ssl.truststore.password",
     }
 )
 """Configs of Kafka's clients whose meaning is not built yet: they are refused, never ignored."""

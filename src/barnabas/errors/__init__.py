@@ -35,6 +35,10 @@ class NoOffset(BarnabasError):
     """A consumer has no position, and `auto.offset.reset` is `none`."""
 
 
+class TlsFailed(BarnabasError, ConnectionError):
+    """Client and broker don't trust or understand each other."""
+
+
 class ClientClosed(BarnabasError):
     """The client is closed."""
 

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::io::IoSlice;
 
 use barnabas_client::link::{LinkConfig, Links, Order};
+use barnabas_client::security::Security;
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::generated::api_versions_response::{ApiVersion, ApiVersionsResponse};
 use barnabas_protocol::header::{encode_response_header, RequestHeader};
@@ -150,5 +151,6 @@ pub fn link_config() -> LinkConfig {
         reconnect_backoff_ms: 5,
         reconnect_backoff_max_ms: 50,
         setup_timeout_ms: 500,
+        security: Security::default(),
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn exception<'py>(py: Python<'py>, error: &ClientError) -> PyResult<B
         ClientError::Aborted => module.getattr("TransactionAborted")?.call1((text,)),
         ClientError::BufferFull { .. } => module.getattr("BufferFull")?.call1((text,)),
         ClientError::NoOffset { .. } => module.getattr("NoOffset")?.call1((text,)),
+        ClientError::Tls(_) => module.getattr("TlsFailed")?.call1((text,)),
         ClientError::Closed => module.getattr("ClientClosed")?.call1((text,)),
         ClientError::Io(_) => module.getattr("BarnabasError")?.call1((text,)),
     }

@@ -54,6 +54,7 @@ impl<'py> Options<'_, 'py> {
             reconnect_backoff_ms: self.get("reconnect.backoff.ms")?,
             reconnect_backoff_max_ms: self.get("reconnect.backoff.max.ms")?,
             setup_timeout_ms: self.get("socket.connection.setup.timeout.ms")?,
+            security: self.security()?,
         })
     }
 

@@ -1,7 +1,6 @@
-"""Requests of the command line to the brokers of a cluster, for what librdkafka has no call for."""
+"""Requests of the command line to single brokers of a cluster."""
 
-from barnabas.cli.brokers.broker import Broker
 from barnabas.cli.brokers.cluster import COORDINATOR_ERRORS, Brokers, retried
 from barnabas.cli.brokers.offsets import EARLIEST, LATEST, list_offsets
 
-__all__ = ["COORDINATOR_ERRORS", "EARLIEST", "LATEST", "Broker", "Brokers", "list_offsets", "retried"]
+__all__ = ["COORDINATOR_ERRORS", "EARLIEST", "LATEST", "Brokers", "list_offsets", "retried"]

@@ -1,4 +1,4 @@
-"""The brokers of a cluster: who they are, who coordinates what, and a connection to each that is asked."""
+"""The brokers of a cluster: who they are, who coordinates what, and what they answer."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
-from barnabas.cli.brokers.broker import Broker, Response
-from barnabas.cli.connection import REQUEST_SECONDS_MAX, Connection, split_address
+from barnabas.cli.connection import CLIENT_ID, REQUEST_SECONDS_MAX, Connection
 from barnabas.cli.errors import CommandFailed
+from barnabas.clients.plan import ANY, VERSION_MAX, answered, node
 from barnabas.errors import (
+    ClientTimeout,
     ConcurrentTransactions,
     CoordinatorLoadInProgress,
     CoordinatorNotAvailable,
     KafkaError,
     NotCoordinator,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanism,
+    UnsupportedVersion,
 )
 from barnabas.protocol import Message
+from barnabas.protocol.generated.api_versions_request import ApiVersionsRequest
 from barnabas.protocol.generated.api_versions_response import ApiVersionsResponse
 from barnabas.protocol.generated.find_coordinator_request import FindCoordinatorRequest
 from barnabas.protocol.generated.find_coordinator_response import FindCoordinatorResponse
+from barnabas.protocol.generated.index import API_NAMES
 from barnabas.protocol.generated.metadata_request import MetadataRequest, MetadataRequestTopic
 from barnabas.protocol.generated.metadata_response import MetadataResponse, MetadataResponseTopic
 
@@ -36,17 +42,21 @@ COORDINATOR_ERRORS = (
 """What a coordinator answers that is not ready: the same question may be answered in a moment."""
 
 Result = TypeVar("Result")
+Response = TypeVar("Response", bound=Message)
 
 
 class Brokers:
-    """A context that ends with its connections. Errors in answers are the caller's to look at."""
+    """A context that ends with its connections. Errors in answers are the caller's to look at; what fails
+    below them is CommandFailed."""
 
     def __init__(self, connection: Connection) -> None:
-        connection.check_reachable()
-        self._connection = connection
-        self._open: dict[tuple[str, int], Broker] = {}
-        self._bootstrap = self._first_reachable()
-        self.metadata = self._bootstrap.ask(MetadataRequest(topics=[]), MetadataResponse, lowest=1)
+        self._where = connection.bootstrap
+        self._calls = connection.calls()
+        try:
+            self.metadata = self.ask(MetadataRequest(topics=[]), MetadataResponse, lowest=1)
+        except BaseException:
+            self._calls.close()
+            raise
         self._addresses = {broker.node_id: (broker.host, broker.port) for broker in self.metadata.brokers}
 
     def __enter__(self) -> Brokers:
@@ -55,13 +65,12 @@ class Brokers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for broker in self._open.values():
-            broker.close()
+        self._calls.close()
 
     @property
     def api_versions(self) -> ApiVersionsResponse:
-        """What the first broker that took a connection serves."""
-        return self._bootstrap.api_versions
+        """What a broker serves. Version 4 names features whose lowest level is 0 too."""
+        return self.ask(ApiVersionsRequest(CLIENT_ID, "1"), ApiVersionsResponse, highest=4)
 
     @property
     def ids(self) -> list[int]:
@@ -78,11 +87,25 @@ class Brokers:
         *,
         node_id: int | None = None,
         lowest: int = 0,
-        highest: int = 32767,
+        highest: int = VERSION_MAX,
     ) -> Response:
-        """The answer of a broker; of any without `node_id`. Versions are as in `Broker.ask`."""
-        broker = self._bootstrap if node_id is None else self._broker(node_id)
-        return broker.ask(request, response, lowest=lowest, highest=highest)
+        """The answer of a broker; of any without `node_id`. The request needs version `lowest` to say what it
+        says, and is written for versions up to `highest`."""
+        if node_id is not None and node_id not in self._addresses:
+            known = ", ".join(map(str, self.ids))
+            raise CommandFailed(f"There is no broker {node_id} in the cluster: it has {known}.")
+        target = ANY if node_id is None else node(node_id)
+        try:
+            answer = self._calls.run(answered(request, target, lowest, highest), REQUEST_SECONDS_MAX)
+        except UnsupportedVersion as error:
+            raise CommandFailed(
+                f"The cluster at {self._where} does not serve {API_NAMES[request.API_KEY]} as this needs it: "
+                "its release is too old, or the feature is turned off. `barnabas cluster --apis` shows both."
+            ) from error
+        except (ClientTimeout, ConnectionError, SaslAuthenticationFailed, UnsupportedSaslMechanism) as error:
+            raise CommandFailed(f"The cluster at {self._where} does not answer: {error}") from error
+        assert isinstance(answer, response)
+        return answer
 
     def coordinators(self, key_type: int, keys: Sequence[str]) -> dict[int, list[str]]:
         """The keys by the broker that coordinates them. KafkaError when one has none."""
@@ -105,27 +128,6 @@ class Brokers:
         request = MetadataRequest(topics=asked, allow_auto_topic_creation=False)
         answer = self.ask(request, MetadataResponse, lowest=4)
         return {topic.name: topic for topic in answer.topics if topic.name and not topic.error_code}
-
-    def _broker(self, node_id: int) -> Broker:
-        if node_id not in self._addresses:
-            known = ", ".join(map(str, self.ids))
-            raise CommandFailed(f"There is no broker {node_id} in the cluster: it has {known}.")
-        return self._at(self._addresses[node_id])
-
-    def _at(self, address: tuple[str, int]) -> Broker:
-        if address not in self._open:
-            self._open[address] = Broker(self._connection, address)
-        return self._open[address]
-
-    def _first_reachable(self) -> Broker:
-        problem: CommandFailed | None = None
-        for server in self._connection.bootstrap.split(","):
-            try:
-                return self._at(split_address(server.strip()))
-            except CommandFailed as error:
-                problem = error
-        assert problem is not None
-        raise problem
 
 
 def check(error_code: int, message: str | None = None) -> None:
