@@ -3,6 +3,7 @@
 import io
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import fastavro
@@ -70,3 +71,23 @@ def test_a_schema_reads_itself_however_it_is_spelled(seed: int) -> None:
     assert parse("AVRO", schema.canonical).canonical == schema.canonical
     assert schema.normalized().normalized().canonical == schema.normalized().canonical
     assert incompatibilities(schema.normalized(), schema) == []
+
+
+def verdict(reader: Any, writer: Any) -> list[list[str | None]] | None:
+    """What stands against reading, as Java tells it; None where one of the two is no schema."""
+    try:
+        found = incompatibilities(parse("AVRO", json.dumps(reader)), parse("AVRO", json.dumps(writer)))
+    except InvalidSchema:
+        return None
+    return [[each.type, each.path, each.additional] for each in found]
+
+
+def test_verdicts_are_those_of_java() -> None:
+    """A line for each seed: what Avro 1.12.0 in Java says of the new schema as reader, and of the old one."""
+    stored = (Path(__file__).parent / "avro_java_verdicts.jsonl").read_text().splitlines()
+    assert len(stored) == 1_000
+    for seed, line in enumerate(stored):
+        rng = random.Random(seed)
+        old = random_record(rng, [])
+        new = evolve(rng, old)
+        assert [verdict(new, old), verdict(old, new)] == json.loads(line), f"seed {seed}: {old} -> {new}"
