@@ -1,8 +1,11 @@
 //! One request and its response: a published reply, or the application's.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -29,8 +32,8 @@ pub(crate) struct Shared {
     pub(crate) budget: Arc<Budget>,
 }
 
-/// What the connections of one service know.
-#[derive(Debug, Clone)]
+/// What one connection knows.
+#[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) shared: Arc<Shared>,
     pub(crate) published: Arc<Published>,
@@ -38,19 +41,45 @@ pub(crate) struct Origin {
     pub(crate) peer: SocketAddr,
 }
 
+type Outcome = Result<Response<Full<Bytes>>, Infallible>;
+
+/// An answer on its way.
+pub(crate) enum Answer {
+    /// It was published.
+    Ready(Option<Outcome>),
+    /// Others are asked for it. Boxed, so that those who need not wait don't carry what waiting takes.
+    Waiting(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+}
+
+impl Future for Answer {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        match &mut *self {
+            Answer::Ready(outcome) => outcome.take().map_or(Poll::Pending, Poll::Ready),
+            Answer::Waiting(outcome) => outcome.as_mut().poll(context),
+        }
+    }
+}
+
 /// Answers one request.
-pub(crate) async fn answer(
-    origin: Origin,
-    request: hyper::Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+pub(crate) fn answer(origin: &Arc<Origin>, request: hyper::Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     let request_id = head.headers.get(REQUEST_ID).cloned();
     let gzip = compression::accepted(&head.headers);
-    let reply = match reply(&origin, head, body).await {
-        Ok(reply) => reply,
-        Err(refusal) => Arc::new(refusal.reply()),
-    };
-    Ok(response(&reply, request_id, gzip))
+    if body.is_end_stream() {
+        if let Some(reply) = published(origin, &head, &Bytes::new()) {
+            return Answer::Ready(Some(Ok(response(&reply, request_id, gzip))));
+        }
+    }
+    let origin = origin.clone();
+    Answer::Waiting(Box::pin(async move {
+        let reply = match reply(&origin, head, body).await {
+            Ok(reply) => reply,
+            Err(refusal) => Arc::new(refusal.reply()),
+        };
+        Ok(response(&reply, request_id, gzip))
+    }))
 }
 
 async fn reply(
@@ -60,15 +89,13 @@ async fn reply(
 ) -> Result<Arc<Reply>, Refusal> {
     let shared = &origin.shared;
     let mut charge = shared.budget.charge();
-    let body = match body.is_end_stream() {
-        true => Bytes::new(),
-        false => {
-            let asks_first = head.headers.contains_key(header::EXPECT);
-            body::read(body, asks_first, &shared.settings, &mut charge).await?
+    let mut read = Bytes::new();
+    if !body.is_end_stream() {
+        let asks_first = head.headers.contains_key(header::EXPECT);
+        read = body::read(body, asks_first, &shared.settings, &mut charge).await?;
+        if let Some(reply) = published(origin, &head, &read) {
+            return Ok(reply);
         }
-    };
-    if let Some(reply) = published(origin, &head, &body) {
-        return Ok(reply);
     }
     let request = Request {
         id: 0,
@@ -76,7 +103,7 @@ async fn reply(
         method: head.method,
         target: head.uri,
         headers: head.headers,
-        body,
+        body: read,
         peer: origin.peer,
         _charge: charge,
     };

@@ -115,15 +115,14 @@ async fn serve(shared: Arc<Shared>, accepted: Accepted, mut stopping: watch::Rec
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let settings = &shared.settings;
     let stream = TokioIo::new(Patience::new(stream, settings.write_time_max));
-    let origin = Origin { shared: shared.clone(), published, service, peer };
+    let origin = Arc::new(Origin { shared: shared.clone(), published, service, peer });
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(settings.head_time_max)
         .max_buf_size(settings.head_bytes_max)
         .max_headers(settings.headers_max);
-    let connection =
-        builder.serve_connection(stream, service_fn(move |request| answer(origin.clone(), request)));
+    let connection = builder.serve_connection(stream, service_fn(move |request| answer(&origin, request)));
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
