@@ -627,6 +627,9 @@ class Record:
         """Milliseconds since the Unix epoch: the producer's, or the time of append where the topic says
         so."""
     @property
+    def timestamp_type(self) -> int:
+        """0: the producer's; 1: the time of append."""
+    @property
     def leader_epoch(self) -> int: ...
     @property
     def key(self) -> bytes | None: ...

@@ -2,7 +2,7 @@
 
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -15,6 +15,7 @@ from barnabas.errors import ClientTimeout, KafkaError
 if TYPE_CHECKING:
     from barnabas.clients.admin.client import Admin
     from barnabas.clients.calls import Calls
+    from barnabas.clients.consumer import Consumer
 
 CLIENT_ID = "barnabas-cli"
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
@@ -68,13 +69,21 @@ class Connection(NamedTuple):
         self.check_reachable()
         return Calls(admin_values(self._properties(), {}))
 
-    def _properties(self) -> dict[str, Any]:
+    def consumer(self, configs: Mapping[str, Any]) -> "Consumer":
+        """A consumer of a cluster that can be reached, with these configs where nobody has said others."""
+        from barnabas.clients.configs import consumer_keys
+        from barnabas.clients.consumer import Consumer
+
+        self.check_reachable()
+        return Consumer({**configs, **self._properties(consumer_keys())})
+
+    def _properties(self, keys: Container[str] | None = None) -> dict[str, Any]:
         from barnabas.cli.properties import kafka_properties
 
         return {
             "client.id": CLIENT_ID,
             "default.api.timeout.ms": int(REQUEST_SECONDS_MAX * 1000),
-            **kafka_properties(self.config),
+            **kafka_properties(self.config, keys),
             "bootstrap.servers": self.bootstrap,
         }
 

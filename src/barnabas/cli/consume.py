@@ -4,7 +4,6 @@ commits nothing."""
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,13 +13,14 @@ from barnabas.cli.connection import CONNECT_SECONDS_MAX, REQUEST_SECONDS_MAX, Co
 from barnabas.cli.errors import CommandFailed, sentence
 from barnabas.cli.record_format import Formatter, Record
 from barnabas.cli.start_position import StartPosition
+from barnabas.errors import BarnabasError, KafkaError
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, TopicPartition
+    import barnabas
+    from barnabas.clients.consumer import Consumer, TopicPartition
 
 _BATCH_MAX = 500
 _POLL_SECONDS = 0.5
-_END_WAIT_MS = 20
 
 
 @click.command()
@@ -117,13 +117,11 @@ def consume(
             connection, topic, partitions, group, position, isolation, formatter, count_max, follow
         )
         return
-    consumer = _consumer(connection, isolation, follow=follow)
-    try:
+    with _consumer(connection, isolation) as consumer:
         assignment = _assignment(consumer, connection, topic, partitions, position)
+        ends = None if follow else _ends(consumer, assignment)
         consumer.assign(assignment)
-        _print(_records(consumer, lambda: len(assignment), follow=follow), formatter, count_max)
-    finally:
-        consumer.close()
+        _print(_records(consumer, lambda: ends), formatter, count_max)
 
 
 def _consume_group(
@@ -142,24 +140,12 @@ def _consume_group(
     if partitions:
         raise click.UsageError("--group decides which partitions are read: leave out --partition.")
     reset = consume_group.reset_of(start)
-    consumer = _consumer(
-        connection,
-        isolation,
-        follow=follow,
-        group_id=group,
-        auto_offset_reset=reset,
-        enable_auto_commit=True,
-        enable_auto_offset_store=False,
-    )
-    try:
-        strategy = connection.config.get("partition.assignment.strategy", "")
-        # Consumer groups (KIP-848) are given and lose single partitions too.
-        cooperative = "cooperative" in strategy or connection.config.get("group.protocol") == "consumer"
-        consume_group.subscribe(consumer, topic, reset, cooperative=cooperative)
-        batches = _records(consumer, partial(consume_group.assigned_count, consumer), follow=follow)
-        _print(batches, formatter, count_max, partial(consume_group.note_printed, consumer))
-    finally:
-        consumer.close()
+    # What is printed is committed, and nothing else.
+    configs = {"group.id": group, "auto.offset.reset": reset, "enable.auto.commit": False}
+    with _consumer(connection, isolation, **configs) as consumer:
+        reading = consume_group.Reading(consumer, topic)
+        ends = reading.no_ends if follow else reading.ends
+        _print(_records(consumer, ends), formatter, count_max, reading.printed)
 
 
 def _formatter(form: str, keys: bool, headers: bool, timestamps: bool, offsets: bool) -> Formatter:
@@ -177,26 +163,12 @@ def _formatter(form: str, keys: bool, headers: bool, timestamps: bool, offsets: 
     raise ValueError(f"'{form}' is no format: text, json, hex, or a template such as '%k: %v'")
 
 
-def _consumer(connection: Connection, isolation: str, *, follow: bool, **config: Any) -> "Consumer":
-    from confluent_kafka import Consumer, KafkaException
-
-    connection.check_reachable()
+def _consumer(connection: Connection, isolation: str, **configs: Any) -> "Consumer":
     try:
-        return Consumer(
-            connection.client_config(
-                **{
-                    "group_id": "barnabas-cli",
-                    "enable_auto_commit": False,
-                    "enable_partition_eof": True,
-                    "auto_offset_reset": "earliest",
-                    "isolation_level": isolation,
-                    # The end of a partition is told by a fetch that waited in vain: it need not wait long.
-                    "fetch_wait_max_ms": int(_POLL_SECONDS * 1000) if follow else _END_WAIT_MS,
-                    **config,
-                }
-            )
+        return connection.consumer(
+            {"auto.offset.reset": start_position.EARLIEST, "isolation.level": isolation, **configs}
         )
-    except KafkaException as error:
+    except KafkaError as error:
         raise CommandFailed(sentence(error)) from error
 
 
@@ -204,74 +176,74 @@ def _assignment(
     consumer: "Consumer", connection: Connection, topic: str, wanted: Sequence[int], start: StartPosition
 ) -> "list[TopicPartition]":
     """The partitions to read and where to begin in each."""
-    from confluent_kafka import KafkaException, TopicPartition
+    from barnabas.clients.consumer import TopicPartition
 
     try:
-        metadata = consumer.list_topics(topic, timeout=CONNECT_SECONDS_MAX * 2).topics[topic]
-        if metadata.error is not None:
-            raise CommandFailed(f"Topic {topic} can't be read: {sentence(metadata.error)}")
-        if missing := set(wanted) - set(metadata.partitions):
-            last = len(metadata.partitions) - 1
-            raise CommandFailed(f"Topic {topic} has no partition {min(missing)}: they go from 0 to {last}.")
-        partitions = [TopicPartition(topic, index) for index in sorted(set(wanted) or metadata.partitions)]
-        if start.timestamp_ms is not None:
-            for partition in partitions:
-                partition.offset = start.timestamp_ms
-            return consumer.offsets_for_times(partitions, timeout=REQUEST_SECONDS_MAX)
-        for partition in partitions:
-            partition.offset = _offset(consumer, partition, start)
-        return partitions
-    except KafkaException as error:
-        raise CommandFailed(
-            f"The cluster at {connection.bootstrap} does not answer: {sentence(error)}"
-        ) from error
+        known = consumer.partitions_for(topic, CONNECT_SECONDS_MAX * 2)
+    except KafkaError as error:
+        raise CommandFailed(f"Topic {topic} can't be read: {sentence(error)}") from error
+    except BarnabasError as error:
+        where = connection.bootstrap
+        raise CommandFailed(f"The cluster at {where} does not answer: {sentence(error)}") from error
+    if missing := set(wanted) - set(known):
+        last = len(known) - 1
+        raise CommandFailed(f"Topic {topic} has no partition {min(missing)}: they go from 0 to {last}.")
+    try:
+        chosen = sorted(set(wanted) or known)
+        return [TopicPartition(topic, index, _offset(consumer, topic, index, start)) for index in chosen]
+    except BarnabasError as error:
+        where = connection.bootstrap
+        raise CommandFailed(f"The cluster at {where} does not answer: {sentence(error)}") from error
 
 
-def _offset(consumer: "Consumer", partition: "TopicPartition", start: StartPosition) -> int:
-    from confluent_kafka import OFFSET_BEGINNING, OFFSET_END
-
-    if start.word is not None:
-        return OFFSET_BEGINNING if start.word == start_position.BEGINNING else OFFSET_END
-    low, high = consumer.get_watermark_offsets(partition, timeout=REQUEST_SECONDS_MAX)
+def _offset(consumer: "Consumer", topic: str, partition: int, start: StartPosition) -> int:
+    low = consumer.beginning_offset(topic, partition, REQUEST_SECONDS_MAX)
+    if start.word == start_position.BEGINNING:
+        return low
+    high = consumer.end_offset(topic, partition, REQUEST_SECONDS_MAX)
+    if start.word == start_position.END:
+        return high
+    if start.timestamp_ms is not None:
+        found = consumer.offset_for_time(topic, partition, start.timestamp_ms, REQUEST_SECONDS_MAX)
+        return high if found is None else found.offset
     if start.before_end is not None:
         return max(low, high - start.before_end)
     return min(max(low, start.offset or 0), high)
 
 
-def _records(
-    consumer: "Consumer", partitions: Callable[[], int | None], *, follow: bool
-) -> Iterator[list[Record]]:
-    """Batches of records, in each partition's order; ends when all partitions are read, unless it follows.
-    `partitions` says how many there are, None while nobody knows."""
-    from confluent_kafka import KafkaError
-
-    ended: set[int] = set()
-    while follow or len(ended) < (partitions() or len(ended) + 1):
-        batch = []
-        # `consume` would wait until the batch is full: wait for one record, then take what is there.
-        first = consumer.poll(_POLL_SECONDS)
-        for message in [first, *consumer.consume(_BATCH_MAX, 0)] if first is not None else []:
-            error = message.error()
-            if error is None:
-                batch.append(_record(message))
-            elif error.code() == KafkaError._PARTITION_EOF:
-                ended.add(message.partition() or 0)
-            elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
-                raise CommandFailed(f"Reading stopped: {sentence(error)}")
-        yield batch
+Ends = dict[tuple[str, int], int]
+"""Offsets at which reading ends, by topic and partition."""
 
 
-def _record(message: Any) -> Record:
-    kind, timestamp = message.timestamp()
+def _ends(consumer: "Consumer", partitions: "Sequence[TopicPartition]") -> Ends:
+    """Where partitions end now."""
+    places = [(topic, index) for topic, index, _ in partitions]
+    return {place: consumer.end_offset(*place, REQUEST_SECONDS_MAX) for place in places}
+
+
+def _records(consumer: "Consumer", ends: Callable[[], Ends | None]) -> Iterator[list[Record]]:
+    """Batches of records, in each partition's order; ends when all partitions are read up to their ends,
+    which are None while nobody knows them, or where it is to follow."""
+    while True:
+        limits = ends()
+        if limits is not None and all(consumer.position(*place) >= end for place, end in limits.items()):
+            return
+        try:
+            yield [_record(record) for record in consumer.poll(_POLL_SECONDS, _BATCH_MAX)]
+        except KafkaError as error:
+            raise CommandFailed(f"Reading stopped: {sentence(error)}") from error
+
+
+def _record(record: "barnabas.Record") -> Record:
     return Record(
-        topic=message.topic(),
-        partition=message.partition(),
-        offset=message.offset(),
-        timestamp_ms=timestamp if kind else None,
-        timestamp_type=kind,
-        key=message.key(),
-        value=message.value(),
-        headers=message.headers() or [],
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=None if record.timestamp < 0 else record.timestamp,
+        timestamp_type=record.timestamp_type + 1,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
     )
 
 

@@ -7,22 +7,16 @@ again after a crash, and none is passed over.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from barnabas.cli.connection import REQUEST_SECONDS_MAX
-from barnabas.cli.errors import CommandFailed, sentence
-from barnabas.cli.start_position import BEGINNING, END, StartPosition
+from barnabas.cli.start_position import BEGINNING, EARLIEST, END, StartPosition
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, TopicPartition
-
     from barnabas.cli.record_format import Record
-
-
-EARLIEST = "earliest"
+    from barnabas.clients.consumer import Consumer, TopicPartition
 
 
 def reset_of(start: StartPosition) -> str:
@@ -33,44 +27,34 @@ def reset_of(start: StartPosition) -> str:
     return resets[start.word]
 
 
-def subscribe(consumer: Consumer, topic: str, reset: str, *, cooperative: bool) -> None:
-    """Joins the group."""
-    from confluent_kafka import KafkaException
+class Reading:
+    """What a member has to read: up to where its partitions ended when it got them."""
 
-    try:
-        if cooperative:
-            consumer.subscribe([topic])
-        else:
-            consumer.subscribe([topic], on_assign=partial(_assign, reset))
-    except KafkaException as error:
-        raise CommandFailed(sentence(error)) from error
+    def __init__(self, consumer: Consumer, topic: str) -> None:
+        self._consumer = consumer
+        self._ends: dict[tuple[str, int], int] | None = None
+        consumer.subscribe([topic], on_assign=self._got, on_revoke=self._lost)
 
+    def _got(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._ends = self._ends or {}
+        for topic, index, _ in partitions:
+            self._ends[topic, index] = consumer.end_offset(topic, index, REQUEST_SECONDS_MAX)
 
-def _assign(reset: str, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-    """Takes over the assignment with all its offsets. librdkafka would wait a tenth of a second before it
-    looks where a partition begins: longer than joining takes."""
-    begun = consumer.committed(partitions, timeout=REQUEST_SECONDS_MAX)
-    for partition in begun:
-        if partition.offset < 0:
-            low, high = consumer.get_watermark_offsets(partition, timeout=REQUEST_SECONDS_MAX)
-            partition.offset = low if reset == EARLIEST else high
-    consumer.assign(begun)
+    def _lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        for topic, index, _offset in partitions:
+            (self._ends or {}).pop((topic, index), None)
 
+    def ends(self) -> dict[tuple[str, int], int] | None:
+        """Offsets at which reading ends; None while it has no partitions."""
+        return self._ends or None
 
-def assigned_count(consumer: Consumer) -> int | None:
-    """How many partitions this member has; None while the group is rebalancing."""
-    return len(consumer.assignment()) or None
-
-
-def note_printed(consumer: Consumer, printed: Sequence[Record]) -> None:
-    """Has these records committed with the next commit, at the latest when the consumer closes."""
-    from confluent_kafka import KafkaException, TopicPartition
-
-    ends = {(record.topic, record.partition): record.offset + 1 for record in printed}
-    if not ends:
+    @staticmethod
+    def no_ends() -> None:
+        """For one who waits for more."""
         return
-    try:
-        consumer.store_offsets(offsets=[TopicPartition(*place, offset) for place, offset in ends.items()])
-    except KafkaException:
-        # The partition is another member's by now: that one prints these records again.
-        return
+
+    def printed(self, records: Sequence[Record]) -> None:
+        """Has these records committed: before the command ends, or other members get the partitions."""
+        offsets = {(record.topic, record.partition): record.offset + 1 for record in records}
+        if offsets:
+            self._consumer.commit_async(offsets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from barnabas.cli.errors import CommandFailed
@@ -22,8 +22,9 @@ _FILES = {
 """Names whose files are to be read."""
 
 
-def kafka_properties(config: Mapping[str, str]) -> dict[str, str]:
-    """Those that an admin client has, in Kafka's names. Raises CommandFailed for what it can't do."""
+def kafka_properties(config: Mapping[str, str], keys: Container[str] | None = None) -> dict[str, str]:
+    """Those among `keys` (what an admin client has), in Kafka's names. Raises CommandFailed for what our own
+    clients can't do."""
     if config.get("enable.ssl.certificate.verification") == "false":
         raise CommandFailed("Certificates are always verified here: name a trusted one with ssl.ca.location.")
     found = {}
@@ -37,7 +38,8 @@ def kafka_properties(config: Mapping[str, str]) -> dict[str, str]:
     if "security.protocol" in found:
         found["security.protocol"] = found["security.protocol"].upper()
     # A file of properties may be for producers and consumers as well.
-    return {name: value for name, value in found.items() if name in admin_keys()}
+    known = admin_keys() if keys is None else keys
+    return {name: value for name, value in found.items() if name in known}
 
 
 def _text(name: str, location: str) -> str:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 BEGINNING = "beginning"
 END = "end"
+EARLIEST = "earliest"
+"""`beginning`, as configs have it."""
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhdw]))+", re.ASCII)
 _ISO_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)

@@ -23,9 +23,9 @@ def test_names_may_have_dots_or_underscores() -> None:
     ("configs", "message"),
     [
         ({"lingre.ms": 1}, "There is no config named lingre.ms. Did you mean linger.ms?"),
-        ({"transactional_id": "x"}, "not built into these clients yet"),
+        ({"ssl_engine_factory_class": "x"}, "not built into these clients yet"),
         ({"acks": "2"}, "acks"),
-        ({"security.protocol": "SSL"}, "security.protocol"),
+        ({"security.protocol": "TLS"}, "security.protocol"),
         ({"bootstrap.servers": "a:b"}, "must be host:port pairs"),
         ({"bootstrap.servers": ""}, "bootstrap.servers"),
         ({"acks": "1", "enable.idempotence": True}, "must be all when enable.idempotence is true"),
@@ -42,3 +42,30 @@ def test_idempotence_gives_way_to_what_it_can_not_do() -> None:
     assert producer_values(BOOTSTRAP, {})["enable.idempotence"] is True
     assert producer_values(BOOTSTRAP, {"acks": 1})["enable.idempotence"] is False
     assert producer_values(BOOTSTRAP, {"acks": "all"})["acks"] == -1
+
+
+def test_assignors_have_their_names_and_javas() -> None:
+    java = "org.apache.kafka.clients.consumer.CooperativeStickyAssignor"
+    strategy = f"roundrobin, {java},StickyAssignor"
+    values = consumer_values({**BOOTSTRAP, "partition.assignment.strategy": strategy}, {})
+    assert values["partition.assignment.strategy"] == ["roundrobin", "cooperative-sticky", "sticky"]
+    with pytest.raises(ConfigError, match="must be of range, roundrobin"):
+        consumer_values({**BOOTSTRAP, "partition.assignment.strategy": "uniform"}, {})
+
+
+def test_a_reset_may_be_a_duration() -> None:
+    assert consumer_values(BOOTSTRAP, {})["auto.offset.reset.duration.ms"] is None
+    values = consumer_values({**BOOTSTRAP, "auto.offset.reset": "by_duration:PT1M30S"}, {})
+    assert values["auto.offset.reset.duration.ms"] == 90_000
+    for wrong in ("by_duration:1h", "by_duration", "soon"):
+        with pytest.raises(ConfigError, match="earliest, latest, none, or by_duration"):
+            consumer_values({**BOOTSTRAP, "auto.offset.reset": wrong}, {})
+
+
+def test_a_member_has_an_id_that_nobody_else_has() -> None:
+    assert consumer_values(BOOTSTRAP, {})["member.id"] != consumer_values(BOOTSTRAP, {})["member.id"]
+
+
+def test_heartbeats_are_more_frequent_than_sessions_end() -> None:
+    with pytest.raises(ConfigError, match=r"must be below session\.timeout\.ms"):
+        consumer_values({**BOOTSTRAP, "heartbeat.interval.ms": 45_000}, {})
