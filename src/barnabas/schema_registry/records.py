@@ -19,6 +19,9 @@ KEY_MEMBERS = ("keytype", "subject", "version", "tenant", "context", "magic")
 """Members of keys, in their order."""
 
 
+_read_json = json.JSONDecoder().decode
+
+
 class UnreadableRecord(Exception):
     """The bytes are no record of a schema registry; the message says why."""
 
@@ -118,7 +121,8 @@ def _object(data: bytes | None, what: str) -> dict[str, Any]:
     if data is None:
         raise UnreadableRecord(f"there is no {what}")
     try:
-        read = json.loads(data)
+        # Without a look at which encoding it might have; there are many of these to read at a start.
+        read = _read_json(data.decode())
     except (ValueError, RecursionError) as error:
         raise UnreadableRecord(f"the {what} is no JSON: {error}") from error
     if not isinstance(read, dict):
