@@ -11,6 +11,9 @@ from pathlib import Path
 
 from tests.support import jars
 
+START_SECONDS_MAX = 180
+"""How long a node may take to come up: it may have a small share of a busy machine."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -88,7 +91,7 @@ class ApacheKafka:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

@@ -87,20 +87,32 @@ class Users(Operations):
         admin.alter_user_scram_credentials({"alice": {ScramMechanism.SCRAM_SHA_256: "secret"}})
         """
 
-        def make(users: list[str]) -> AlterUserScramCredentialsRequest:
-            request = AlterUserScramCredentialsRequest()
-            for user in users:
-                for mechanism, password in changes[user].items():
-                    if password is None:
-                        request.deletions.append(ScramCredentialDeletion(user, int(mechanism)))
-                    else:
-                        request.upsertions.append(_upsertion(user, mechanism, password))
-            return request
+        # A broker takes one change for each user at a time: the second mechanism goes with the next request.
+        outcomes: dict[str, Any] = dict.fromkeys(changes)
+        for turn in range(max(map(len, changes.values()), default=0)):
+            users = [user for user in changes if len(changes[user]) > turn and outcomes[user] is None]
+            results = yield from _altered({user: list(changes[user].items())[turn] for user in users})
+            outcomes |= results.errors
+        return Results(outcomes)
 
-        def read(answer: AlterUserScramCredentialsResponse, _: list[str]) -> Iterator[tuple[str, Any]]:
-            return ((one.user, error_of(one.error_code, one.error_message)) for one in answer.results)
 
-        return (yield from each(changes, at(CONTROLLER), make, read))
+def _altered(
+    changes: Mapping[str, tuple[ScramMechanism, str | ScramPassword | None]],
+) -> Plan[Results[str, None]]:
+    def make(users: list[str]) -> AlterUserScramCredentialsRequest:
+        request = AlterUserScramCredentialsRequest()
+        for user in users:
+            mechanism, password = changes[user]
+            if password is None:
+                request.deletions.append(ScramCredentialDeletion(user, int(mechanism)))
+            else:
+                request.upsertions.append(_upsertion(user, mechanism, password))
+        return request
+
+    def read(answer: AlterUserScramCredentialsResponse, _: list[str]) -> Iterator[tuple[str, Any]]:
+        return ((one.user, error_of(one.error_code, one.error_message)) for one in answer.results)
+
+    return (yield from each(changes, at(CONTROLLER), make, read))
 
 
 def _upsertion(
