@@ -18,6 +18,9 @@ use crate::metadata::describe;
 /// Headers as Python has them.
 type Headers = Vec<(String, String)>;
 
+/// An answer: to which request, status, headers, body, and whether it is published.
+type Answer<'py> = (PyRef<'py, HttpRequest>, u16, Headers, Vec<u8>, bool);
+
 /// A server of one or more services.
 #[pyclass(frozen, module = "barnabas._core")]
 pub(crate) struct HttpServer {
@@ -73,7 +76,7 @@ impl HttpServer {
 
     /// Answers requests: status, headers, body, and whether the same request is answered so from now on without
     /// Python. What names or values can't be headers raises ValueError, before anybody is answered.
-    fn respond(&self, answers: Vec<(PyRef<'_, HttpRequest>, u16, Headers, Vec<u8>, bool)>) -> PyResult<()> {
+    fn respond(&self, answers: Vec<Answer<'_>>) -> PyResult<()> {
         let replies: PyResult<Vec<_>> = answers
             .into_iter()
             .map(|(request, status, headers, body, publish)| {
