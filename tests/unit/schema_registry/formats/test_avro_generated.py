@@ -49,7 +49,7 @@ def reads(old: Any, new: Any, count: int) -> bool:
 @pytest.mark.parametrize("block", range(3))
 def test_compatible_reader_reads_what_the_writer_wrote(block: int) -> None:
     compatible = refused = without_loss = 0
-    for seed in range(block * 150, block * 150 + 150):
+    for seed in range(block * 100, block * 100 + 100):
         found = pair(seed)
         if found is None:
             continue
@@ -60,8 +60,8 @@ def test_compatible_reader_reads_what_the_writer_wrote(block: int) -> None:
         else:
             compatible += 1
             assert reads(old, new, 3), f"seed {seed}: {old} -> {new}"
-    assert compatible > 50
-    assert refused > 25
+    assert compatible > 30
+    assert refused > 15
     assert without_loss <= refused / 10
 
 

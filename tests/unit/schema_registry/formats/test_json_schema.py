@@ -246,3 +246,17 @@ def test_a_property_may_be_called_like_a_keyword() -> None:
     schema["definitions"] = {"id": TEXT}
     assert differences(schema, schema) == []
     assert differences(props(enum=NUMBER), schema)[0] == "TYPE_CHANGED #/properties/enum"
+
+
+def test_what_was_assumed_of_a_ring_is_not_taken_for_known() -> None:
+    """X is compatible only if P is, which holds X and is being compared. P is not, and X is met once more."""
+
+    def ring(value: Any, a: Any) -> dict[str, Any]:
+        schema = props(a=a, b={"$ref": "#/definitions/X"})
+        p, x = {"$ref": "#/definitions/P"}, {"$ref": "#/definitions/X"}
+        schema["definitions"] = {"P": props(next=x, v=value), "X": props(back=p)}
+        return schema
+
+    p = {"$ref": "#/definitions/P"}
+    found = differences(ring(TEXT, p), ring(NUMBER, {"anyOf": [p, {"type": "object"}]}))
+    assert found == ["TYPE_CHANGED #/properties/a/properties/v"]

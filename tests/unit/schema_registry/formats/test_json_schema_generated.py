@@ -19,7 +19,7 @@ def judged(schema: Any) -> jsonschema_rs.Draft7Validator:
 @pytest.mark.parametrize("block", range(4))
 def test_compatible_reader_accepts_what_the_writer_accepts(block: int) -> None:
     compatible = values = 0
-    for seed in range(block * 400, block * 400 + 400):
+    for seed in range(block * 250, block * 250 + 250):
         rng = random.Random(seed)
         old = random_schema(rng)
         new = evolve(rng, old) if seed % 10 else random_schema(rng)
@@ -32,14 +32,14 @@ def test_compatible_reader_accepts_what_the_writer_accepts(block: int) -> None:
             if writer.is_valid(value):
                 values += 1
                 assert reader.is_valid(value), f"seed {seed}: {old} -> {new}: {value}"
-    assert compatible > 150
-    assert values > 1_000
+    assert compatible > 100
+    assert values > 700
 
 
 def test_most_refused_readers_refuse_some_value() -> None:
     """The other direction, which a checker that refuses everything would not pass."""
     refused = proven = 0
-    for seed in range(400):
+    for seed in range(200):
         rng = random.Random(seed)
         old = random_schema(rng)
         new = evolve(rng, old)

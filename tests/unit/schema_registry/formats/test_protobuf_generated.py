@@ -41,7 +41,7 @@ def whole_numbers(message: Any, only: Any = None) -> dict[int, int]:
 @pytest.mark.parametrize("block", range(4))
 def test_compatible_reader_reads_all_fields_that_it_knows(block: int) -> None:
     compatible = 0
-    for seed in range(block * 150, block * 150 + 150):
+    for seed in range(block * 100, block * 100 + 100):
         rng = random.Random(seed)
         old = random_file(rng)
         new = evolve(rng, old)
@@ -57,7 +57,7 @@ def test_compatible_reader_reads_all_fields_that_it_knows(block: int) -> None:
             found = read.FromString(message.SerializeToString())
             assert not left_unread(found), f"seed {seed}\n{old.text()}\n{new.text()}"
             assert whole_numbers(found) == whole_numbers(message, only=found), f"seed {seed}"
-    assert compatible > 30
+    assert compatible > 20
 
 
 def test_refused_readers_miss_something() -> None:
@@ -100,3 +100,34 @@ def test_text_and_descriptor_say_the_same(seed: int) -> None:
     assert again.normalized().canonical == schema.normalized().canonical
     assert isinstance(again, ProtobufSchema)
     assert descriptor_pb2.FileDescriptorProto.FromString(again.descriptor("test.proto")).package == "p"
+
+
+def test_descriptor_is_protocs() -> None:
+    """The places where text and descriptor count differently, as protoc 35 writes them."""
+    schema = parse(
+        "PROTOBUF",
+        'syntax = "proto3"; package p; message M { reserved 5, 7 to 9; reserved "x"; optional int32 a = 1;'
+        " oneof o { string b = 2; } map<string, E> my_map = 3 [deprecated = true]; }"
+        " enum E { option allow_alias = true; Z = 0; Y = 0; reserved 4 to max; }"
+        " service S { rpc R (stream M) returns (M) { option idempotency_level = IDEMPOTENT; } }",
+    )
+    assert isinstance(schema, ProtobufSchema)
+    file = descriptor_pb2.FileDescriptorProto.FromString(schema.descriptor("test.proto"))
+    message, enum, method = file.message_type[0], file.enum_type[0], file.service[0].method[0]
+    assert [(each.start, each.end) for each in message.reserved_range] == [(5, 6), (7, 10)]
+    assert [each.name for each in message.oneof_decl] == ["o", "_a"]
+    assert [(each.name, each.oneof_index, each.proto3_optional) for each in message.field] == [
+        ("a", 1, True),
+        ("my_map", 0, False),
+        ("b", 0, False),
+    ]
+    assert message.field[1].type_name == ".p.M.MyMapEntry"
+    assert message.field[1].options.deprecated
+    assert message.nested_type[0].options.map_entry
+    assert [(each.start, each.end) for each in enum.reserved_range] == [(4, 2**31 - 1)]
+    assert enum.options.allow_alias
+    assert (method.client_streaming, method.server_streaming, method.options.idempotency_level) == (
+        True,
+        False,
+        2,
+    )
