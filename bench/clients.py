@@ -29,12 +29,14 @@ def measure(broker: Broker, name: str, mib: int) -> Figures:
     kind, records, size, clients = KINDS[name]
     records = max(1_000, records * mib // 1024)
     reads = kind in ("consume", "columns")
+    # A broker that removes a topic is busy: too busy for single records.
+    one_topic = reads or kind == "trip"
     topic = broker.topic()
     if reads:
         _run("batch", "barnabas", broker.bootstrap, topic, records, size)
     figures: Figures = {}
     for client in clients:
-        if not reads:
+        if not one_topic:
             broker.delete(topic)
             topic = broker.topic()
         found = _run(kind, client, broker.bootstrap, topic, records, size)
