@@ -182,6 +182,7 @@ class Producer:
             if left is not None and left <= 0:
                 return False
             await asyncio.wait([news], timeout=left)
+        self._native.poll(0.0)  # What was done before it is told before it.
         return True
 
     async def _in_time(self, done: Callable[[float], bool], what: str, timeout: float | None) -> None:
