@@ -134,6 +134,8 @@ TEXT, NUMBER = {"type": "string"}, {"type": "number"}
             {"$schema": MODERN, "type": "array", "prefixItems": [TEXT], "items": False},
             ["ITEM_REMOVED_FROM_CLOSED_CONTENT_MODEL #/items/1"],
         ),
+        ({"type": "array"}, {"type": "array", "contains": {}}, ["SCHEMA_ADDED #/contains"]),
+        ({"type": "array", "contains": TEXT}, {"type": "array", "contains": {}}, []),
         # combinations
         ({"oneOf": [TEXT]}, {"oneOf": [NUMBER, TEXT]}, []),
         ({"oneOf": [NUMBER, TEXT]}, {"oneOf": [TEXT]}, ["SUM_TYPE_NARROWED #/"]),

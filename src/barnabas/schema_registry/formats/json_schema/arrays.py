@@ -16,12 +16,21 @@ def compare_arrays(compare: Comparer, reader: _Schema, writer: _Schema, path: Pa
     found += _tuples(compare, new, old, (*path, "items"))
     found += rest(compare, new, old, "additionalItems", "ADDITIONAL_ITEMS", path)
     found += rest(compare, new, old, "unevaluatedItems", "UNEVALUATED_ITEMS", path)
-    found += condition(compare, new, old, "contains", path)
+    found += _contains(compare, new, old, (*path, "contains"))
     for keyword in ("maxItems", "minItems", "maxContains", "minContains"):
         found += bound(compare, new, old, keyword, path)
     if reader.get("uniqueItems") and not writer.get("uniqueItems"):
         found.append(compare.found("UNIQUE_ITEMS_ADDED", (*path, "uniqueItems")))
     return found
+
+
+def _contains(compare: Comparer, reader: _Schema, writer: _Schema, here: Path) -> Found:
+    """Even one that takes every item is a condition: there has to be an item."""
+    if "contains" not in reader:
+        return []
+    if "contains" not in writer:
+        return [compare.found("SCHEMA_ADDED", here)]
+    return compare.schemas(reader["contains"], writer["contains"], here)
 
 
 def _as_draft_7(schema: _Schema) -> _Schema:
