@@ -18,6 +18,9 @@ pub const SESSION_SHARE_MIN: i64 = 85;
 /// … and how many percent later at most, so that not all come at once (as in Apache Kafka).
 pub const SESSION_SHARE_SPREAD: i64 = 10;
 
+/// A broker does not hear of it again in less than a second (seen with Apache Kafka 4.3.1: ILLEGAL_SASL_STATE).
+pub const PAUSE_MIN_MS: Millis = 1_000;
+
 /// What comes next.
 pub enum Next {
     /// The next token of the exchange.
@@ -49,12 +52,16 @@ pub fn handshake(security: &Security) -> Option<SaslHandshakeRequest<'static>> {
 
 /// Takes the answer to it.
 pub fn handshaken(security: &Security, body: &[u8], version: i16) -> Result<Next, Refusal> {
-    let answer = SaslHandshakeResponse::decode(&mut Reader::new(body), version).map_err(|_| Refusal::NoAnswer)?;
+    let answer =
+        SaslHandshakeResponse::decode(&mut Reader::new(body), version).map_err(|_| Refusal::NoAnswer)?;
     let sasl = security.sasl.as_ref().ok_or(Refusal::NoAnswer)?;
     let code = ErrorCode(answer.error_code);
     if code.is_error() {
         let (mechanism, offered) = (sasl.mechanism(), answer.mechanisms.join(", "));
-        return Err(failed(code, format!("the broker does not take sasl.mechanism {mechanism}; it takes {offered}")));
+        return Err(failed(
+            code,
+            format!("the broker does not take sasl.mechanism {mechanism}; it takes {offered}"),
+        ));
     }
     let (exchange, token) = Exchange::begin(sasl, security.entropy).map_err(broken)?;
     Ok(Next::Send(exchange, token))

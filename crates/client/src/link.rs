@@ -116,6 +116,8 @@ struct Link<P> {
     exchange: Option<Exchange>,
     /// When the broker is to be told again who this is: it would end the session soon after.
     authenticate_at: Option<Millis>,
+    /// It ends before a broker would hear of that again: a new connection takes its place.
+    is_short_session: bool,
 }
 
 /// What the owner of sockets has to do.
@@ -185,6 +187,7 @@ impl<P> Links<P> {
             announced: false,
             exchange: None,
             authenticate_at: None,
+            is_short_session: false,
         };
         self.links.insert(node, link);
     }
@@ -207,7 +210,9 @@ impl<P> Links<P> {
         }
         if link.authenticate_at.is_some_and(|at| at <= now) {
             // Nothing new is sent until the answers are there: a broker wants nothing in between.
-            if link.in_flight.is_empty() {
+            if link.in_flight.is_empty() && link.is_short_session {
+                self.lose(node, now, false);
+            } else if link.in_flight.is_empty() {
                 self.authenticate(node, now);
             }
             return false;
@@ -365,6 +370,11 @@ impl<P> Links<P> {
         }
         loop {
             let Some(link) = self.links.get_mut(&node) else { return answers };
+            if link.state == State::Negotiating && link.input.starts_with(&TLS_ALERT) {
+                let advice = "the broker speaks TLS: set security.protocol to SSL or SASL_SSL";
+                self.refused(node, ClientError::Tls(advice.to_string()), now);
+                return answers;
+            }
             match link.next_frame() {
                 Ok(None) => return answers,
                 Ok(Some((sent, frame, at))) => match sent.purpose {
@@ -381,11 +391,6 @@ impl<P> Links<P> {
                         }
                     },
                 },
-                Err(NotAResponse) if link.input.starts_with(&TLS_ALERT) => {
-                    let advice = "the broker speaks TLS: set security.protocol to SSL or SASL_SSL";
-                    self.refused(node, ClientError::Tls(advice.to_string()), now);
-                    return answers;
-                }
                 Err(NotAResponse) => break,
             }
         }
@@ -469,14 +474,19 @@ impl<P> Links<P> {
             _ => 0,
         };
         let request = SaslAuthenticateRequest { auth_bytes: token };
-        self.send_own(node, (ApiKey::SaslAuthenticate, version), now, |writer| request.encode(writer, version));
+        self.send_own(node, (ApiKey::SaslAuthenticate, version), now, |writer| {
+            request.encode(writer, version)
+        });
     }
 
     /// The broker knows who this is, for `lifetime_ms` when that is over 0.
     fn authenticated(&mut self, node: NodeId, lifetime_ms: Millis, now: Millis) {
-        let share = auth::SESSION_SHARE_MIN + (self.config.security.entropy.0)() as i64 % auth::SESSION_SHARE_SPREAD;
+        let share =
+            auth::SESSION_SHARE_MIN + (self.config.security.entropy.0)() as i64 % auth::SESSION_SHARE_SPREAD;
         if let Some(link) = self.links.get_mut(&node) {
-            link.authenticate_at = (lifetime_ms > 0).then(|| now + lifetime_ms / 100 * share);
+            let after_ms = lifetime_ms * share / 100;
+            link.authenticate_at = (lifetime_ms > 0).then_some(now + after_ms);
+            link.is_short_session = after_ms <= auth::PAUSE_MIN_MS;
             link.state = match std::mem::replace(&mut link.state, State::Negotiating) {
                 State::Authenticating(versions) => State::Ready(versions),
                 other => other,

@@ -183,12 +183,15 @@ impl Scram {
             return Err(SaslError::Refused(error.to_string()));
         }
         let nonce = field(text, 'r').ok_or(SaslError::Unreadable)?;
-        let salt = field(text, 's').and_then(|text| STANDARD.decode(text).ok()).ok_or(SaslError::Unreadable)?;
-        let count = field(text, 'i').and_then(|text| text.parse::<u64>().ok()).ok_or(SaslError::Unreadable)?;
+        let salt =
+            field(text, 's').and_then(|text| STANDARD.decode(text).ok()).ok_or(SaslError::Unreadable)?;
+        let count =
+            field(text, 'i').and_then(|text| text.parse::<u64>().ok()).ok_or(SaslError::Unreadable)?;
         if !nonce.starts_with(&self.nonce) || nonce.len() == self.nonce.len() {
             return Err(SaslError::Nonce);
         }
-        let iterations = u32::try_from(count).ok().filter(|count| (ITERATIONS_MIN..=ITERATIONS_MAX).contains(count));
+        let iterations =
+            u32::try_from(count).ok().filter(|count| (ITERATIONS_MIN..=ITERATIONS_MAX).contains(count));
         let iterations = iterations.and_then(NonZeroU32::new).ok_or(SaslError::Iterations(count))?;
         let without_proof = format!("c=biws,r={nonce}");
         let signed = format!("{},{text},{without_proof}", self.first_bare);

@@ -27,6 +27,7 @@ struct Run {
     now: Millis,
     mechanism: &'static str,
     good: Vec<u8>,
+    session_ms: Millis,
     /// Names of APIs in the order in which they were asked.
     asked: Vec<&'static str>,
     /// Heartbeats that the broker has not answered yet.
@@ -39,7 +40,16 @@ impl Run {
         let mut links = Links::new(LinkConfig { security, ..link_config() });
         links.set_address(NODE, "h", 9, 0);
         let (wire, good) = (Wire::default(), b"\0alice\0secret".to_vec());
-        Run { links, wire, now: 0, mechanism: "PLAIN", good, asked: Vec::new(), held: Vec::new() }
+        Run {
+            links,
+            wire,
+            now: 0,
+            mechanism: "PLAIN",
+            good,
+            session_ms: SESSION_MS,
+            asked: Vec::new(),
+            held: Vec::new(),
+        }
     }
 
     /// Lets both sides talk until nothing is said any more; the broker answers all but heartbeats.
@@ -54,13 +64,19 @@ impl Run {
                 self.asked.push(request.api.name());
                 let answer = match request.api {
                     ApiKey::ApiVersions => {
-                        let apis = [(ApiKey::Heartbeat, 4), (ApiKey::SaslHandshake, 1), (ApiKey::SaslAuthenticate, 2)];
+                        let apis = [
+                            (ApiKey::Heartbeat, 4),
+                            (ApiKey::SaslHandshake, 1),
+                            (ApiKey::SaslAuthenticate, 2),
+                        ];
                         request.answer(|writer, version| versions(&apis).encode(writer, version))
                     }
                     ApiKey::SaslHandshake => {
-                        let wanted = SaslHandshakeRequest::decode(&mut request.body(), request.version).unwrap();
+                        let wanted =
+                            SaslHandshakeRequest::decode(&mut request.body(), request.version).unwrap();
                         let unknown = wanted.mechanism != self.mechanism;
-                        let code = if unknown { ErrorCode::UNSUPPORTED_SASL_MECHANISM } else { ErrorCode::NONE };
+                        let code =
+                            if unknown { ErrorCode::UNSUPPORTED_SASL_MECHANISM } else { ErrorCode::NONE };
                         let response = SaslHandshakeResponse {
                             error_code: code.code(),
                             mechanisms: vec![self.mechanism],
@@ -68,9 +84,12 @@ impl Run {
                         request.answer(|writer, version| response.encode(writer, version))
                     }
                     ApiKey::SaslAuthenticate => {
-                        let given = SaslAuthenticateRequest::decode(&mut request.body(), request.version).unwrap();
-                        let mut response =
-                            SaslAuthenticateResponse { session_lifetime_ms: SESSION_MS, ..Default::default() };
+                        let given =
+                            SaslAuthenticateRequest::decode(&mut request.body(), request.version).unwrap();
+                        let mut response = SaslAuthenticateResponse {
+                            session_lifetime_ms: self.session_ms,
+                            ..Default::default()
+                        };
                         if given.auth_bytes != self.good {
                             response.error_code = ErrorCode::SASL_AUTHENTICATION_FAILED.code();
                             response.error_message = Some("who is this?");
@@ -170,6 +189,22 @@ fn a_session_is_prolonged_between_requests_with_the_token_of_that_time() {
     assert_eq!(run.asked[run.asked.len() - 2..], ["SaslHandshake", "SaslAuthenticate"]);
     assert!(run.heartbeat());
     assert_eq!(run.links.take_refusal(), None);
+}
+
+#[test]
+fn a_session_that_is_too_short_to_be_prolonged_ends_with_a_new_connection() {
+    let mut run = Run::new(plain("secret"));
+    run.session_ms = 1_000;
+    run.talk();
+    assert!(run.heartbeat());
+    run.now = 850;
+    assert!(!run.heartbeat(), "what is under way comes first");
+    assert_eq!(run.answer_heartbeats(), 1);
+    run.asked.clear();
+    run.talk();
+    run.talk();
+    assert_eq!(run.asked, ["ApiVersions", "SaslHandshake", "SaslAuthenticate"]);
+    assert!(run.heartbeat());
 }
 
 #[test]

@@ -69,7 +69,10 @@ impl Options<'_, '_> {
     fn sasl(&self) -> PyResult<Sasl> {
         let mechanism = self.needed("sasl.mechanism", "security.protocol=SASL_*")?;
         let user = |mechanism: &str| {
-            Ok::<_, PyErr>((self.needed("sasl.username", mechanism)?, self.needed("sasl.password", mechanism)?))
+            Ok::<_, PyErr>((
+                self.needed("sasl.username", mechanism)?,
+                self.needed("sasl.password", mechanism)?,
+            ))
         };
         let hash = match mechanism.as_str() {
             "PLAIN" => {
@@ -78,7 +81,8 @@ impl Options<'_, '_> {
             }
             "OAUTHBEARER" => {
                 let token = self.0.get_item("sasl.oauthbearer.token")?;
-                let token = token.ok_or_else(|| PyValueError::new_err("sasl.oauthbearer.token is missing"))?;
+                let token =
+                    token.ok_or_else(|| PyValueError::new_err("sasl.oauthbearer.token is missing"))?;
                 return Ok(Sasl::Bearer(token.cast::<BearerToken>()?.get().0.clone()));
             }
             "SCRAM-SHA-256" => Hash::Sha256,
