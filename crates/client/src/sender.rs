@@ -11,7 +11,7 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::generated::init_producer_id_request::InitProducerIdRequest;
 use barnabas_protocol::generated::init_producer_id_response::InitProducerIdResponse;
 use barnabas_protocol::generated::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use barnabas_protocol::generated::produce_response::{PartitionProduceResponse, ProduceResponse};
+use barnabas_protocol::generated::produce_response::ProduceResponse;
 use barnabas_protocol::wire::Records;
 use barnabas_protocol::{Millis, NodeId, Offset};
 
@@ -21,6 +21,11 @@ use crate::error::ClientError;
 use crate::link::{Answer, Chunk, Links};
 use crate::pipeline::{Identity, Pending, Pipeline};
 use crate::transactor::{Call, Transactor, TransactorConfig};
+
+mod outcome;
+mod transactions;
+
+use outcome::{found, Outcome};
 
 /// What a batch may take when it is read again to be split.
 const SPLIT_BYTES_MAX: usize = 1 << 30;
@@ -71,20 +76,6 @@ pub enum Purpose {
 /// What may be said of a batch that the broker has.
 const MAY_BE_WRITTEN: [ErrorCode; 3] =
     [ErrorCode::NETWORK_EXCEPTION, ErrorCode::REQUEST_TIMED_OUT, ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND];
-
-/// What a broker said of one batch.
-struct Outcome {
-    error: ErrorCode,
-    message: Option<String>,
-    base_offset: Offset,
-    log_append_time: Millis,
-}
-
-impl Outcome {
-    fn of(error: ErrorCode) -> Outcome {
-        Outcome { error, message: None, base_offset: -1, log_append_time: -1 }
-    }
-}
 
 /// The sending half of a producer.
 #[derive(Debug)]
@@ -197,37 +188,6 @@ impl Sender {
             && self.may_send(leader)
             && (self.identity.is_some() || !self.config.idempotent)
             && self.transactor.as_mut().is_none_or(|transactor| transactor.admits(key))
-    }
-
-    /// Tells the user's side how far the transaction is; gives up what is not to be sent any more. True when
-    /// somebody may wait for that.
-    fn exchange_transaction(&mut self, accumulator: &mut Accumulator) -> bool {
-        let Some(transactor) = self.transactor.as_mut() else { return false };
-        let is_drained = accumulator.flushed(u64::MAX);
-        let Some(shared) = accumulator.transaction() else { return false };
-        let news = transactor.exchange(shared, is_drained);
-        if !shared.is_given_up() {
-            return news;
-        }
-        for key in accumulator.active() {
-            while let Some(batch) = accumulator.take(key) {
-                self.abort(key, Pending::new(batch));
-            }
-        }
-        let keys: Vec<Key> = self.pipelines.keys().copied().collect();
-        for key in keys {
-            while let Some(pipeline) = self.pipelines.get_mut(&key) {
-                let Some(id) = pipeline.pending.iter().find(|p| !p.in_flight).map(|p| p.id) else { break };
-                let Some(pending) = pipeline.remove(id) else { break };
-                self.abort(key, pending);
-            }
-        }
-        news
-    }
-
-    fn abort(&mut self, key: Key, pending: Pending) {
-        let topic = self.names[key.0].clone();
-        self.finish(&topic, key, pending, Err(ClientError::Aborted), -1);
     }
 
     /// Whether a request may follow those that are under way. Where nobody answers, what is unsent counts.
@@ -363,15 +323,6 @@ impl Sender {
         if self.links.send(now, node, api, Some(Purpose::ProducerId), &[], encode).is_ok() {
             self.identity_at = None;
         }
-    }
-
-    /// Begins all sequences anew when the coordinator has given another epoch: nothing is under way then.
-    fn begin_sequences(&mut self) {
-        let Some(identity) = self.transactor.as_mut().and_then(Transactor::take_identity) else { return };
-        let is_idle = self.pipelines.values().all(|pipeline| pipeline.pending.is_empty());
-        assert!(is_idle, "another epoch while batches of the one before are under way");
-        self.pipelines.clear();
-        self.identity = Some(identity);
     }
 
     /// Lets partitions whose sequence is broken begin a new one, in a new epoch (KIP-360).
@@ -637,24 +588,4 @@ impl Sender {
             accumulator.complete(order, memory, completed, pending.into_buffer());
         }
     }
-}
-
-fn found(response: &ProduceResponse<'_>, topic: &str, partition: i32) -> Outcome {
-    let topics = response.responses.iter().filter(|response| response.name == topic);
-    let mut partitions = topics.flat_map(|topic| &topic.partition_responses);
-    match partitions.find(|response| response.index == partition) {
-        Some(response) => Outcome {
-            error: ErrorCode(response.error_code),
-            message: message(response),
-            base_offset: response.base_offset,
-            log_append_time: response.log_append_time_ms,
-        },
-        None => Outcome::of(ErrorCode::NETWORK_EXCEPTION),
-    }
-}
-
-/// What the broker says beyond the code.
-fn message(response: &PartitionProduceResponse<'_>) -> Option<String> {
-    let record = response.record_errors.iter().find_map(|record| record.batch_index_error_message);
-    response.error_message.or(record).map(str::to_string)
 }

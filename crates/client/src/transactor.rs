@@ -7,24 +7,20 @@
 //!   a transaction ends once everything of it is answered or given up, and the next one has another epoch wherever
 //!   something of this one may still arrive
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::generated::add_offsets_to_txn_request::AddOffsetsToTxnRequest;
 use barnabas_protocol::generated::add_offsets_to_txn_response::AddOffsetsToTxnResponse;
-use barnabas_protocol::generated::add_partitions_to_txn_request::{
-    AddPartitionsToTxnRequest, AddPartitionsToTxnTopic,
-};
+use barnabas_protocol::generated::add_partitions_to_txn_request::AddPartitionsToTxnRequest;
 use barnabas_protocol::generated::add_partitions_to_txn_response::AddPartitionsToTxnResponse;
 use barnabas_protocol::generated::end_txn_request::EndTxnRequest;
 use barnabas_protocol::generated::end_txn_response::EndTxnResponse;
 use barnabas_protocol::generated::init_producer_id_request::InitProducerIdRequest;
 use barnabas_protocol::generated::init_producer_id_response::InitProducerIdResponse;
-use barnabas_protocol::generated::txn_offset_commit_request::{
-    TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
-};
+use barnabas_protocol::generated::txn_offset_commit_request::TxnOffsetCommitRequest;
 use barnabas_protocol::generated::txn_offset_commit_response::TxnOffsetCommitResponse;
 use barnabas_protocol::{Millis, NodeId};
 
@@ -34,7 +30,11 @@ use crate::error::ClientError;
 use crate::link::{Answer, Links};
 use crate::pipeline::Identity;
 use crate::sender::{Key, Purpose};
-use crate::transaction::{CommittedOffset, End, Offsets, Transaction};
+use crate::transaction::{End, Offsets, Transaction};
+
+mod topics;
+
+use topics::{offsets_by_topic, topics_of};
 
 /// AddPartitionsToTxn is for brokers among themselves from the next version on.
 const ADD_PARTITIONS_HIGHEST: i16 = 3;
@@ -580,29 +580,4 @@ impl Transactor {
     pub fn has_news(&self) -> bool {
         !self.events.is_empty()
     }
-}
-
-fn topics_of<'a>(keys: &[Key], names: &'a [Arc<str>]) -> Vec<AddPartitionsToTxnTopic<'a>> {
-    let mut by_topic: BTreeMap<usize, Vec<i32>> = BTreeMap::new();
-    for &(topic, partition) in keys {
-        by_topic.entry(topic).or_default().push(partition as i32);
-    }
-    let topics = by_topic.into_iter();
-    topics.map(|(topic, partitions)| AddPartitionsToTxnTopic { name: &names[topic], partitions }).collect()
-}
-
-fn offsets_by_topic(offsets: &[CommittedOffset]) -> Vec<TxnOffsetCommitRequestTopic<'_>> {
-    let mut by_topic: BTreeMap<&str, Vec<TxnOffsetCommitRequestPartition<'_>>> = BTreeMap::new();
-    for offset in offsets {
-        by_topic.entry(&offset.topic).or_default().push(TxnOffsetCommitRequestPartition {
-            partition_index: offset.partition,
-            committed_offset: offset.offset,
-            committed_leader_epoch: offset.leader_epoch,
-            committed_metadata: Some(&offset.metadata),
-        });
-    }
-    let topics = by_topic.into_iter();
-    topics
-        .map(|(name, partitions)| TxnOffsetCommitRequestTopic { name, partitions, ..Default::default() })
-        .collect()
 }
