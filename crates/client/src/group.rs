@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::wire::Reader;
+use barnabas_protocol::wire::{EncodeError, Reader};
 use barnabas_protocol::{Millis, NodeId};
 use regex::Regex;
 
@@ -260,6 +260,8 @@ impl Group {
         if self.has_left() {
             (desk.leaving, desk.has_left) = (None, true);
             self.come_back(now);
+            // Whoever has subscribed meanwhile joins at once.
+            self.news = true;
         }
         desk.has_left
     }
@@ -429,4 +431,8 @@ impl Group {
 /// A regular expression that has to match a whole name.
 pub fn whole(pattern: &str) -> Result<Regex, regex::Error> {
     Regex::new(&format!("^(?:{pattern})$"))
+}
+
+fn unwritable(error: EncodeError) -> ClientError {
+    ClientError::Corrupt(format!("a request of the group can't be written: {error}"))
 }

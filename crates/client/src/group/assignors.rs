@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::cluster::Cluster;
 use crate::fetch_session::Partition;
 use crate::group::sticky;
 use crate::group::subscription::Member;
@@ -129,6 +130,18 @@ fn withhold_owned(members: &[&Member], shares: &mut Assignments) {
     for (id, share) in shares {
         share.retain(|partition| owners.get(partition).is_none_or(|owners| owners.contains(&id.as_str())));
     }
+}
+
+/// How many partitions the topics have; None while that is not known of all.
+pub fn counts_of(topics: &BTreeSet<Arc<str>>, cluster: &Cluster) -> Option<Counts> {
+    let mut counts = Counts::new();
+    for topic in topics {
+        let known = cluster.topic(topic)?;
+        if !known.partitions.is_empty() {
+            counts.insert(topic.clone(), known.partitions.len() as i32);
+        }
+    }
+    Some(counts)
 }
 
 #[cfg(test)]

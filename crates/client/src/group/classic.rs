@@ -5,6 +5,8 @@
 //!   partitions are shared out by the member that the coordinator made the leader, and by nobody else
 //!   an answer from before the member lost its place changes nothing
 
+mod state;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,20 +19,20 @@ use barnabas_protocol::generated::join_group_response::JoinGroupResponse;
 use barnabas_protocol::generated::leave_group_request::{LeaveGroupRequest, MemberIdentity};
 use barnabas_protocol::generated::sync_group_request::{SyncGroupRequest, SyncGroupRequestAssignment};
 use barnabas_protocol::generated::sync_group_response::SyncGroupResponse;
-use barnabas_protocol::wire::EncodeError;
 use barnabas_protocol::{Millis, NodeId};
 
 use crate::cluster::Cluster;
 use crate::error::ClientError;
 use crate::fetch_session::Partition;
-use crate::group::assignors::{Assignor, Counts};
+use crate::group::assignors::{counts_of, Assignor, Counts};
+use crate::group::classic::state::State;
 use crate::group::config::GroupConfig;
 use crate::group::possession::Possession;
 use crate::group::subscription::{
-    decode_assignment, decode_subscription, encode_assignment, encode_subscription, Member, Subscription,
+    decode_assignment, decode_subscription, encode_assignment, encode_subscription, Subscription,
     NO_GENERATION,
 };
-use crate::group::{Purpose, Reply, Spoken};
+use crate::group::{unwritable, Purpose, Reply, Spoken};
 use crate::link::Links;
 
 const PROTOCOL_TYPE: &str = "consumer";
@@ -42,32 +44,6 @@ const SYNC_INSTANCE: i16 = 3;
 const SYNC_PROTOCOL: i16 = 5;
 const HEARTBEAT_INSTANCE: i16 = 3;
 const LEAVE_MEMBERS: i16 = 3;
-
-#[derive(Debug, PartialEq)]
-enum State {
-    /// In no generation; joins when it may.
-    Away,
-    /// The user gives up partitions before it joins.
-    Preparing,
-    /// JoinGroup is on its way.
-    Joining,
-    /// It leads, and waits to know how many partitions there are.
-    Leading(Vec<Member>),
-    /// It has to ask for its share.
-    Following,
-    /// SyncGroup is on its way.
-    Syncing,
-    Stable,
-    /// It has left, for the user did not poll; it joins once that changes.
-    Idle,
-    /// Something went wrong that the user was told at this time; it joins once the user polls again.
-    Failed(Millis),
-    /// LeaveGroup is due.
-    Leaving,
-    /// LeaveGroup is on its way.
-    Parting,
-    Left,
-}
 
 /// The member's side of the classic protocol.
 #[derive(Debug)]
@@ -177,7 +153,7 @@ impl Classic {
 
     /// Whether there are other partitions than those that it shared out as the leader.
     fn have_partitions_changed(&mut self, cluster: &Cluster) -> bool {
-        let counts = counts(&self.group_topics, cluster).filter(|_| self.leads);
+        let counts = counts_of(&self.group_topics, cluster).filter(|_| self.leads);
         if self.led.is_none() {
             self.led = counts;
             return false;
@@ -352,7 +328,7 @@ impl Classic {
         now: Millis,
     ) -> Result<()> {
         let State::Leading(members) = &self.state else { return Ok(()) };
-        let Some(counts) = counts(&self.group_topics, cluster) else { return Ok(()) };
+        let Some(counts) = counts_of(&self.group_topics, cluster) else { return Ok(()) };
         let Some(assignor) = self.assignor else { return Ok(()) };
         let shares = assignor.assign(members, &counts);
         self.led = Some(counts);
@@ -612,20 +588,4 @@ impl Classic {
         let retry = Some(self.retry_at).filter(|_| self.state == State::Preparing);
         [beat, overdue, retry].into_iter().flatten().min()
     }
-}
-
-/// How many partitions the topics have; None while that is not known of all.
-fn counts(topics: &BTreeSet<Arc<str>>, cluster: &Cluster) -> Option<Counts> {
-    let mut counts = Counts::new();
-    for topic in topics {
-        let known = cluster.topic(topic)?;
-        if !known.partitions.is_empty() {
-            counts.insert(topic.clone(), known.partitions.len() as i32);
-        }
-    }
-    Some(counts)
-}
-
-fn unwritable(error: EncodeError) -> ClientError {
-    ClientError::Corrupt(format!("a request of the group can't be written: {error}"))
 }

@@ -22,7 +22,7 @@ use crate::fetch_session::Partition;
 use crate::group::desk::{Commit, Committed, Desk, Positions, Question};
 use crate::group::positions::{self, Found};
 use crate::group::possession::Possession;
-use crate::group::{Purpose, Reply, Spoken};
+use crate::group::{unwritable, Purpose, Reply, Spoken};
 use crate::link::Links;
 
 /// The versions from which a commit may name leader epochs and an instance.
@@ -368,8 +368,4 @@ pub(super) fn by_topic<'a>(partitions: impl Iterator<Item = &'a Partition>) -> B
         topics.entry(topic).or_default().push(*partition);
     }
     topics
-}
-
-fn unwritable(error: barnabas_protocol::wire::EncodeError) -> ClientError {
-    ClientError::Corrupt(format!("a request of the group can't be written: {error}"))
 }

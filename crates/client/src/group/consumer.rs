@@ -23,7 +23,7 @@ use crate::fetch_session::Partition;
 use crate::group::config::GroupConfig;
 use crate::group::desk::Wanted;
 use crate::group::possession::Possession;
-use crate::group::{Purpose, Reply, Spoken};
+use crate::group::{unwritable, Purpose, Reply, Spoken};
 use crate::link::Links;
 
 /// Joins.
@@ -282,7 +282,7 @@ impl ConsumerMember {
         let purpose = P::group(Purpose::ConsumerHeartbeat);
         links
             .send(now, node, api, Some(purpose), &[], |writer| request.encode(writer, version))
-            .map_err(|error| ClientError::Corrupt(error.to_string()))?;
+            .map_err(unwritable)?;
         (self.telling, self.in_flight) = (Some(telling), true);
         Ok(())
     }
@@ -318,7 +318,7 @@ impl ConsumerMember {
         let purpose = P::group(Purpose::Leave);
         links
             .send(now, node, api, Some(purpose), &[], |writer| request.encode(writer, version))
-            .map_err(|error| ClientError::Corrupt(error.to_string()))
+            .map_err(unwritable)
     }
 
     /// The coordinator was told that it leaves, or can't be told.

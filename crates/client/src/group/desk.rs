@@ -156,9 +156,8 @@ impl Desk {
         self.metadata.as_ref()
     }
 
-    /// Wants these topics from now on.
+    /// Wants these topics from now on: who is about to leave joins anew, once it has left.
     pub fn subscribe(&mut self, wanted: Wanted, now: Millis) {
-        self.leaving = None;
         self.polled_at = now;
         self.wanted = Some(wanted);
     }
