@@ -194,10 +194,10 @@ impl Cluster {
         let response =
             answer.body().and_then(|mut reader| MetadataResponse::decode(&mut reader, answer.version).ok());
         // The cluster may be another one behind the same addresses, which asks for a new beginning (KIP-1102).
-        let anew = |response: &MetadataResponse<'_>| {
-            response.error_code == ErrorCode::REBOOTSTRAP_REQUIRED.code()
-        };
-        let Some(response) = response.filter(|response| anew(response) || !response.brokers.is_empty()) else {
+        let anew =
+            |response: &MetadataResponse<'_>| response.error_code == ErrorCode::REBOOTSTRAP_REQUIRED.code();
+        let Some(response) = response.filter(|response| anew(response) || !response.brokers.is_empty())
+        else {
             self.refresh_at = self.refresh_not_before;
             return;
         };

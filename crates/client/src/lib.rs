@@ -31,10 +31,10 @@ pub mod sasl;
 pub mod security;
 pub mod sender;
 pub mod tls;
-pub mod transport;
 pub mod transaction;
 pub mod transactional;
 pub mod transactor;
+pub mod transport;
 pub mod versions;
 
 pub use error::ClientError;

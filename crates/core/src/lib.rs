@@ -45,11 +45,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<node::LogDirectory>()?;
     module.add_class::<node::QuorumInfo>()?;
     module.add_class::<events::ColdRequest>()?;
-    module.add_class::<events::Committed>()?;
     module.add_class::<events::FaultedRequest>()?;
-    module.add_class::<events::ReplicaDirectory>()?;
+    module.add_class::<events::Committed>()?;
     module.add_class::<settings::MemoryDisk>()?;
     faults::register(module)?;
+    module.add_class::<events::ReplicaDirectory>()?;
     module.add_class::<events::DirectoryFailed>()?;
     module.add_class::<events::DirectoryReturned>()?;
     module.add_class::<events::CoordinatorLeadership>()?;
