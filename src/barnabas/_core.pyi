@@ -704,7 +704,8 @@ class NativeCalls:
         lowest: int = 0,
         highest: int = 32767,
     ) -> int:
-        """Begins a call of "any" broker, a "node", or the "controller"; its number. `timeout` is in seconds."""
+        """Begins a call of "any" broker, a "node", or the "controller"; its number. `timeout` is in
+        seconds."""
     def result(self, number: int, response: type[Message]) -> tuple[Message, int, int]:
         """Waits for the answer: the message, who sent it, its version. Raises why there is none."""
     def take(self) -> list[tuple[int, tuple[bytes, int, int] | Exception]]:
@@ -750,8 +751,8 @@ class NativeProducer:
         timestamp: int | None = None,
         headers: Headers | None = None,
     ) -> bool:
-        """Hands a record in without waiting; False when there is no room, or no metadata, yet. `poll` gives the
-        result to `future`."""
+        """Hands a record in without waiting; False when there is no room, or no metadata, yet. `poll` gives
+        the result to `future`."""
     def begin_flush(self) -> int:
         """Begins to send everything at once; a mark."""
     def is_flushed(self, mark: int) -> bool:
@@ -830,8 +831,8 @@ class NativeConsumer:
         """Up to `max_records` records; waits up to `timeout` seconds for the first. None when the caller has
         something to do for its group first: `take_call`, `take_committed`."""
     def poll_batch(self, timeout: float | None, max_records: int) -> RecordBatch | None:
-        """Up to `max_records` records of one partition as columns; waits up to `timeout` seconds for them. None
-        too when the caller has something to do for its group first."""
+        """Up to `max_records` records of one partition as columns; waits up to `timeout` seconds for them.
+        None too when the caller has something to do for its group first."""
     def subscribe(self, topics: list[str] | None, pattern: str | None) -> None:
         """Wants topics, or a pattern of them, from now on."""
     def subscription(self) -> tuple[list[str] | None, str | None]:

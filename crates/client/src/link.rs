@@ -14,10 +14,9 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::generated::api_versions_request::ApiVersionsRequest;
 use barnabas_protocol::generated::api_versions_response::ApiVersionsResponse;
 use barnabas_protocol::generated::request_header::RequestHeader;
+use barnabas_protocol::generated::sasl_authenticate_request::SaslAuthenticateRequest;
 use barnabas_protocol::wire::{EncodeError, Reader, Writer};
 use barnabas_protocol::{Millis, NodeId};
-
-use barnabas_protocol::generated::sasl_authenticate_request::SaslAuthenticateRequest;
 
 use crate::auth::{self, Next, Refusal};
 use crate::error::ClientError;
@@ -26,8 +25,9 @@ use crate::security::{Entropy, Security};
 use crate::tls::Tls;
 use crate::versions::Versions;
 
-/// The largest answer that is believed; a larger length is the sign of a peer that speaks something else.
-const RESPONSE_BYTES_MAX: usize = 1 << 30;
+mod connection;
+use connection::{Link, NotAResponse, Sent, State};
+
 /// How a TLS server tells one who does not speak it that he should.
 const TLS_ALERT: [u8; 2] = [0x15, 0x03];
 /// ApiVersions of this version names the client (KIP-511); brokers that don't know it answer in version 0.
@@ -71,53 +71,6 @@ impl<P> Answer<P> {
     pub fn body(&self) -> Option<Reader<'_>> {
         self.frame.as_ref().map(|(bytes, at)| Reader::new(&bytes[*at..]))
     }
-}
-
-#[derive(Debug)]
-struct Sent<P> {
-    correlation_id: i32,
-    api: ApiKey,
-    version: i16,
-    deadline: Millis,
-    /// None: a request of the connection itself, for versions or authentication.
-    purpose: Option<P>,
-}
-
-#[derive(Debug, PartialEq)]
-enum State {
-    /// Not connected, and not to be tried before `retry_at`.
-    Idle {
-        retry_at: Millis,
-    },
-    Connecting {
-        deadline: Millis,
-    },
-    /// ApiVersions is on its way.
-    Negotiating,
-    /// SASL is on its way, for the first time or again (KIP-368).
-    Authenticating(Versions),
-    Ready(Versions),
-}
-
-#[derive(Debug)]
-struct Link<P> {
-    host: String,
-    port: u16,
-    state: State,
-    /// Attempts that failed in a row.
-    failures: u32,
-    in_flight: VecDeque<Sent<P>>,
-    output: VecDeque<Chunk>,
-    /// Bytes of the first chunk that are sent.
-    sent: usize,
-    input: Vec<u8>,
-    /// Whether the owner of sockets was told to connect.
-    announced: bool,
-    exchange: Option<Exchange>,
-    /// When the broker is to be told again who this is: it would end the session soon after.
-    authenticate_at: Option<Millis>,
-    /// It ends before a broker would hear of that again: a new connection takes its place.
-    is_short_session: bool,
 }
 
 /// What the owner of sockets has to do.
@@ -582,12 +535,6 @@ impl<P> Links<P> {
     }
 }
 
-/// A request with its response's frame; the number is where the body begins in it.
-type Answered<P> = (Sent<P>, Vec<u8>, usize);
-
-/// Bytes that are no response, or not the next one.
-struct NotAResponse;
-
 /// A pause that is longer or shorter by up to a fifth, so that clients that were thrown out together don't come back
 /// together (as in Apache Kafka).
 fn jittered(pause: Millis, entropy: Entropy) -> Millis {
@@ -595,57 +542,5 @@ fn jittered(pause: Millis, entropy: Entropy) -> Millis {
     match entropy.0() {
         0 => pause,
         chance => pause - spread + (chance % (2 * spread as u64 + 1)) as Millis,
-    }
-}
-
-impl<P> Link<P> {
-    fn deadline(&self) -> Option<Millis> {
-        match self.state {
-            State::Connecting { deadline } => Some(deadline),
-            _ => self.in_flight.front().map(|sent| sent.deadline),
-        }
-    }
-
-    /// Queues a request whose first four bytes are still to be its length.
-    fn push(&mut self, writer: Writer, external: &[Chunk]) {
-        let splices = writer.splices.clone();
-        let mut bytes = writer.into_bytes();
-        let length = bytes.len() - 4 + external.iter().map(|chunk| chunk.len()).sum::<usize>();
-        assert!(length <= i32::MAX as usize, "a request of {length} bytes");
-        bytes[..4].copy_from_slice(&(length as i32).to_be_bytes());
-        let mut at = 0;
-        for splice in splices {
-            self.output.push_back(Arc::new(bytes[at..splice.position].to_vec()));
-            self.output.push_back(external[splice.index as usize].clone());
-            at = splice.position;
-        }
-        if at < bytes.len() {
-            self.output.push_back(Arc::new(bytes.split_off(at)));
-        }
-    }
-
-    /// The next whole response, and what it answers.
-    fn next_frame(&mut self) -> Result<Option<Answered<P>>, NotAResponse> {
-        let Some((prefix, rest)) = self.input.split_first_chunk::<4>() else { return Ok(None) };
-        let length = i32::from_be_bytes(*prefix);
-        let size = usize::try_from(length).ok().filter(|&size| (4..=RESPONSE_BYTES_MAX).contains(&size));
-        let Some(size) = size else { return Err(NotAResponse) };
-        if rest.len() < size {
-            return Ok(None);
-        }
-        let sent = self.in_flight.front().ok_or(NotAResponse)?;
-        let mut reader = Reader::new(&rest[..size]);
-        let correlation_id = reader.i32().map_err(|_| NotAResponse)?;
-        if correlation_id != sent.correlation_id {
-            return Err(NotAResponse);
-        }
-        if sent.api.response_header_version(sent.version) >= 1 {
-            reader.skip_tagged_fields().map_err(|_| NotAResponse)?;
-        }
-        let at = 4 + reader.position();
-        let rest = self.input.split_off(4 + size);
-        let frame = std::mem::replace(&mut self.input, rest);
-        let sent = self.in_flight.pop_front().ok_or(NotAResponse)?;
-        Ok(Some((sent, frame, at)))
     }
 }
