@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.server import BarnabasUp
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -48,5 +50,6 @@ def test_the_tour_prints_what_the_readme_says(tmp_path: Path) -> None:
         up.kill()
 
 
-def test_the_python_example_runs() -> None:
+def test_the_python_example_prints_what_its_comment_says(capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(block("python"), "README.md", "exec"), {})
+    assert capsys.readouterr().out == block("python").rpartition("# ")[2]
