@@ -83,6 +83,8 @@ pub struct Assignment {
     turn: Option<Partition>,
     /// Topics whose partitions somebody asks for; None until they are known.
     topics: BTreeMap<Arc<str>, Option<Result<usize, ClientError>>>,
+    /// Why a broker does not let the consumer in, until somebody is told or it is let in.
+    pub refusal: Option<ClientError>,
     /// Questions about offsets, answered by the fetcher.
     pub lookups: Vec<Lookup>,
     /// A bound for what is fetched ahead of the user, for each partition.
@@ -99,8 +101,6 @@ pub struct Lookup {
     pub partition: Partition,
     /// What is looked for.
     pub start: Start,
-    /// Whether it was sent.
-    pub asked: bool,
     /// Offset and timestamp; None when no record is that new.
     pub answer: Option<Result<Option<(Offset, Millis)>, ClientError>>,
 }
@@ -287,7 +287,7 @@ impl Assignment {
     pub fn look_up(&mut self, partition: Partition, start: Start) -> u64 {
         self.generation += 1;
         let id = self.generation;
-        self.lookups.push(Lookup { id, partition, start, asked: false, answer: None });
+        self.lookups.push(Lookup { id, partition, start, answer: None });
         id
     }
 

@@ -185,6 +185,12 @@ impl Consumer {
         Some(taken)
     }
 
+    /// Why a broker does not let the consumer in; told once for each attempt. Whatever waits for brokers waits in
+    /// vain then.
+    pub fn take_refusal(&self) -> Option<ClientError> {
+        self.shared.held.lock().assignment.refusal.take()
+    }
+
     /// Waits until something comes, or `slice_ms` have passed.
     pub fn wait(&self, slice_ms: u64) {
         self.wait_in(&mut self.shared.held.lock(), slice_ms);

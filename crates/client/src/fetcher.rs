@@ -4,7 +4,7 @@
 //! Checking and decompressing happen in `received`, without the lock. One fetch at a time is under way to a broker,
 //! since a session has an order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use barnabas_protocol::api::ApiKey;
@@ -70,7 +70,7 @@ pub enum Purpose {
     /// Where the leaders are.
     Metadata,
     /// For offsets, on behalf of partitions (generation) or of questions (number).
-    ListOffsets(Vec<(Partition, Whom)>),
+    ListOffsets(BTreeMap<Partition, Whom>),
     /// For records.
     Fetch(BTreeMap<Partition, Asked>),
     /// What a member of a group asks.
@@ -105,7 +105,7 @@ enum News {
 /// What is to be sent next.
 #[derive(Debug, Default)]
 struct Plan {
-    offsets: BTreeMap<NodeId, Vec<(Partition, Whom, i64)>>,
+    offsets: BTreeMap<NodeId, BTreeMap<Partition, (Whom, i64)>>,
     fetches: BTreeMap<NodeId, BTreeMap<Partition, (FetchPartition, Asked)>>,
 }
 
@@ -118,8 +118,8 @@ pub struct Fetcher {
     sessions: HashMap<NodeId, FetchSession>,
     /// Brokers that a fetch is under way to.
     fetching: Vec<NodeId>,
-    /// Partitions and questions that an offset is being looked for.
-    resetting: Vec<(Partition, Whom)>,
+    /// Partitions of which an offset is being looked for.
+    resetting: BTreeSet<Partition>,
     news: Vec<News>,
     plan: Plan,
     /// Answers to the group's requests.
@@ -138,7 +138,7 @@ impl Fetcher {
             links,
             sessions: HashMap::new(),
             fetching: Vec::new(),
-            resetting: Vec::new(),
+            resetting: BTreeSet::new(),
             news: Vec::new(),
             plan: Plan::default(),
             group_answers: Vec::new(),
@@ -167,6 +167,12 @@ impl Fetcher {
         for news in std::mem::take(&mut self.news) {
             came = true;
             self.tell(assignment, news);
+        }
+        if let Some(refusal) = self.links.take_refusal() {
+            assignment.refusal = Some(refusal);
+            came = true;
+        } else if self.links.problem().is_none() {
+            assignment.refusal = None;
         }
         let topics: Vec<Arc<str>> = assignment.partitions().map(|((topic, _), _)| topic.clone()).collect();
         let asked = assignment.lookups.iter().map(|lookup| lookup.partition.0.clone());
@@ -218,7 +224,7 @@ impl Fetcher {
                 let Some(lookup) = lookup else { return };
                 match found {
                     Ok(found) => lookup.answer = Some(Ok(found)),
-                    Err(error) if error.retriable() => lookup.asked = false,
+                    Err(error) if error.retriable() => {}
                     Err(error) => {
                         let (topic, partition) = &lookup.partition;
                         let error = ClientError::broker(error, &format!("{topic}-{partition}"));
@@ -240,12 +246,10 @@ impl Fetcher {
         }
         for (partition, slot) in assignment.partitions() {
             let Some(leader) = self.leader(partition, now) else { continue };
-            let whom = Whom::Slot(slot.generation);
             match (slot.start, slot.fetch_offset) {
                 (Some(Start::Committed), _) => {}
-                (Some(start), _) if !self.resetting.contains(&(partition.clone(), whom)) => {
-                    let asked = (partition.clone(), whom, self.timestamp(start, now));
-                    self.plan.offsets.entry(leader).or_default().push(asked);
+                (Some(start), _) if slot.error.is_none() => {
+                    self.plan_offset(leader, partition, Whom::Slot(slot.generation), start, now);
                 }
                 (None, Some(offset)) if assignment.is_hungry(slot) && !self.fetching.contains(&leader) => {
                     let asked = self.wanted(partition, slot, offset);
@@ -254,20 +258,18 @@ impl Fetcher {
                 _ => {}
             }
         }
-        let lookups: Vec<_> = assignment.lookups.iter().filter(|l| !l.asked && l.answer.is_none()).collect();
-        for lookup in lookups {
+        for lookup in assignment.lookups.iter().filter(|lookup| lookup.answer.is_none()) {
             if let Some(leader) = self.leader(&lookup.partition, now) {
-                let asked =
-                    (lookup.partition.clone(), Whom::Lookup(lookup.id), self.timestamp(lookup.start, now));
-                self.plan.offsets.entry(leader).or_default().push(asked);
+                self.plan_offset(leader, &lookup.partition, Whom::Lookup(lookup.id), lookup.start, now);
             }
         }
-        for lookup in &mut assignment.lookups {
-            let whom = Whom::Lookup(lookup.id);
-            let mut planned = self.plan.offsets.iter();
-            lookup.asked |= planned.any(|(&leader, all)| {
-                self.links.ready(leader, now) && all.iter().any(|asked| asked.1 == whom)
-            });
+    }
+
+    /// One question about a partition comes after the other: brokers refuse requests that name one twice.
+    fn plan_offset(&mut self, leader: NodeId, partition: &Partition, whom: Whom, start: Start, now: Millis) {
+        if !self.resetting.contains(partition) {
+            let asked = (whom, self.timestamp(start, now));
+            self.plan.offsets.entry(leader).or_default().entry(partition.clone()).or_insert(asked);
         }
     }
 
@@ -309,7 +311,7 @@ impl Fetcher {
         let plan = std::mem::take(&mut self.plan);
         for (leader, asked) in plan.offsets {
             if self.links.ready(leader, now) {
-                self.list_offsets(leader, &asked, now);
+                self.list_offsets(leader, asked, now);
             }
         }
         for (leader, asked) in plan.fetches {
@@ -323,30 +325,34 @@ impl Fetcher {
         i8::from(self.config.read_committed)
     }
 
-    fn list_offsets(&mut self, leader: NodeId, asked: &[(Partition, Whom, i64)], now: Millis) {
+    fn list_offsets(&mut self, leader: NodeId, asked: BTreeMap<Partition, (Whom, i64)>, now: Millis) {
         let Some(version) = self.links.version(leader, ApiKey::ListOffsets) else { return };
-        let topics = asked.iter().map(|((topic, partition), _, timestamp)| {
-            let known = self.cluster.partition(topic, *partition);
+        let mut topics: Vec<ListOffsetsTopic<'_>> = Vec::new();
+        for ((topic, index), (_, timestamp)) in &asked {
+            let known = self.cluster.partition(topic, *index);
             let epoch = known.map_or(-1, |known| known.leader_epoch);
             let partition = ListOffsetsPartition {
-                partition_index: *partition,
+                partition_index: *index,
                 current_leader_epoch: if version >= 4 { epoch } else { -1 },
                 timestamp: *timestamp,
             };
-            ListOffsetsTopic { name: topic, partitions: vec![partition] }
-        });
+            match topics.last_mut().filter(|last| last.name == &**topic) {
+                Some(last) => last.partitions.push(partition),
+                None => topics.push(ListOffsetsTopic { name: topic, partitions: vec![partition] }),
+            }
+        }
         let request = ListOffsetsRequest {
             replica_id: CONSUMER,
             isolation_level: if version >= 2 { self.isolation_level() } else { 0 },
-            topics: topics.collect(),
+            topics,
             ..Default::default()
         };
-        let whom: Vec<(Partition, Whom)> = asked.iter().map(|(p, whom, _)| (p.clone(), *whom)).collect();
+        let whom: BTreeMap<Partition, Whom> = asked.iter().map(|(p, (whom, _))| (p.clone(), *whom)).collect();
         let api = (ApiKey::ListOffsets, version);
-        let purpose = Some(Purpose::ListOffsets(whom.clone()));
+        let purpose = Some(Purpose::ListOffsets(whom));
         let encode = |writer: &mut _| request.encode(writer, version);
         if self.links.send(now, leader, api, purpose, &[], encode).is_ok() {
-            self.resetting.extend(whom);
+            self.resetting.extend(asked.into_keys());
         }
     }
 
@@ -392,16 +398,17 @@ impl Fetcher {
         }
     }
 
-    fn offsets_answered(&mut self, answer: &Answer<Purpose>, asked: &[(Partition, Whom)], now: Millis) {
-        self.resetting.retain(|resetting| !asked.contains(resetting));
+    fn offsets_answered(&mut self, answer: &Answer<Purpose>, asked: &BTreeMap<Partition, Whom>, now: Millis) {
+        self.resetting.retain(|partition| !asked.contains_key(partition));
         let mut reader = answer.body();
         let response = reader.as_mut().and_then(|r| ListOffsetsResponse::decode(r, answer.version).ok());
-        for (index, (partition, whom)) in asked.iter().enumerate() {
-            // One topic entry for each question, in order; a broker answers alike.
-            let found =
-                response.as_ref().and_then(|r| r.topics.get(index)).filter(|t| *t.name == *partition.0);
-            let found = found.and_then(|topic| topic.partitions.first());
-            let result = match found {
+        // Brokers answer in an order of their own.
+        let mut told = BTreeMap::new();
+        for topic in response.iter().flat_map(|response| &response.topics) {
+            told.extend(topic.partitions.iter().map(|found| ((topic.name, found.partition_index), found)));
+        }
+        for (partition, whom) in asked {
+            let result = match told.get(&(&*partition.0, partition.1)) {
                 Some(found) if found.error_code == 0 && found.offset < 0 => Ok(None),
                 Some(found) if found.error_code == 0 => Ok(Some((found.offset, found.timestamp))),
                 Some(found) => Err(ErrorCode(found.error_code)),

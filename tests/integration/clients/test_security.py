@@ -1,5 +1,6 @@
 """TLS and SASL of the clients; what Admin does with users, access and tokens: against Apache Kafka 4.3.1."""
 
+import asyncio
 import base64
 import contextlib
 import http.server
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import barnabas
+import barnabas.aio
 from barnabas.admin import (
     AclBinding,
     AclFilter,
@@ -189,6 +191,37 @@ def test_a_password_lets_a_client_in_and_a_wrong_one_does_not(
         with pytest.raises(SaslAuthenticationFailed, match=r"localhost:\d+: Authentication failed"):
             admin.list_topics()
         assert time.monotonic() - began < 9  # It does not wait for the time-out of 10 seconds.
+
+
+def test_who_reads_is_told_at_once_that_it_is_not_let_in(secured: Secured, tmp_path: Path) -> None:
+    other = Authority(tmp_path, "somebody-else")
+    refused: list[tuple[dict[str, Any], type[BarnabasError]]] = [
+        (secured.configs("SASL_PLAINTEXT", **user(password="guessed")), SaslAuthenticationFailed),
+        (secured.configs("SSL", ssl_truststore_location=str(other.certificate)), TlsFailed),
+    ]
+    for configs, error in refused:
+        with barnabas.Consumer(configs, group_id="strangers") as member:
+            member.subscribe("greetings")
+            with pytest.raises(error):
+                member.poll(60)
+            with pytest.raises(error):
+                member.committed([("greetings", 0)])
+        with barnabas.Consumer(configs) as reader:
+            reader.assign([("greetings", 0)])
+            with pytest.raises(error):
+                reader.poll(60)
+            with pytest.raises(error):
+                reader.end_offset("greetings", 0)
+            with pytest.raises(error):
+                reader.partitions_for("greetings")
+        with pytest.raises(error):
+            asyncio.run(_poll(configs))
+
+
+async def _poll(configs: dict[str, Any]) -> None:
+    async with barnabas.aio.Consumer(configs) as reader:
+        reader.assign([("greetings", 0)])
+        await reader.poll(60)
 
 
 def test_name_and_password_may_stand_where_javas_clients_have_them(secured: Secured) -> None:

@@ -20,8 +20,8 @@ use super::doorbell::Doorbell;
 use super::errors::{exception, raised};
 use super::fork::Process;
 use super::membership::{
-    kind_name, leaving, named, offsets, partition, silence, subscription, told, unseen, wanted, Offsets,
-    Told, Unseen,
+    kind_name, leaving, named, offsets, partition, silence, subscription, told, unseen, wanted, Called,
+    Metadata, Offsets, Subscribed, Told, Unseen,
 };
 use super::options::Options;
 use super::record::Record;
@@ -96,9 +96,21 @@ impl NativeConsumer {
             }
             self.consumer.put_back(rest.taken);
         }
-        let taken = waiting::until(py, timeout, |slice| self.next(slice))?.flatten();
+        let taken = self.until(py, timeout, |slice| self.next(slice))?.flatten();
         let taken = taken.transpose().map_err(|error| raised(py, &error))?;
         Ok(taken.map(|taken| Rest { taken, at: 0, count: 0 }))
+    }
+
+    /// As [`waiting::until`]; raises at once when a broker does not let this client in.
+    fn until<T, F>(&self, py: Python<'_>, timeout: Option<Duration>, mut look: F) -> PyResult<Option<T>>
+    where
+        T: Send,
+        F: FnMut(u64) -> Option<T> + Send,
+    {
+        let found = waiting::until(py, timeout, |slice| {
+            look(slice).map(Ok).or_else(|| self.consumer.take_refusal().map(Err))
+        })?;
+        found.transpose().map_err(|error| raised(py, &error))
     }
 
     /// The next batch; Some(None) when the caller has something to do for its group first.
@@ -292,15 +304,14 @@ impl NativeConsumer {
     ) -> PyResult<Option<i64>> {
         self.process.check(py)?;
         let partition = partition(topic, index);
-        let found =
-            waiting::until(py, seconds(timeout)?, |slice| match self.consumer.position(&partition) {
-                None => Some(None),
-                Some(Some(offset)) => Some(Some(offset)),
-                Some(None) => {
-                    self.consumer.wait(slice);
-                    None
-                }
-            })?;
+        let found = self.until(py, seconds(timeout)?, |slice| match self.consumer.position(&partition) {
+            None => Some(None),
+            Some(Some(offset)) => Some(Some(offset)),
+            Some(None) => {
+                self.consumer.wait(slice);
+                None
+            }
+        })?;
         match found {
             Some(None) => Err(PyValueError::new_err(format!("{topic}-{index} is not assigned"))),
             Some(offset) => Ok(offset),
@@ -338,7 +349,7 @@ impl NativeConsumer {
         while records.len() < max_records {
             let first = records.is_empty();
             let taken = match self.consumer.next(0) {
-                Ok(None) if first => waiting::until(py, timeout, |slice| self.next(slice))?,
+                Ok(None) if first => self.until(py, timeout, |slice| self.next(slice))?,
                 Ok(None) => None,
                 Ok(Some(taken)) => Some(Some(Ok(taken))),
                 Err(error) => Some(Some(Err(error))),
@@ -371,14 +382,14 @@ impl NativeConsumer {
     }
 
     /// What it is subscribed to: topics, or a pattern.
-    fn subscription(&self, py: Python<'_>) -> PyResult<(Option<Vec<String>>, Option<String>)> {
+    fn subscription(&self, py: Python<'_>) -> PyResult<Subscribed> {
         self.process.check(py)?;
         Ok(subscription(self.consumer.subscription()))
     }
 
     /// What the caller has to do: "assigned", "revoked" or "lost", and the partitions; to be followed by
     /// [`NativeConsumer::called`]. Raises what the membership can't get over.
-    fn take_call(&self, py: Python<'_>) -> PyResult<Option<(&'static str, Vec<(String, i32)>)>> {
+    fn take_call(&self, py: Python<'_>) -> PyResult<Option<Called>> {
         self.process.check(py)?;
         if let Some(error) = self.consumer.take_error() {
             return Err(raised(py, &error));
@@ -407,7 +418,7 @@ impl NativeConsumer {
     /// Waits for a commit; raises why it has failed. False when it is not done in `timeout` seconds.
     fn committed(&self, py: Python<'_>, id: u64, timeout: Option<f64>) -> PyResult<bool> {
         self.process.check(py)?;
-        match waiting::until(py, seconds(timeout)?, |slice| self.consumer.committed(id, slice))? {
+        match self.until(py, seconds(timeout)?, |slice| self.consumer.committed(id, slice))? {
             Some(result) => result.map(|()| true).map_err(|error| raised(py, &error)),
             None => Ok(false),
         }
@@ -440,12 +451,12 @@ impl NativeConsumer {
         }
         let asked = partitions.iter().map(|(topic, index)| partition(topic, *index)).collect();
         let id = self.consumer.ask_positions(asked);
-        let found = waiting::until(py, seconds(timeout)?, |slice| self.consumer.positions(id, slice))?;
+        let found = self.until(py, seconds(timeout)?, |slice| self.consumer.positions(id, slice))?;
         found.unwrap_or_else(|| Err(silence("positions"))).map(told).map_err(|error| raised(py, &error))
     }
 
     /// Group id, generation or member epoch, member id, instance id; None without a group.
-    fn group_metadata(&self, py: Python<'_>) -> PyResult<Option<(String, i32, String, Option<String>)>> {
+    fn group_metadata(&self, py: Python<'_>) -> PyResult<Option<Metadata>> {
         self.process.check(py)?;
         let metadata = self.consumer.group_metadata();
         Ok(metadata.map(|m| (m.group_id, m.generation, m.member_id, m.instance_id)))
@@ -505,8 +516,8 @@ impl NativeConsumer {
     fn partition_count(&self, py: Python<'_>, topic: &str, timeout: Option<f64>) -> PyResult<usize> {
         self.process.check(py)?;
         let mut last = None;
-        let found = waiting::until(py, seconds(timeout)?, |slice| {
-            match self.consumer.partition_count(topic, slice) {
+        let found =
+            self.until(py, seconds(timeout)?, |slice| match self.consumer.partition_count(topic, slice) {
                 Some(Ok(count)) => Some(count),
                 Some(Err(error)) => {
                     last = Some(error);
@@ -514,8 +525,7 @@ impl NativeConsumer {
                     None
                 }
                 None => None,
-            }
-        })?;
+            })?;
         let silence = || ClientError::Timeout(format!("no broker has told of topic {topic}"));
         found.ok_or_else(|| raised(py, &last.unwrap_or_else(silence)))
     }
@@ -533,7 +543,7 @@ impl NativeConsumer {
         self.process.check(py)?;
         let start = start(offset, Some(place))?.ok_or_else(|| PyValueError::new_err("where?"))?;
         let id = self.consumer.look_up(partition(topic, index), start);
-        let found = waiting::until(py, seconds(timeout)?, |slice| self.consumer.looked_up(id, slice))?;
+        let found = self.until(py, seconds(timeout)?, |slice| self.consumer.looked_up(id, slice))?;
         let silence = || ClientError::Timeout(format!("no broker has told of offsets of {topic}-{index}"));
         found.unwrap_or_else(|| Err(silence())).map_err(|error| raised(py, &error))
     }

@@ -19,6 +19,12 @@ use super::options::Options;
 pub(crate) type Offsets = Vec<(String, i32, Offset, i32, String)>;
 /// Topic, partition, and where the user has stopped reading.
 pub(crate) type Unseen = Vec<(String, i32, Offset)>;
+/// What is subscribed to: topics, or a pattern.
+pub(crate) type Subscribed = (Option<Vec<String>>, Option<String>);
+/// What has happened, and to which partitions.
+pub(crate) type Called = (&'static str, Vec<(String, i32)>);
+/// Group id, generation or member epoch, member id, instance id.
+pub(crate) type Metadata = (String, i32, String, Option<String>);
 /// Topic, partition, and offset, leader epoch and metadata where something is committed.
 pub(crate) type Told = Vec<(String, i32, Option<(Offset, i32, String)>)>;
 
@@ -36,7 +42,7 @@ pub(crate) fn wanted(topics: Option<Vec<String>>, pattern: Option<String>) -> Py
 }
 
 /// The other way round.
-pub(crate) fn subscription(wanted: Option<Wanted>) -> (Option<Vec<String>>, Option<String>) {
+pub(crate) fn subscription(wanted: Option<Wanted>) -> Subscribed {
     match wanted {
         Some(Wanted::Topics(topics)) => (Some(topics.iter().map(ToString::to_string).collect()), None),
         Some(Wanted::Pattern(pattern)) => (None, Some(pattern)),
