@@ -153,6 +153,7 @@ impl Group {
         self.errors.drain(..).for_each(|error| desk.fail(error));
         self.polled_at = desk.polled_at;
         self.is_subscribed = desk.wanted.is_some() || desk.leaving.is_some();
+        self.possession.set_ending(desk.leaving.is_some());
         if self.possession.exchange(desk, assignment) {
             came = true;
             self.barrier = desk.last_id();

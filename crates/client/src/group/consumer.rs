@@ -70,6 +70,9 @@ pub struct ConsumerMember {
     told: Option<Told>,
     /// What the heartbeat on its way tells.
     telling: Option<Told>,
+    /// A share came, and the coordinator has not heard since what is owned. It waits for that before others get what
+    /// the share takes away, even if the member never got that far.
+    is_unanswered: bool,
     in_flight: bool,
     heartbeat_at: Millis,
     not_before: Millis,
@@ -89,6 +92,7 @@ impl ConsumerMember {
             target: None,
             told: None,
             telling: None,
+            is_unanswered: false,
             in_flight: false,
             heartbeat_at: Millis::MIN,
             not_before: Millis::MIN,
@@ -146,7 +150,8 @@ impl ConsumerMember {
             }
         }
         let owned = self.told.as_ref().map(|told| &told.owned);
-        if possession.is_settled() && self.target.is_some() && owned != Some(possession.owned()) {
+        let is_told = owned == Some(possession.owned()) && !self.is_unanswered;
+        if possession.is_settled() && self.target.is_some() && !is_told {
             self.heartbeat_at = now;
         }
     }
@@ -170,6 +175,7 @@ impl ConsumerMember {
         self.state = State::Active;
         self.epoch = JOINING;
         (self.target, self.told) = (None, None);
+        self.is_unanswered = false;
         self.heartbeat_at = now;
     }
 
@@ -253,7 +259,8 @@ impl ConsumerMember {
         let says_wanted = told.is_none_or(|told| told.wanted != *wanted);
         // While the user is at work on a change the coordinator is told the state before.
         let owned = told.filter(|_| !possession.is_settled()).map_or(possession.owned(), |told| &told.owned);
-        let says_owned = told.is_none_or(|told| told.owned != *owned);
+        let answers = self.is_unanswered && possession.is_settled();
+        let says_owned = answers || told.is_none_or(|told| told.owned != *owned);
         let (names, regex) = match wanted {
             Wanted::Topics(topics) => (Some(topics.iter().map(|topic| &**topic).collect()), None),
             Wanted::Pattern(_) if version < REGEX => return Err(not_spoken()),
@@ -284,6 +291,7 @@ impl ConsumerMember {
             .send(now, node, api, Some(purpose), &[], |writer| request.encode(writer, version))
             .map_err(unwritable)?;
         (self.telling, self.in_flight) = (Some(telling), true);
+        self.is_unanswered &= !answers;
         Ok(())
     }
 
@@ -387,7 +395,9 @@ impl ConsumerMember {
         self.heartbeat_at = now + Millis::from(response.heartbeat_interval_ms.max(1));
         if let Some(assignment) = &response.assignment {
             let topics = assignment.topic_partitions.iter();
-            self.target = Some(topics.map(|topic| (topic.topic_id, topic.partitions.clone())).collect());
+            let target = Some(topics.map(|topic| (topic.topic_id, topic.partitions.clone())).collect());
+            self.is_unanswered |= target != self.target;
+            self.target = target;
         }
     }
 

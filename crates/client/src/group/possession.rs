@@ -3,6 +3,7 @@
 //! Always true:
 //!   a partition is read only between the Assigned and the Revoked or Lost that name it
 //!   calls are put one after another, in the order in which things happened
+//!   Assigned names what its user does not have, Revoked and Lost what it has
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -20,6 +21,8 @@ pub struct Possession {
     is_calling: bool,
     /// Everything is another member's by now: what is being worked on ends first.
     is_lost: bool,
+    /// The member is about to leave: it takes nothing more.
+    is_ending: bool,
 }
 
 impl Possession {
@@ -52,10 +55,18 @@ impl Possession {
         any
     }
 
-    /// Takes what is new in `target`; the user hears of it even when it is nothing.
+    /// Takes what is new in `target`, but for a member that is about to leave; the user hears of it even when it
+    /// is nothing.
     pub fn take_over(&mut self, target: &BTreeSet<Partition>) {
-        let added = target.difference(&self.owned).cloned().collect();
-        self.call(CallKind::Assigned, added);
+        if !self.is_ending {
+            let added = target.difference(&self.owned).cloned().collect();
+            self.call(CallKind::Assigned, added);
+        }
+    }
+
+    /// Whether the member is about to leave.
+    pub fn set_ending(&mut self, is_ending: bool) {
+        self.is_ending = is_ending;
     }
 
     /// All of it is gone already.
@@ -85,16 +96,28 @@ impl Possession {
                 self.call(CallKind::Lost, self.owned.clone());
             }
         }
-        if !self.is_calling {
-            if let Some(call) = self.waiting.pop_front() {
-                if call.kind == CallKind::Assigned {
-                    self.owned.extend(call.partitions.iter().cloned());
-                }
-                desk.put(call);
-                (self.is_calling, moved) = (true, true);
-            }
+        if let Some(call) = self.next_call() {
+            desk.put(call);
+            (self.is_calling, moved) = (true, true);
         }
         moved
+    }
+
+    /// The call that is due.
+    fn next_call(&mut self) -> Option<Call> {
+        while !self.is_calling {
+            let mut call = self.waiting.pop_front()?;
+            if call.kind == CallKind::Assigned {
+                self.owned.extend(call.partitions.iter().cloned());
+                return Some(call);
+            }
+            // A call before it may have named some of them: a leaving member is told of its share too.
+            call.partitions.retain(|partition| self.owned.contains(partition));
+            if !call.partitions.is_empty() {
+                return Some(call);
+            }
+        }
+        None
     }
 
     fn done(&mut self, call: Call, last_order: u64, assignment: &mut Assignment) {
