@@ -24,6 +24,8 @@ fn run(protocol: Protocol, assignor: &str, seed: u64) {
 fn what_has_failed_once_does_not_fail_again() {
     // Who was about to leave got a share on top of what it was giving up, and was told to give that up twice.
     run(Protocol::Classic, "cooperative-sticky", 12_606_743_940_205_229_588);
+    // Who got a share that was another before the user knew of it told nobody, and the partition was nobody's.
+    run(Protocol::Consumer, "range", 7_018_719_309_568_729_322);
 }
 
 proptest! {

@@ -135,3 +135,36 @@ pub fn begin(call: &Call, assignment: &mut Assignment) {
         assignment.add(&call.partitions, Start::Committed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    /// Lets the user do all that it is called for.
+    fn calls(possession: &mut Possession, desk: &mut Desk) -> Vec<(CallKind, usize)> {
+        let mut assignment = Assignment::new(1);
+        let mut done = Vec::new();
+        while possession.exchange(desk, &mut assignment) {
+            if let Some(call) = desk.take_call() {
+                done.push((call.kind, call.partitions.len()));
+                desk.called();
+            }
+        }
+        done
+    }
+
+    #[test]
+    fn what_is_given_up_twice_is_called_for_once_and_who_leaves_takes_nothing_more() {
+        let (mut possession, mut desk) = (Possession::default(), Desk::new("g", None));
+        let share: BTreeSet<Partition> = (0..3).map(|index| (Arc::from("t"), index)).collect();
+        possession.take_over(&share);
+        assert_eq!(calls(&mut possession, &mut desk), [(CallKind::Assigned, 3)]);
+        possession.set_ending(true);
+        assert!(possession.give_up(|_| false));
+        assert!(possession.give_up(|(_, index)| *index > 0));
+        possession.take_over(&share);
+        assert_eq!(calls(&mut possession, &mut desk), [(CallKind::Revoked, 3)]);
+        assert!(possession.owned().is_empty() && possession.is_settled());
+    }
+}
