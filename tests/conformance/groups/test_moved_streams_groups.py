@@ -4,6 +4,7 @@ on where the other has stopped."""
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -61,11 +62,10 @@ def test_the_same_history_writes_the_same_records(tmp_path: Path) -> None:
         node = kafka if name == "kafka" else barnabas
         node.start()
         try:
-            side = Side(kafka.bootstrap)
-            first, second = begin(side)
-            assert not second.beat(member_epoch=-1)
-            settle_alone(first)
-            side.close()
+            with closing(Side(kafka.bootstrap)) as side:
+                first, second = begin(side)
+                assert not second.beat(member_epoch=-1)
+                settle_alone(first)
         finally:
             node.stop()
         found = [re.sub(r'"commitTimestamp":\d+', "", line) for line in records(kafka.log_directory)]
@@ -82,21 +82,20 @@ def test_each_carries_on_with_the_groups_of_the_other(tmp_path: Path) -> None:
     for node in (barnabas, kafka, barnabas):
         node.start()
         try:
-            side = Side(kafka.bootstrap)
-            if before is None:
-                members += begin(side)
-            else:
-                find_coordinator(side, "app")
-                for member in members:
-                    member.side = side
-                    shown = member.shown
-                    assert not member.beat()
-                    assert member.shown == shown, "nobody is moved"
-                assert look(side) == before
-                members.append(Member(side, f"member {len(members)}"))
-                settle(side, *members)
-            before = look(side)
-            side.close()
+            with closing(Side(kafka.bootstrap)) as side:
+                if before is None:
+                    members += begin(side)
+                else:
+                    find_coordinator(side, "app")
+                    for member in members:
+                        member.side = side
+                        shown = member.shown
+                        assert not member.beat()
+                        assert member.shown == shown, "nobody is moved"
+                    assert look(side) == before
+                    members.append(Member(side, f"member {len(members)}"))
+                    settle(side, *members)
+                before = look(side)
         finally:
             node.stop()
     assert sum(len(one.tasks["active_tasks"]) for one in members) == 2 * PARTITIONS

@@ -54,6 +54,10 @@ class World:
         self._sent: dict[str, list[bytes]] = {name: [] for name in VERSIONS}
         self._count = 0
 
+    def close(self) -> None:
+        for client in self.clients.values():
+            client.close()
+
     def create(self) -> None:
         topics = [CreatableTopic(name, 1, 1) for name in VERSIONS]
         with Connection(self.bootstrap) as connection:
@@ -166,5 +170,6 @@ def test_each_ends_the_transactions_of_the_other(tmp_path: Path) -> None:
             after.start()
             carry_on(world)
     finally:
+        world.close()
         for node in order:
             node.kill()
