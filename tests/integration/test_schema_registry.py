@@ -227,6 +227,7 @@ def test_confluents_client_registers_writes_and_reads(registry: RegistryProcess,
         assert client.delete_version(name, 1) == 1
         assert client.delete_subject(name) == [2]
         assert client.delete_subject(name, permanent=True) == [1, 2]
+        client.close()
 
 
 def consumed(bootstrap: str, topic: str, count: int) -> list[bytes]:
