@@ -14,7 +14,7 @@ use crate::error::ClientError;
 use crate::link::{Links, Order};
 use crate::resolver::Resolver;
 use crate::tls;
-use crate::transport::{NoConnection, Transport};
+use crate::transport::{is_hang_up, NoConnection, Transport};
 
 /// What is read at once.
 const READ_BYTES: usize = 256 * 1024;
@@ -259,8 +259,8 @@ impl Driver {
                 self.connect(machine, node, host, others, &error.to_string());
             }
             Err(NoConnection::HungUp) => {
-                self.drop_socket(node);
-                machine.links().failed(node, NO_HANDSHAKE, self.clock.now());
+                let problem = if socket.transport.is_secured() { NO_HANDSHAKE } else { CLOSED };
+                self.ended(machine, node, problem);
             }
             Err(NoConnection::Tls(error)) => self.distrusted(machine, node, &error),
         }
@@ -277,7 +277,10 @@ impl Driver {
             let error = error.clone();
             return self.distrusted(machine, node, &error);
         }
-        self.ended(machine, node, &error.to_string());
+        match is_hang_up(error) {
+            true => self.ended(machine, node, CLOSED),
+            false => self.ended(machine, node, &error.to_string()),
+        }
     }
 
     fn ended<M: Machine>(&mut self, machine: &mut M, node: NodeId, problem: &str) {

@@ -18,8 +18,15 @@ pub enum NoConnection {
     Network(io::Error),
     /// The two sides don't understand or trust each other, and would not next time.
     Tls(rustls::Error),
-    /// The other side has hung up in the middle of a handshake.
+    /// The other side has hung up, under TLS in the middle of the handshake.
     HungUp,
+}
+
+/// Whether an error says that the other side has ended the connection. Which of them it is, or a plain end,
+/// hangs on what was on its way just then.
+pub fn is_hang_up(error: &io::Error) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
 }
 
 /// One connection.
@@ -35,8 +42,20 @@ impl Transport {
         Transport { stream, session: session.map(Box::new) }
     }
 
+    /// Whether it goes through TLS.
+    pub fn is_secured(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// Goes on until the connection is there: true then, false when the socket has to do something first.
     pub fn establish(&mut self) -> Result<bool, NoConnection> {
+        match self.shake_hands() {
+            Err(NoConnection::Network(error)) if is_hang_up(&error) => Err(NoConnection::HungUp),
+            other => other,
+        }
+    }
+
+    fn shake_hands(&mut self) -> Result<bool, NoConnection> {
         match self.stream.take_error() {
             Ok(None) if self.stream.peer_addr().is_ok() => {}
             Ok(None) => return Ok(false),

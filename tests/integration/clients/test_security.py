@@ -5,6 +5,8 @@ import base64
 import contextlib
 import http.server
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -177,6 +179,36 @@ def test_the_wrong_protocol_is_told_and_not_waited_for(secured: Secured) -> None
     configs = secured.configs("SSL") | {"bootstrap.servers": secured.addresses["PLAINTEXT"]}
     with barnabas.Admin(configs) as admin, pytest.raises((TlsFailed, ClientTimeout), match="TLS"):
         admin.with_options(timeout=3.0).describe_cluster()
+
+
+@pytest.fixture
+def resetting() -> Iterator[str]:
+    """The address of somebody who hangs up at once, so that what is written to him is answered by a reset."""
+    with socket.create_server(("localhost", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    taken, _ = listener.accept()
+                    taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    taken.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"localhost:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "said"), [("SSL", "during the TLS handshake"), ("PLAINTEXT", "closed the connection")]
+)
+def test_who_hangs_up_is_told_the_same_however_it_comes(
+    secured: Secured, resetting: str, protocol: str, said: str
+) -> None:
+    configs = secured.configs(protocol) | {"bootstrap.servers": resetting}
+    with barnabas.Admin(configs) as admin, pytest.raises(ClientTimeout, match=said):
+        admin.with_options(timeout=1.0).describe_cluster()
 
 
 @pytest.mark.parametrize("listener", ["SASL_PLAINTEXT", "SASL_SSL"])
