@@ -11,12 +11,15 @@ import copy
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any
 
 from barnabas import _core
 from barnabas._core import Uuid
 from barnabas.protocol import Message, Struct, message_class
+from barnabas.protocol.generated.consumer_group_heartbeat_request import ConsumerGroupHeartbeatRequest
 from barnabas.protocol.generated.create_topics_request import CreatableTopic, CreateTopicsRequest
+from barnabas.protocol.generated.delete_groups_request import DeleteGroupsRequest
 from barnabas.protocol.generated.describe_groups_request import DescribeGroupsRequest
 from barnabas.protocol.generated.describe_groups_response import DescribedGroup
 from barnabas.protocol.generated.find_coordinator_request import FindCoordinatorRequest
@@ -31,7 +34,9 @@ COORDINATOR_ERRORS = frozenset((14, 15, 16))
 UNORDERED = ("member_id", "group_id", "name", "partition_index", "key")
 
 
-WAIT_SECONDS_MAX = 30
+WAIT_SECONDS_MAX = 60
+OFFSETS_PARTITIONS = 50
+"""`offsets.topic.num.partitions`."""
 TOPIC_ALREADY_EXISTS = 36
 UNKNOWN_TOPIC = Uuid(b"\7" * 16)
 
@@ -148,6 +153,46 @@ def find_coordinator(side: Side, key: str) -> None:
     wait_for(lambda: side.ask(request, 4).coordinators[0].error_code not in COORDINATOR_ERRORS)
 
 
+def await_topics(side: Side, group: str, names: Sequence[str]) -> None:
+    """Waits until the group's coordinator knows topics, which Kafka tells it after it has told clients: until
+    a group on the same partition of `__consumer_offsets` is assigned all of them.
+    """
+    find_coordinator(side, group)
+    place = java_hash(group) % OFFSETS_PARTITIONS
+    probe = next(
+        name for name in map("probe-{}".format, count()) if java_hash(name) % OFFSETS_PARTITIONS == place
+    )
+    expected = {side.topics[name] for name in names}
+    assigned: set[Uuid] = set()
+
+    def beat(epoch: int) -> int:
+        request = ConsumerGroupHeartbeatRequest(
+            probe,
+            probe,
+            epoch,
+            rebalance_timeout_ms=60_000,
+            subscribed_topic_names=list(names),
+            topic_partitions=[],
+        )
+        answer = side.ask(request, 1)
+        assert not answer.error_code, answer
+        if answer.assignment is not None:
+            assigned.update(one.topic_id for one in answer.assignment.topic_partitions)
+        return int(answer.member_epoch)
+
+    epoch = beat(0)
+
+    def has_all() -> bool:
+        nonlocal epoch
+        epoch = beat(epoch)
+        return assigned == expected
+
+    wait_for(has_all)
+    beat(-1)
+    deleted = side.ask(DeleteGroupsRequest([probe]), 2).results[0]
+    assert not deleted.error_code, deleted
+
+
 def _order(item: dict[str, Any]) -> list[str]:
     return [str(item[key]) for key in UNORDERED if key in item]
 
@@ -194,8 +239,8 @@ class Duel:
 
     def loaded(self) -> None:
         """Waits until both sides serve all partitions of `__consumer_offsets`."""
-        names = {java_hash(name) % 50: name for name in map(str, range(1000))}
-        assert len(names) == 50
+        names = {java_hash(name) % OFFSETS_PARTITIONS: name for name in map(str, range(1000))}
+        assert len(names) == OFFSETS_PARTITIONS
         everywhere = DescribeGroupsRequest(groups=list(names.values()))
         for side in self.sides:
             wait_for(lambda: not any(one.error_code for one in side.ask(everywhere, 5).groups))  # noqa: B023

@@ -33,7 +33,7 @@ from barnabas.protocol.generated.streams_group_heartbeat_request import (
     TopicInfo,
     Topology,
 )
-from tests.conformance.groups.duel import Duel, Side, create_topic, find_coordinator, wait_for
+from tests.conformance.groups.duel import Duel, Side, await_topics, create_topic, wait_for
 
 pytestmark = [pytest.mark.oracle, pytest.mark.timeout(300)]
 
@@ -138,9 +138,10 @@ def set_config(side: Side, name: str, value: str, group: str = "app") -> None:
 
 
 def prepare(side: Side) -> None:
-    create_topic(side, "lines", PARTITIONS)
+    # The coordinator hears of changes in their order: who knows the topic knows the config.
     set_config(side, "streams.initial.rebalance.delay.ms", "0")
-    find_coordinator(side, "app")
+    create_topic(side, "lines", PARTITIONS)
+    await_topics(side, "app", ["lines"])
 
 
 def described(side: Side) -> Any:
@@ -167,7 +168,9 @@ def start(side: Side, see: Callable[[Any], None]) -> tuple[Member, Member]:
     see(first.shown)
     see(described(side))
     names = [MetadataRequestTopic(name=name) for name in (REPARTITION, CHANGELOG)]
-    wait_for(lambda: not any(one.error_code for one in side.ask(MetadataRequest(topics=names), 12).topics))
+    # Asked so that the topics are not created here, with one partition, before the group creates them.
+    asked = MetadataRequest(topics=names, allow_auto_topic_creation=False)
+    wait_for(lambda: not any(one.error_code for one in side.ask(asked, 12).topics))
     settle(side, first)
     see(first.shown)
     see(described(side))
@@ -201,6 +204,7 @@ def live(side: Side) -> list[Any]:
     seen.append(Member(side, "third").beat(topology=topology("others")))
     seen.append(Member(side, "third").beat(topology=topology(epoch=1)))
     set_config(side, "streams.num.standby.replicas", "1")
+    wait_for(lambda: not first.beat() and not second.beat() and bool(first.tasks["standby_tasks"]))
     settle(side, first, second)
     seen.append([first.shown, second.shown])
     seen.append(second.beat(member_epoch=-1, shutdown_application=True))
@@ -277,9 +281,9 @@ def test_topics_that_do_not_fit_are_told_alike(duel: Duel) -> None:
             Topology(0, [Subtopology("0", ["lines"], state_changelog_topics=[TopicInfo("narrow")])]),
         ),
     ):
-        duel.coordinated(group)
         shown = []
         for side in duel.sides:
+            await_topics(side, group, ["lines", "narrow"])
             set_config(side, "streams.initial.rebalance.delay.ms", "0", group)
             # Kafka fails where a member has an endpoint and no topology could be configured.
             answer = side.ask(join("m", group, topology=said, user_endpoint=None), 0)
