@@ -37,6 +37,8 @@ UNORDERED = ("member_id", "group_id", "name", "partition_index", "key")
 WAIT_SECONDS_MAX = 60
 OFFSETS_PARTITIONS = 50
 """`offsets.topic.num.partitions`."""
+PROBE = "probe-"
+"""Begins the names of groups that only wait for something."""
 TOPIC_ALREADY_EXISTS = 36
 UNKNOWN_TOPIC = Uuid(b"\7" * 16)
 
@@ -159,13 +161,16 @@ def await_topics(side: Side, group: str, names: Sequence[str]) -> None:
     """
     find_coordinator(side, group)
     place = java_hash(group) % OFFSETS_PARTITIONS
-    probe = next(
-        name for name in map("probe-{}".format, count()) if java_hash(name) % OFFSETS_PARTITIONS == place
-    )
+    names_of_probes = map(f"{PROBE}{{}}".format, count())
+    probe = next(name for name in names_of_probes if java_hash(name) % OFFSETS_PARTITIONS == place)
     expected = {side.topics[name] for name in names}
     assigned: set[Uuid] = set()
 
-    def beat(epoch: int) -> int:
+    epoch = 0
+
+    def beat() -> bool:
+        """Whether the coordinator is there."""
+        nonlocal epoch
         request = ConsumerGroupHeartbeatRequest(
             probe,
             probe,
@@ -175,20 +180,17 @@ def await_topics(side: Side, group: str, names: Sequence[str]) -> None:
             topic_partitions=[],
         )
         answer = side.ask(request, 1)
-        assert not answer.error_code, answer
+        assert answer.error_code in (0, *COORDINATOR_ERRORS), answer
+        if answer.error_code:
+            return False
+        epoch = answer.member_epoch
         if answer.assignment is not None:
             assigned.update(one.topic_id for one in answer.assignment.topic_partitions)
-        return int(answer.member_epoch)
+        return True
 
-    epoch = beat(0)
-
-    def has_all() -> bool:
-        nonlocal epoch
-        epoch = beat(epoch)
-        return assigned == expected
-
-    wait_for(has_all)
-    beat(-1)
+    wait_for(lambda: beat() and assigned == expected)
+    epoch = -1
+    assert beat()
     deleted = side.ask(DeleteGroupsRequest([probe]), 2).results[0]
     assert not deleted.error_code, deleted
 
