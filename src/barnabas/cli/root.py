@@ -24,6 +24,7 @@ _COMMANDS = {
         "Find transactions and their producers; abort those that hang.",
     ),
     "registry": ("barnabas.cli.registry", "registry", "Run a Schema Registry for any cluster."),
+    "rest": ("barnabas.cli.rest", "rest", "Run a REST Proxy for any cluster."),
     "schemas": (
         "barnabas.cli.schemas.commands",
         "schemas",

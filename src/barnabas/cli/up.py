@@ -21,7 +21,7 @@ from barnabas.config.listeners import format_address
 from barnabas.config.settings import BrokerSettings, parse_override
 
 if TYPE_CHECKING:
-    from barnabas.schema_registry.beside import RegistryBeside
+    from barnabas.http.beside import Beside
     from barnabas.server.node import NodeServer
 
 logger = logging.getLogger("barnabas")
@@ -33,7 +33,9 @@ METRICS_PORT = 9404
 """Where a JMX exporter usually serves Apache Kafka's metrics."""
 REGISTRY_PORT = 8081
 """Where a schema registry usually listens."""
-SERVICES = ("registry",)
+REST_PORT = 8082
+"""Where a REST proxy usually listens."""
+SERVICES = ("registry", "rest")
 """What runs beside the broker unless it is left out."""
 
 
@@ -79,6 +81,11 @@ class _UpCommand(click.Command):
     help="Port of the Schema Registry; 0 takes a free one.  [default: 8081, or a free one]",
 )
 @click.option(
+    "--rest-port",
+    type=click.IntRange(0, 65535),
+    help="Port of the REST Proxy; 0 takes a free one.  [default: 8082, or a free one]",
+)
+@click.option(
     "--without",
     "left_out",
     multiple=True,
@@ -100,11 +107,12 @@ def up(
     host: str | None,
     port: int | None,
     registry_port: int | None,
+    rest_port: int | None,
     left_out: Sequence[str],
     log_format: str,
     log_level: str,
 ) -> int:
-    """Run a broker (and its controller) until Ctrl-C, and a Schema Registry beside it.
+    """Run a broker (and its controller) until Ctrl-C, with a Schema Registry and a REST Proxy beside it.
 
     \b
       barnabas up                            data in ~/.local/share/barnabas, clients at 127.0.0.1:9092
@@ -128,11 +136,13 @@ def up(
     if idle := settings.without_effect:
         names = ", ".join(f"{key.name} ({key.reason})" for key in idle)
         logger.warning("set without effect: %s", names)
-    if "registry" in left_out:
-        registry_port = None
-    elif registry_port is None:
-        registry_port = _usual_port(REGISTRY_PORT)
-    return _serve(settings, memory=memory, registry_port=registry_port)
+    ports = {"registry": (registry_port, REGISTRY_PORT), "rest": (rest_port, REST_PORT)}
+    services = {
+        name: _usual_port(usual) if given is None else given
+        for name, (given, usual) in ports.items()
+        if name not in left_out
+    }
+    return _serve(settings, memory=memory, services=services)
 
 
 def default_directory() -> Path:
@@ -178,8 +188,9 @@ def _usual_port(port: int) -> int:
     return port
 
 
-def _serve(settings: BrokerSettings, *, memory: bool, registry_port: int | None) -> int:
-    """Runs the node until it is told to stop; the exit code."""
+def _serve(settings: BrokerSettings, *, memory: bool, services: dict[str, int]) -> int:
+    """Runs the node until it is told to stop; the exit code. `services` has the ports of what runs beside
+    it."""
     from barnabas.server.errors import StartError
     from barnabas.server.starting import NativeStart
 
@@ -195,14 +206,14 @@ def _serve(settings: BrokerSettings, *, memory: bool, registry_port: int | None)
         server.start()
     except StartError as error:
         return _fail(error, _start_code(error))
-    registry = None if registry_port is None else _registry(server, registry_port)
-    _print_ready(server, settings, registry, memory=memory)
+    beside = _beside(server, services)
+    _print_ready(server, settings, beside, memory=memory)
     # What is there by now stays for good, and what requests make goes by itself.
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
     server.run()
-    if registry is not None:
-        registry.stop()
+    for service in reversed(beside.values()):
+        service.stop()
     if server.failure is not None:
         return _fail(f"the broker stopped: {server.failure}", exit_codes.FAILED)
     logger.info("stopped")
@@ -222,16 +233,24 @@ def _start_code(error: Exception) -> int:
     return next((code for kind, code in codes.items() if isinstance(error, kind)), exit_codes.FAILED)
 
 
-def _registry(server: "NodeServer", port: int) -> "RegistryBeside | None":
-    """Lets clients of the schema registry in. A broker without it is better than none."""
+def _beside(server: "NodeServer", ports: dict[str, int]) -> "dict[str, Beside]":
+    """Lets clients of services in. A broker without them is better than none."""
     from barnabas.http.listeners import AddressUnusable
-    from barnabas.schema_registry.beside import RegistryBeside
+    from barnabas.rest.beside import rest_beside
+    from barnabas.schema_registry.beside import registry_beside
 
-    try:
-        return RegistryBeside(server.bootstrap, "127.0.0.1", port)
-    except AddressUnusable as error:
-        logger.warning("no schema registry is served: %s", error)
-        return None
+    services: dict[str, Beside] = {}
+    for name, port in ports.items():
+        try:
+            if name == "registry":
+                services[name] = registry_beside(server.bootstrap, "127.0.0.1", port)
+            else:
+                registry = services.get("registry")
+                url = None if registry is None else f"http://127.0.0.1:{registry.port}"
+                services[name] = rest_beside(server.bootstrap, url, "127.0.0.1", port)
+        except AddressUnusable as error:
+            logger.warning("%s is not served: %s", name, error)
+    return services
 
 
 class _StopSignals:
@@ -259,7 +278,7 @@ class _StopSignals:
 
 
 def _print_ready(
-    server: "NodeServer", settings: BrokerSettings, registry: "RegistryBeside | None", *, memory: bool
+    server: "NodeServer", settings: BrokerSettings, beside: "dict[str, Beside]", *, memory: bool
 ) -> None:
     place = "in memory" if memory else ", ".join(settings.log_dirs)
     bootstrap = server.bootstrap
@@ -267,8 +286,9 @@ def _print_ready(
     click.echo(f"barnabas is ready at {click.style(bootstrap, bold=True)}")
     click.echo(f"  data     {place}")
     click.echo(f"  cluster  {server.cluster_id}, node {settings.node_id}")
-    if registry is not None:
-        click.echo(f"  schemas  http://127.0.0.1:{registry.port}")
+    for name, title in (("registry", "schemas"), ("rest", "rest   ")):
+        if name in beside:
+            click.echo(f"  {title}  http://127.0.0.1:{beside[name].port}")
     click.echo(f"  try      echo hello | barnabas produce greetings{option}")
     sys.stdout.flush()
 

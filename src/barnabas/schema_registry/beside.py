@@ -1,78 +1,22 @@
-"""A registry beside a broker in one process, which costs next to nothing until somebody asks it.
-
-Always true:
-  the port is there from the start; modules are imported, and the topic is read, with the first request
-  a registry that can't be started says so to everybody who asks, and is tried again with the next request
-"""
+"""A registry beside a broker in one process."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import select
-import threading
+from typing import TYPE_CHECKING
 
-from barnabas.errors import BarnabasError
-from barnabas.http.listeners import Listeners
+from barnabas.http.beside import Beside
 
-logger = logging.getLogger("barnabas.registry")
-
-STOP_SECONDS_MAX = 10.0
-REQUESTS_MAX = 1_000
-"""Requests that are told at once that there is no registry."""
+if TYPE_CHECKING:
+    from barnabas.http.listeners import Listeners
 
 
-class RegistryBeside:
-    """A port, and a thread that waits for the first request."""
+def registry_beside(bootstrap: str, host: str, port: int) -> Beside:
+    """Listens, and starts a registry with the first request. Raises AddressUnusable."""
 
-    def __init__(self, bootstrap: str, host: str, port: int) -> None:
-        """Listens. Raises AddressUnusable."""
-        self._bootstrap = bootstrap
-        self._listeners = Listeners()
-        self._service, self.port = self._listeners.listen("registry", host, port)
-        self._wake_reader, self._wake_writer = os.pipe()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = False
-        self._stopped: asyncio.Event | None = None
-        self._thread = threading.Thread(target=self._run, name="registry", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends it, when requests in hand have been answered."""
-        self._stopping = True
-        os.write(self._wake_writer, b"x")
-        if self._loop is not None and self._stopped is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join(STOP_SECONDS_MAX)
-        self._listeners.native.stop(0)
-
-    def _run(self) -> None:
-        descriptor = self._listeners.native.fileno()
-        while True:
-            select.select([descriptor, self._wake_reader], [], [])
-            if self._stopping:
-                return
-            try:
-                asyncio.run(self._serve())
-            except BarnabasError as error:
-                logger.error("the schema registry can't be started: %s", error)
-                self._refuse(str(error))
-
-    async def _serve(self) -> None:
+    async def begin(listeners: Listeners, service: int, stopping: asyncio.Event) -> None:
         from barnabas.schema_registry.service import serve
 
-        self._stopped = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        if self._stopping:
-            self._stopped.set()
-        await serve(self._bootstrap, self._listeners, self._service, self._stopped)
+        await serve(bootstrap, listeners, service, stopping)
 
-    def _refuse(self, reason: str) -> None:
-        from barnabas.http.errors import HttpError
-        from barnabas.http.serving import error_body
-
-        body = error_body(HttpError(500, f"The schema registry can't be started: {reason}", 50001))
-        headers = [("Content-Type", "application/json")]
-        requests = self._listeners.native.drain(REQUESTS_MAX)
-        self._listeners.native.respond([(request, 500, headers, body, False) for request in requests])
+    return Beside("schema registry", host, port, begin)

@@ -66,12 +66,12 @@ class Avro(SchemaSerde[T]):
     def record_name(self, value: T) -> str | None:
         if self.schema is None:
             return None
-        parsed = self._parse(self.schema)
+        parsed = self.parse(self.schema)
         return parsed["name"] if isinstance(parsed, dict) and parsed.get("type") == "record" else None
 
     def encode(self, value: T, schema: Schema) -> bytes:
         fastavro = _fastavro()
-        parsed = self._parse(schema)
+        parsed = self.parse(schema)
         if parsed in _RAW and isinstance(value, bytes):
             return value
         buffer = io.BytesIO()
@@ -83,8 +83,8 @@ class Avro(SchemaSerde[T]):
 
     def decode(self, payload: bytes, schema: Schema, found: SchemaId) -> T:
         fastavro = _fastavro()
-        writer = self._parse(schema)
-        reader = None if self.schema is None or self.schema == schema else self._parse(self.schema)
+        writer = self.parse(schema)
+        reader = None if self.schema is None or self.schema == schema else self.parse(self.schema)
         value: Any = payload
         if writer not in _RAW:
             try:
@@ -94,7 +94,8 @@ class Avro(SchemaSerde[T]):
         made: T = self._make(value)
         return made
 
-    def _parse(self, schema: Schema) -> Any:
+    def parse(self, schema: Schema) -> Any:
+        """The schema as fastavro has it, with what it refers to. Raises SerializationError."""
         parsed = self._parsed.get(schema)
         if parsed is None:
             fastavro = _fastavro()

@@ -77,7 +77,7 @@ class Protobuf(SchemaSerde[T]):
         return data
 
     def decode(self, payload: bytes, schema: Schema, found: SchemaId) -> T:
-        made: T = self._class(schema, found.indexes)()
+        made: T = self.class_of(schema, found.indexes)()
         try:
             made.ParseFromString(payload)  # type: ignore[attr-defined]
         except _google("message").DecodeError as error:
@@ -98,7 +98,8 @@ class Protobuf(SchemaSerde[T]):
             references.append(Reference(imported.name, subject, version))
         return Schema("PROTOBUF", proto_text(decoded_file(file.serialized_pb)), tuple(references))
 
-    def _class(self, schema: Schema, indexes: tuple[int, ...]) -> Any:
+    def class_of(self, schema: Schema, indexes: tuple[int, ...]) -> Any:
+        """The class of the message that stands at `indexes` of a schema. Raises SerializationError."""
         if self.message is not None:
             return self.message
         key = schema, indexes

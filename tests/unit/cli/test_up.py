@@ -70,8 +70,13 @@ def node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Stand
     start: Any = ModuleType("barnabas.server.starting")
     start.NativeStart = StartStandIn
     monkeypatch.setitem(sys.modules, "barnabas.server.starting", start)
-    registry = SimpleNamespace(port=8081, stop=lambda: None)
-    monkeypatch.setattr("barnabas.cli.up._registry", lambda server, port: registry)
+    ports = {"registry": 8081, "rest": 8082}
+    monkeypatch.setattr(
+        "barnabas.cli.up._beside",
+        lambda server, wanted: {
+            name: SimpleNamespace(port=ports[name], stop=lambda: None) for name in wanted
+        },
+    )
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     monkeypatch.delenv("BARNABAS_DIR", raising=False)
     StandIn.started, StandIn.start_error, StandIn.failure_to_be = [], None, None
@@ -97,6 +102,7 @@ def test_up_says_where_it_is_and_what_to_try(tmp_path: Path, capsys: pytest.Capt
         f"  data     {tmp_path}/share/barnabas\n"
         "  cluster  PvSaRS9mQJqXSlzF6kY3Kg, node 1\n"
         "  schemas  http://127.0.0.1:8081\n"
+        "  rest     http://127.0.0.1:8082\n"
         "  try      echo hello | barnabas produce greetings\n"
     )
     assert started().settings.log_dirs == (f"{tmp_path}/share/barnabas",)
@@ -109,9 +115,13 @@ def test_a_signal_that_comes_before_the_node_is_there_stops_it() -> None:
     assert StandIn.stop_requests == 1
 
 
-def test_registry_is_left_out_when_nobody_wants_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_services_are_left_out_when_nobody_wants_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert outcome(["up", "--memory", "--without", "registry"]) == exit_codes.OK
-    assert "schemas" not in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "schemas" not in out
+    assert "rest" in out
+    assert outcome(["up", "--memory", "--without", "registry", "--without", "rest"]) == exit_codes.OK
+    assert "http:" not in capsys.readouterr().out
 
 
 def test_command_to_try_names_another_address(capsys: pytest.CaptureFixture[str]) -> None:

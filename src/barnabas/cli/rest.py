@@ -1,0 +1,96 @@
+"""`barnabas rest`: a REST Proxy in the foreground, for any Kafka cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from barnabas.cli import exit_codes
+from barnabas.cli.connection import Connection, connection_options
+from barnabas.cli.log_format import configure_logging
+from barnabas.config.listeners import format_address
+
+if TYPE_CHECKING:
+    from barnabas.http.listeners import Listeners
+    from barnabas.rest.service import RestSettings
+
+logger = logging.getLogger("barnabas")
+
+
+@click.command()
+@connection_options
+@click.option("--registry", metavar="URL", help="Schema Registry, for records with schemas.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8082,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="Threads that talk to clients.",
+)
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
+def rest(
+    connection: Connection,
+    registry: str | None,
+    host: str,
+    port: int,
+    threads: int,
+    log_format: str,
+    log_level: str,
+) -> int:
+    """Run a REST Proxy until Ctrl-C.
+
+    \b
+      barnabas rest                                  for the cluster at 127.0.0.1:9092
+      barnabas rest -b broker:9092 --registry http://registry:8081
+
+    Any number of instances may run for a cluster. Instances of consumers (API v2) live in the one that has
+    made them.
+    """
+    configure_logging(log_format, log_level)
+    from barnabas.cli.properties import kafka_properties
+    from barnabas.clients.configs import admin_keys, consumer_keys, producer_keys
+    from barnabas.http.listeners import Listeners
+    from barnabas.rest.service import RestSettings
+
+    common = admin_keys().keys() & producer_keys().keys() & consumer_keys().keys()
+    configs = kafka_properties(connection.config, common)
+    settings = RestSettings(connection.bootstrap, registry, configs)
+    listeners = Listeners(threads)
+    service, port = listeners.listen("rest", host, port)
+    asyncio.run(_run(settings, listeners, service, format_address(host, port)))
+    return exit_codes.OK
+
+
+async def _run(settings: RestSettings, listeners: Listeners, service: int, address: str) -> None:
+    from barnabas.rest.service import serve
+
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+
+    def ready() -> None:
+        click.echo(f"REST proxy is ready at {click.style(f'http://{address}', bold=True)}")
+        click.echo(f"  cluster  {settings.bootstrap}")
+        sys.stdout.flush()
+
+    await serve(settings, listeners, service, stopping, ready)
+    logger.info("stopped")

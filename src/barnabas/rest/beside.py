@@ -1,0 +1,22 @@
+"""A proxy beside a broker in one process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from barnabas.http.beside import Beside
+
+if TYPE_CHECKING:
+    from barnabas.http.listeners import Listeners
+
+
+def rest_beside(bootstrap: str, registry: str | None, host: str, port: int) -> Beside:
+    """Listens, and starts a proxy with the first request. Raises AddressUnusable."""
+
+    async def begin(listeners: Listeners, service: int, stopping: asyncio.Event) -> None:
+        from barnabas.rest.service import RestSettings, serve
+
+        await serve(RestSettings(bootstrap, registry), listeners, service, stopping)
+
+    return Beside("REST proxy", host, port, begin)

@@ -1,0 +1,72 @@
+"""The cluster behind the proxy: the clients that speak for whoever asks, made when they are first needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from barnabas.aio.admin import Admin
+from barnabas.aio.producer import Producer
+from barnabas.errors import BarnabasError
+from barnabas.rest.producing import Sender
+
+METADATA_MS_MAX = 10_000
+"""How long a record may wait for a topic to be known, or for room: nobody waits for a reply for minutes."""
+DELIVERY_MS_MAX = 30_000
+REQUEST_MS_MAX = 15_000
+ADMIN_MS_MAX = 30_000
+
+
+class Cluster:
+    """The clients of one cluster and one principal."""
+
+    def __init__(self, configs: Mapping[str, Any], registry: str | None) -> None:
+        """`configs`: what all clients have in common, by Kafka's names; `registry`: the address of a Schema
+        Registry."""
+        self.configs = dict(configs)
+        self.registry = registry
+        self._admin: Admin | None = None
+        self._producer: Producer | None = None
+        self._sender: Sender | None = None
+        self._cluster_id: str | None = None
+        self._asking = asyncio.Lock()
+
+    @property
+    def admin(self) -> Admin:
+        """Looks after the cluster."""
+        if self._admin is None:
+            limits = {"default.api.timeout.ms": ADMIN_MS_MAX, "request.timeout.ms": REQUEST_MS_MAX}
+            self._admin = Admin({**limits, **self.configs})
+        return self._admin
+
+    @property
+    def sender(self) -> Sender:
+        """Sends records, in the order in which they come."""
+        if self._sender is None:
+            limits = {
+                "max.block.ms": METADATA_MS_MAX,
+                "delivery.timeout.ms": DELIVERY_MS_MAX,
+                "request.timeout.ms": REQUEST_MS_MAX,
+                "linger.ms": 0,
+            }
+            self._producer = Producer({**limits, **self.configs})
+            self._sender = Sender(self._producer, self.registry)
+        return self._sender
+
+    async def id(self) -> str:
+        """The cluster's id, asked for once."""
+        if self._cluster_id is None:
+            async with self._asking:
+                described = await self.admin.describe_cluster()
+                self._cluster_id = described.cluster_id or ""
+        return self._cluster_id
+
+    async def close(self) -> None:
+        """Delivers what is under way, and ends the clients."""
+        if self._producer is not None:
+            with suppress(BarnabasError):  # Who waits for a record has been told.
+                await self._producer.close(5.0)
+        if self._admin is not None:
+            await self._admin.close()
