@@ -6,8 +6,10 @@ import asyncio
 import gc
 import logging
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -18,6 +20,7 @@ from barnabas.config.listeners import format_address
 
 if TYPE_CHECKING:
     from barnabas.http.listeners import Listeners
+    from barnabas.schema_registry.service import Candidacy
 
 logger = logging.getLogger("barnabas")
 
@@ -48,6 +51,21 @@ logger = logging.getLogger("barnabas")
     show_default=True,
     help="Threads that talk to clients.",
 )
+@click.option(
+    "--advertise",
+    metavar="URL",
+    help="Where other instances reach this one. Without it, where it listens.",
+)
+@click.option(
+    "--group",
+    default="schema-registry",
+    show_default=True,
+    help="Group in which the instances elect the one that writes.",
+)
+@click.option(
+    "--eligible/--not-eligible", default=True, show_default=True, help="Whether this one may be elected."
+)
+@click.option("--alone", is_flag=True, help="Elect nobody: this is the only instance.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level",
@@ -55,26 +73,59 @@ logger = logging.getLogger("barnabas")
     default="info",
     show_default=True,
 )
-def registry(bootstrap: str, host: str, port: int, threads: int, log_format: str, log_level: str) -> int:
+def registry(
+    bootstrap: str,
+    host: str,
+    port: int,
+    threads: int,
+    advertise: str | None,
+    group: str,
+    eligible: bool,
+    alone: bool,
+    log_format: str,
+    log_level: str,
+) -> int:
     """Run a Schema Registry until Ctrl-C.
 
     \b
       barnabas registry                              for the cluster at 127.0.0.1:9092
       barnabas registry -b broker:9092 --port 8085
 
-    Schemas are kept in the topic _schemas of the cluster, as other registries keep them. Run one instance
-    for a cluster: instances do not agree yet on who writes.
+    Schemas are kept in the topic _schemas of the cluster, as other registries keep them. Any number of
+    instances may run for a cluster: all of them read, and they elect the one that writes.
     """
     configure_logging(log_format, log_level)
     from barnabas.http.listeners import Listeners
 
     listeners = Listeners(threads)
     service, port = listeners.listen("registry", host, port)
-    asyncio.run(_run(bootstrap, listeners, service, format_address(host, port)))
+    candidacy = None if alone else _candidacy(advertise, host, port, group, eligible=eligible)
+    asyncio.run(_run(bootstrap, listeners, service, format_address(host, port), candidacy))
     return exit_codes.OK
 
 
-async def _run(bootstrap: str, listeners: Listeners, service: int, address: str) -> None:
+def _candidacy(advertise: str | None, host: str, port: int, group: str, *, eligible: bool) -> Candidacy:
+    from barnabas.schema_registry.primary.identity import Identity
+    from barnabas.schema_registry.service import Candidacy
+
+    scheme = "http"
+    if advertise is not None:
+        try:
+            parts = urlsplit(advertise)
+            scheme, port = parts.scheme, parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError as error:
+            raise click.BadParameter(f"{advertise!r} is no URL: {error}", param_hint="--advertise") from error
+        if scheme not in ("http", "https") or not parts.hostname:
+            raise click.BadParameter(f"{advertise!r} is no URL of http or https", param_hint="--advertise")
+        host = parts.hostname
+    elif host in ("0.0.0.0", "::"):
+        host = socket.getfqdn()
+    return Candidacy(Identity(host, port, scheme, eligible), group)
+
+
+async def _run(
+    bootstrap: str, listeners: Listeners, service: int, address: str, candidacy: Candidacy | None
+) -> None:
     from barnabas.schema_registry.service import serve
 
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
@@ -88,5 +139,5 @@ async def _run(bootstrap: str, listeners: Listeners, service: int, address: str)
         click.echo(f"  cluster  {bootstrap}")
         sys.stdout.flush()
 
-    await serve(bootstrap, listeners, service, stopping, ready)
+    await serve(bootstrap, listeners, service, stopping, ready, candidacy)
     logger.info("stopped")

@@ -28,11 +28,15 @@ class Routes(Generic[H]):
     A part that is spelled out wins over one in braces.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, around: Callable[[H], H] | None = None) -> None:
+        """`around` makes of each handler the one that answers."""
         self._root: _Node[H] = _Node()
+        self._around = around
 
     def add(self, method: str, pattern: str, handler: H) -> None:
         """Has `handler` answer `method` on paths of this pattern."""
+        if self._around is not None:
+            handler = self._around(handler)
         node = self._root
         names = []
         for part in pattern.strip("/").split("/"):

@@ -12,6 +12,7 @@ from barnabas.schema_registry.handlers.schemas import Schemas
 from barnabas.schema_registry.handlers.server import Server
 from barnabas.schema_registry.handlers.settings import Settings
 from barnabas.schema_registry.handlers.subjects import Subjects
+from barnabas.schema_registry.primary.forwarding import Forwarding
 from barnabas.schema_registry.registry import Registry
 
 OTHER_MEDIA_TYPES = ("application/vnd.schemaregistry+json", "application/json")
@@ -25,8 +26,8 @@ class RegistryApplication:
 
     consumed = CONSUMED
 
-    def __init__(self, registry: Registry) -> None:
-        self.routes: Routes[Handler] = Routes()
+    def __init__(self, registry: Registry, forwarding: Forwarding | None = None) -> None:
+        self.routes: Routes[Handler] = Routes() if forwarding is None else Routes(forwarding.around)
         for part in (Schemas, Subjects, Compatibility, Settings, Server):
             part(registry).add_to(self.routes)
 

@@ -108,3 +108,11 @@ def write_failed(reason: object) -> HttpError:
 
 def write_timed_out(seconds: float) -> HttpError:
     return HttpError(500, f"The write was not read back within {seconds:g} seconds", TIMEOUT_ERROR)
+
+
+def not_forwarded(reason: str) -> HttpError:
+    return HttpError(500, f"The write could not be handed on to the primary: {reason}", 50003)
+
+
+def unknown_primary(reason: str) -> HttpError:
+    return HttpError(500, f"Nothing can be written now: {reason}", 50004)

@@ -86,6 +86,11 @@ def context_record(context: str, *, deleted: bool = False) -> Record:
     return Record(Key("CONTEXT", context=context), value)
 
 
+def noop_record() -> Record:
+    """Says nothing: who has read it back has read all that was before it."""
+    return Record(Key("NOOP"), None)
+
+
 def encode(record: Record) -> tuple[bytes, bytes | None]:
     """Key and value as they are written."""
     key = record.key

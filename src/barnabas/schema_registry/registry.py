@@ -4,6 +4,7 @@ Always true:
   reads are answered from what is committed; decisions are made on the head, which has what is on its way too,
   so that writes need not wait for one another
   a write is answered when all of its records have been read back
+  only the primary decides, and not before it has read what earlier ones wrote
   when a write fails, or somebody else has written, the head is made anew from what is committed, once nothing
   is on its way any more; decisions wait for that
 """
@@ -21,12 +22,14 @@ from barnabas.http.errors import HttpError
 from barnabas.schema_registry import errors, records
 from barnabas.schema_registry.decision import Decision
 from barnabas.schema_registry.parsing import Parser
-from barnabas.schema_registry.records import Record, UnreadableRecord
+from barnabas.schema_registry.primary.leadership import Alone
+from barnabas.schema_registry.records import Record, UnreadableRecord, noop_record
 from barnabas.schema_registry.state import State
 from barnabas.schema_registry.storage import Storage
 
 if TYPE_CHECKING:
     from barnabas import _core
+    from barnabas.schema_registry.primary.leadership import Leadership
 
 logger = logging.getLogger("barnabas.registry")
 
@@ -46,6 +49,10 @@ class Registry:
         """What is committed."""
         self.parser = Parser()
         self.cluster_id = cluster_id
+        self.leadership: Leadership = Alone()
+        """Who writes."""
+        self.offset = -1
+        """Offset of the record that was read last."""
         self.quarantined = 0
         """Records of the topic that could not be used."""
         self.changed: Callable[[], None] = lambda: None
@@ -55,6 +62,9 @@ class Registry:
         self._in_flight: set[asyncio.Future[None]] = set()
         self._stale = False
         self._foreign = 0
+        self._caught_up = 0
+        self._catching_up = asyncio.Lock()
+        self._readers: list[tuple[int, asyncio.Future[None]]] = []
 
     async def start(self) -> None:
         """Reads the topic. Raises BarnabasError when it can't be had."""
@@ -69,9 +79,37 @@ class Registry:
         """Ends it; writes on their way fail."""
         self._storage.close()
 
+    @property
+    def problem(self) -> str | None:
+        """Why what is read here may be old."""
+        return self._storage.problem
+
     # ---- records
 
+    async def read_up_to(self, offset: int, seconds: float) -> bool:
+        """Waits until the record at `offset` has been read; False if that takes longer than `seconds`."""
+        if self.offset >= offset:
+            return True
+        read: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._readers.append((offset, read))
+        try:
+            async with asyncio.timeout(seconds):
+                await read
+        except TimeoutError:
+            return False
+        return True
+
     def _take(self, record: _core.Record) -> Exception | None:
+        problem = self._taken(record)
+        self.offset = record.offset
+        if self._readers:
+            for offset, read in self._readers:
+                if offset <= self.offset and not read.done():
+                    read.set_result(None)
+            self._readers = [reader for reader in self._readers if not reader[1].done()]
+        return problem
+
+    def _taken(self, record: _core.Record) -> Exception | None:
         try:
             read = records.decode(record.key, record.value)
             adds = self._adds(read)
@@ -100,8 +138,15 @@ class Registry:
         return not self._in_flight and not self._stale
 
     async def write(self, decide: Callable[[State], Decision[R]]) -> R:
-        """Decides, writes, and waits until what was written is committed. Raises HttpError."""
-        head = await self._fresh_head()
+        """Decides, writes, and waits until what was written is committed. Raises HttpError, and NotPrimary
+        when another instance has to be asked."""
+        while True:
+            term = await self.leadership.term()
+            if term != self._caught_up:
+                await self._catch_up(term)
+            head = await self._fresh_head()
+            if self.leadership.holds(term):
+                break
         decision = decide(head)
         # What the decision relies on may be on its way itself.
         waited = list(self._in_flight) if not decision.records else []
@@ -113,6 +158,23 @@ class Registry:
             waited.append(future)
         await self._read_back(waited)
         return decision.response
+
+    async def _catch_up(self, term: int) -> None:
+        """Reads what was written before this instance became the primary."""
+        async with self._catching_up:
+            if term == self._caught_up:
+                return
+            try:
+                async with asyncio.timeout(WRITE_SECONDS_MAX):
+                    offset = await self._storage.append(*records.encode(noop_record()))
+            except TimeoutError as error:
+                raise errors.write_timed_out(WRITE_SECONDS_MAX) from error
+            except BarnabasError as error:
+                raise errors.write_failed(error) from error
+            if not await self.read_up_to(offset, WRITE_SECONDS_MAX):
+                raise errors.write_timed_out(WRITE_SECONDS_MAX)
+            self._stale = True  # The head has not seen it.
+            self._caught_up = term
 
     async def _read_back(self, waited: list[asyncio.Future[None]]) -> None:
         if not waited:

@@ -82,6 +82,8 @@ class Storage:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._room = threading.Semaphore(BATCHES_MAX)
+        self.problem: str | None = None
+        """Why the topic can't be read now."""
         self.foreign = 0
         """Records that others wrote since `start`."""
 
@@ -116,7 +118,9 @@ class Storage:
                 continue
             try:
                 records = self._consumer.poll(POLL_SECONDS, READ_MAX)
+                self.problem = None
             except BarnabasError as error:
+                self.problem = str(error)
                 logger.error("can't read %s: %s", self._topic, error)
                 self._stopping.wait(RETRY_SECONDS)
                 records = []
@@ -166,6 +170,26 @@ class Storage:
         except BarnabasError as error:
             self._fail(written, error)
         return written.read_back
+
+    def append(self, key: bytes, value: bytes | None) -> asyncio.Future[int]:
+        """Writes a record that nobody waits to read back; its offset, when all in-sync replicas have it."""
+        assert self._loop is not None
+        appended: asyncio.Future[int] = self._loop.create_future()
+
+        def delivered(error: Exception | None, metadata: RecordMetadata | None) -> None:
+            if appended.done():
+                return
+            if error is not None:
+                appended.set_exception(error)
+            else:
+                assert metadata is not None
+                appended.set_result(metadata.offset)
+
+        try:
+            self._producer.produce(self._topic, value, key, 0, delivered)
+        except BarnabasError as error:
+            appended.set_exception(error)
+        return appended
 
     def _fail(self, written: _Written, error: Exception) -> None:
         if written in self._written:

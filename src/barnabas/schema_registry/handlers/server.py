@@ -6,7 +6,7 @@ from functools import cached_property
 
 from barnabas.http.errors import HttpError
 from barnabas.http.request import Request
-from barnabas.http.response import Response
+from barnabas.http.response import Response, json_bytes
 from barnabas.http.routes import Routes
 from barnabas.http.serving import Handler
 from barnabas.schema_registry import contexts, errors
@@ -43,7 +43,7 @@ class Server:
         """Adds the operations."""
         routes.add("GET", "/", self.root)
         routes.add("POST", "/", self.root)
-        routes.add("GET", "/health", self.root)
+        routes.add("GET", "/health", self.health)
         routes.add("GET", "/contexts", self.contexts)
         routes.add("DELETE", "/contexts/{context}", self.delete_context)
         routes.add("GET", "/v1/metadata/id", self.id)
@@ -57,6 +57,14 @@ class Server:
     def root(self, _: Request) -> Response:
         """That it is there."""
         return answer({}, publish=True)
+
+    def health(self, _: Request) -> Response:
+        """Whether it can answer: 503 while the topic can't be read. And which instance writes."""
+        problem = self._registry.problem
+        members = {"status": "UP" if problem is None else "DOWN", **self._registry.leadership.told()}
+        if problem is not None:
+            members["problem"] = problem
+        return Response(200 if problem is None else 503, json_bytes(members))
 
     def contexts(self, request: Request) -> Response:
         """The contexts."""

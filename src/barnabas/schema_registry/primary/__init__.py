@@ -1,0 +1,1 @@
+"""Which of several instances writes, and how the others hand writes on to it."""
