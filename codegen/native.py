@@ -35,6 +35,7 @@ APIS = [
     "OffsetCommit",
     "OffsetFetch",
     "ConsumerGroupHeartbeat",
+    "ShareGroupHeartbeat",
     "ShareFetch",
     "ShareAcknowledge",
 ]

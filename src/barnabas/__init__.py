@@ -14,9 +14,11 @@ if TYPE_CHECKING:
         TopicPartition,
     )
     from barnabas.clients.producer import Producer
+    from barnabas.clients.share_consumer import AcknowledgeType, ShareConsumer
     from barnabas.server.broker import Broker
 
 __all__ = [
+    "AcknowledgeType",
     "Admin",
     "Broker",
     "Consumer",
@@ -26,6 +28,7 @@ __all__ = [
     "Record",
     "RecordBatch",
     "RecordMetadata",
+    "ShareConsumer",
     "TopicPartition",
     "__version__",
 ]
@@ -34,6 +37,7 @@ __version__ = "0.1.0"
 
 
 _HOMES = {
+    "AcknowledgeType": "barnabas.clients.share_consumer",
     "Admin": "barnabas.clients.admin.client",
     "Broker": "barnabas.server.broker",
     "Consumer": "barnabas.clients.consumer",
@@ -43,6 +47,7 @@ _HOMES = {
     "Record": "barnabas._core",
     "RecordBatch": "barnabas._core",
     "RecordMetadata": "barnabas._core",
+    "ShareConsumer": "barnabas.clients.share_consumer",
     "TopicPartition": "barnabas.clients.consumer",
 }
 

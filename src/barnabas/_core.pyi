@@ -632,6 +632,9 @@ class Record:
     @property
     def leader_epoch(self) -> int: ...
     @property
+    def delivery_count(self) -> int | None:
+        """How often a share group has delivered it, this time included; None elsewhere."""
+    @property
     def key(self) -> bytes | None: ...
     @property
     def value(self) -> bytes | None:
@@ -874,6 +877,40 @@ class NativeConsumer:
         """Offset and timestamp of a place in a partition; None when no record is that new."""
     def fileno(self) -> int:
         """A descriptor that is readable when `poll` may have something to give."""
+    def clear(self) -> None:
+        """Silences the descriptor."""
+    def close(self) -> None:
+        """Ends the thread."""
+
+@final
+class NativeShareConsumer:
+    """The share consumer below `barnabas.ShareConsumer`."""
+
+    def __new__(cls, configs: dict[str, Any]) -> Self: ...
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Wants these topics from now on."""
+    def subscription(self) -> list[str]:
+        """What it is subscribed to."""
+    def poll(self, timeout: float | None, max_records: int) -> list[Record]:
+        """Up to `max_records` records; waits up to `timeout` seconds for the first."""
+    def acknowledge(self, topic: str, index: int, offset: int, name: str) -> bool:
+        """Notes what became of a record; False when the caller does not have it."""
+    def commit(self, unseen: Sequence[tuple[str, int, int]]) -> None:
+        """Hands over what was said. Where nothing need be said, everything is accepted that was given out,
+        but for `unseen` records."""
+    def is_settled(self, timeout: float | None) -> bool:
+        """Waits until brokers have answered to all that was handed over."""
+    def take_results(self) -> list[tuple[str, int, list[int], Exception | None]]:
+        """What became of acknowledgements since the last call: topic, partition, offsets, and why not."""
+    @property
+    def lock_timeout_ms(self) -> int | None:
+        """How long records are the caller's; None before the first came."""
+    def leave(self) -> None:
+        """Begins to give everything back and to leave the group."""
+    def has_left(self, timeout: float | None) -> bool:
+        """Whether it has left; waits up to `timeout` seconds."""
+    def fileno(self) -> int:
+        """A descriptor that is readable when something may have come."""
     def clear(self) -> None:
         """Silences the descriptor."""
     def close(self) -> None:

@@ -434,6 +434,6 @@ pub fn whole(pattern: &str) -> Result<Regex, regex::Error> {
     Regex::new(&format!("^(?:{pattern})$"))
 }
 
-fn unwritable(error: EncodeError) -> ClientError {
+pub(crate) fn unwritable(error: EncodeError) -> ClientError {
     ClientError::Corrupt(format!("a request of the group can't be written: {error}"))
 }

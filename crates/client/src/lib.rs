@@ -2,9 +2,9 @@
 //!
 //! State machines take bytes, records and the time, and give bytes and results: `link` (connections, with `auth`,
 //! `sasl` and `versions`), `cluster` (metadata), `coordinator`, `calls` (requests of any kind), `accumulator`, `pipeline`
-//! and `sender` (producer), `assignment`, `fetch_session`, `fetched`, `fetcher` and `group` (consumer). `driver` is the
-//! one place with sockets and a clock: a thread for each client, which reaches brokers through `resolver`, `transport`
-//! and `tls`. `producer`, `consumer` and `caller` are what users hold.
+//! and `sender` (producer), `assignment`, `fetch_session`, `fetched`, `fetcher` and `group` (consumer), `share` (share
+//! consumer). `driver` is the one place with sockets and a clock: a thread for each client, which reaches brokers
+//! through `resolver`, `transport` and `tls`. `producer`, `consumer`, `share_consumer` and `caller` are what users hold.
 
 pub mod accumulator;
 pub mod assignment;
@@ -30,6 +30,8 @@ pub mod resolver;
 pub mod sasl;
 pub mod security;
 pub mod sender;
+pub mod share;
+pub mod share_consumer;
 pub mod tls;
 pub mod transaction;
 pub mod transactional;

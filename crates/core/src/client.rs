@@ -15,6 +15,7 @@ mod options;
 mod producer;
 mod record;
 mod security;
+mod share;
 mod text;
 mod waiting;
 
@@ -26,6 +27,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<security::BearerToken>()?;
     module.add_class::<producer::NativeProducer>()?;
     module.add_class::<consumer::NativeConsumer>()?;
+    module.add_class::<share::NativeShareConsumer>()?;
     module.add_class::<record::Record>()?;
     module.add_class::<columns::RecordBatch>()?;
     module.add_class::<record::RecordMetadata>()?;

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from barnabas._core import Record
+from barnabas.aio.bell import SIGN_SECONDS_MAX, Bell
 from barnabas.clients.consumer_base import ConsumerBase, log
 from barnabas.clients.consumer_types import (
     Commits,
@@ -22,9 +23,6 @@ from barnabas.errors import BarnabasError, ClientTimeout
 
 T = TypeVar("T")
 
-SIGN_SECONDS_MAX = 1.0
-"""How long a task may wait for records before it shows that it still does (`max.poll.interval.ms`)."""
-
 
 class Consumer(ConsumerBase):
     """Reads records in an event loop, as `barnabas.Consumer` does in a thread: the same names, awaited.
@@ -35,6 +33,10 @@ class Consumer(ConsumerBase):
                 await handle(record.key, record.value)
 
     One task at a time may poll. The callables of `subscribe` may be coroutines."""
+
+    def __init__(self, configs: Mapping[str, Any] | None = None, /, **keywords: Any) -> None:
+        super().__init__(configs, **keywords)
+        self._bell = Bell(self._native, self._report_commits)
 
     async def assign_topic(self, topic: str, timeout: float | None = 60.0) -> None:
         """Reads all partitions of a topic, and nothing else."""
@@ -54,7 +56,7 @@ class Consumer(ConsumerBase):
         most = max_records or self._max_poll_records
         if self._ahead:
             return self._take_ahead(most)
-        rung = self._bell()
+        rung = self._bell.event()
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             rung.clear()
@@ -67,25 +69,7 @@ class Consumer(ConsumerBase):
             left = SIGN_SECONDS_MAX if end is None else min(end - time.monotonic(), SIGN_SECONDS_MAX)
             if left <= 0:
                 return []
-            await _rings(rung, left)
-
-    def _bell(self) -> asyncio.Event:
-        """Rings when something has come; belongs to the loop that asks first."""
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop, self._event = loop, asyncio.Event()
-            loop.add_reader(self._native.fileno(), self._rung)
-        elif self._loop is not loop:
-            raise RuntimeError("the client belongs to another event loop: make one in each")
-        return self._event
-
-    _loop: asyncio.AbstractEventLoop | None = None
-    _event: asyncio.Event
-
-    def _rung(self) -> None:
-        self._native.clear()
-        self._report_commits()
-        self._event.set()
+            await self._bell.wait(left)
 
     async def _attend(self) -> None:
         """Does what the group waits for."""
@@ -124,7 +108,7 @@ class Consumer(ConsumerBase):
     async def commit(self, offsets: Commits | None = None, timeout: float | None = 60.0) -> None:
         """Commits where it is in all partitions; or up to a record, or to the last of several in each
         partition, each with it; or offsets, of the records that come next. Waits until that is done."""
-        self._bell()
+        self._bell.event()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def told(error: Exception | None) -> None:
@@ -195,12 +179,11 @@ class Consumer(ConsumerBase):
                 await self._leave(group_membership_operation, timeout)
         finally:
             self._ahead.clear()
-            if self._loop is not None:
-                self._loop.remove_reader(self._native.fileno())
+            self._bell.close()
             self._native.close()
 
     async def _leave(self, operation: str, timeout: float | None) -> None:
-        rung = self._bell()
+        rung = self._bell.event()
         self._native.leave(operation)
         end = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -212,7 +195,7 @@ class Consumer(ConsumerBase):
             seconds = SIGN_SECONDS_MAX if end is None else min(end - time.monotonic(), SIGN_SECONDS_MAX)
             if left or seconds <= 0:
                 return
-            await _rings(rung, seconds)
+            await self._bell.wait(seconds)
 
     async def __aenter__(self) -> Self:
         return self
@@ -224,14 +207,6 @@ class Consumer(ConsumerBase):
             # What was read last may not have been worked on: who reads on must get it again.
             self._commits_at_end = False
         await self.close()
-
-
-async def _rings(rung: asyncio.Event, seconds: float) -> None:
-    """Waits for the bell, or until the time is over."""
-    try:
-        await asyncio.wait_for(rung.wait(), seconds)
-    except TimeoutError:
-        return
 
 
 async def _elsewhere(ask: Callable[[], T]) -> T:

@@ -45,6 +45,14 @@ def consumer_keys() -> dict[str, ConfigKey]:
 
 
 @functools.cache
+def share_consumer_keys() -> dict[str, ConfigKey]:
+    """All configs of a share consumer, by Kafka's name."""
+    consumer = consumer_keys()
+    alike = {name: consumer[name] for name in tables.SHARE_LIKE_CONSUMER}
+    return _common() | alike | parse_table(tables.SHARE_CONSUMER, with_mode=False)
+
+
+@functools.cache
 def admin_keys() -> dict[str, ConfigKey]:
     """All configs of Admin, by Kafka's name."""
     return _common() | parse_table(tables.ADMIN, with_mode=False)
@@ -168,6 +176,13 @@ def _assignor(config: str, name: str) -> str:
         if name in (assignor, java, f"org.apache.kafka.clients.consumer.{java}"):
             return assignor
     raise InvalidValue(config, name, f"must be of {', '.join(ASSIGNORS)}")
+
+
+def share_consumer_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """All of a share consumer's, with a member id."""
+    values: dict[str, Any] = resolve(share_consumer_keys(), configs, keywords)
+    values["member.id"] = secrets.token_urlsafe(16)
+    return values
 
 
 def admin_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:

@@ -110,6 +110,26 @@ session.timeout.ms | int | 45000 | 1.. | effective
     How long a member of the classic protocol may be silent before it is taken for gone.
 """
 
+SHARE_LIKE_CONSUMER = (
+    "check.crcs",
+    "client.rack",
+    "fetch.max.bytes",
+    "fetch.max.wait.ms",
+    "fetch.min.bytes",
+    "max.poll.interval.ms",
+    "max.poll.records",
+)
+"""Configs that a share consumer has as a consumer has them."""
+
+SHARE_CONSUMER = """
+group.id | string | required | - | effective
+    The share group that it takes records for.
+share.acknowledgement.mode | string | implicit | any case of IMPLICIT EXPLICIT | effective
+    Whether asking for more says that the last records were worked on, or acknowledge() says so of each.
+share.acquire.mode | string | batch_optimized | any case of BATCH_OPTIMIZED RECORD_LIMIT | effective
+    Whether brokers give whole batches, or never more than max.poll.records.
+"""
+
 ADMIN = """
 default.api.timeout.ms | int | 60000 | 0.. | effective
     How long an operation may take in all, with what it has to ask again.

@@ -10,6 +10,8 @@ use barnabas_client::link::LinkConfig;
 use barnabas_client::partitioner::Strategy;
 use barnabas_client::producer::ProducerConfig;
 use barnabas_client::sender::SenderConfig;
+use barnabas_client::share::config::ShareConfig;
+use barnabas_client::share_consumer::ShareConsumerConfig;
 use barnabas_client::transactor::TransactorConfig;
 use barnabas_protocol::compression::Compression;
 use barnabas_protocol::Millis;
@@ -149,5 +151,25 @@ impl<'py> Options<'_, 'py> {
             group,
             api_timeout_ms: self.get("default.api.timeout.ms")?,
         })
+    }
+
+    /// All of a share consumer's.
+    pub(crate) fn share_consumer(&self) -> PyResult<ShareConsumerConfig> {
+        let is = |name: &str, value: &str| Ok::<bool, PyErr>(self.text(name)?.eq_ignore_ascii_case(value));
+        let share = ShareConfig {
+            group_id: self.text("group.id")?,
+            member_id: self.text("member.id")?,
+            rack: self.text("client.rack")?,
+            is_explicit: is("share.acknowledgement.mode", "explicit")?,
+            is_limited: is("share.acquire.mode", "record_limit")?,
+            max_poll_records: self.get("max.poll.records")?,
+            max_poll_interval_ms: self.get("max.poll.interval.ms")?,
+            fetch_min_bytes: self.get("fetch.min.bytes")?,
+            fetch_max_bytes: self.get("fetch.max.bytes")?,
+            fetch_max_wait_ms: self.get("fetch.max.wait.ms")?,
+            check_crcs: self.get("check.crcs")?,
+            retry_backoff_ms: self.get("retry.backoff.ms")?,
+        };
+        Ok(ShareConsumerConfig { share, cluster: self.cluster(false)?, link: self.link()? })
     }
 }

@@ -46,6 +46,8 @@ pub(crate) struct Record {
     headers_at: u32,
     headers_count: u32,
     partition: i32,
+    /// 0 where nobody counts.
+    delivery_count: i16,
 }
 
 impl Record {
@@ -67,7 +69,13 @@ impl Record {
             headers_at: headers.at,
             headers_count: fields.headers.len() as u32,
             partition,
+            delivery_count: 0,
         }
+    }
+
+    /// The same, as a share group has delivered it.
+    pub(crate) fn delivered(self, delivery_count: i16) -> Record {
+        Record { delivery_count, ..self }
     }
 }
 
@@ -105,6 +113,12 @@ impl Record {
     #[getter]
     fn leader_epoch(&self) -> i32 {
         self.batch.header.partition_leader_epoch
+    }
+
+    /// How often a share group has delivered it, this time included.
+    #[getter]
+    fn delivery_count(&self) -> Option<i16> {
+        (self.delivery_count > 0).then_some(self.delivery_count)
     }
 
     #[getter]
