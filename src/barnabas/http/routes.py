@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from barnabas.http.errors import HttpError
+from barnabas.http.openapi import Declared, Operation
 from barnabas.http.request import segments
 
 H = TypeVar("H", bound=Callable[..., object])
@@ -28,13 +29,23 @@ class Routes(Generic[H]):
     A part that is spelled out wins over one in braces.
     """
 
-    def __init__(self, around: Callable[[H], H] | None = None) -> None:
-        """`around` makes of each handler the one that answers."""
+    def __init__(
+        self,
+        around: Callable[[H], H] | None = None,
+        operations: Mapping[str, Operation] | None = None,
+    ) -> None:
+        """`around` makes of each handler the one that answers. `operations` says more of routes, by method
+        and pattern: `GET /subjects`."""
         self._root: _Node[H] = _Node()
         self._around = around
+        self._operations = operations or {}
+        self.declared: list[Declared] = []
+        """What was added, for those who describe it."""
 
     def add(self, method: str, pattern: str, handler: H) -> None:
         """Has `handler` answer `method` on paths of this pattern."""
+        operation = self._operations.get(f"{method} {pattern}")
+        self.declared.append(Declared(method, pattern, handler.__doc__ or "", operation))
         if self._around is not None:
             handler = self._around(handler)
         node = self._root

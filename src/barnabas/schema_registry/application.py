@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from barnabas.http.describing import describe
 from barnabas.http.errors import HttpError
+from barnabas.http.openapi import Description, shape
 from barnabas.http.response import Response
 from barnabas.http.routes import Routes
 from barnabas.http.serving import Handler, error_body
 from barnabas.schema_registry.handlers.compatibility import Compatibility
 from barnabas.schema_registry.handlers.reading import MEDIA_TYPE
 from barnabas.schema_registry.handlers.schemas import Schemas
-from barnabas.schema_registry.handlers.server import Server
+from barnabas.schema_registry.handlers.server import Server, release
 from barnabas.schema_registry.handlers.settings import Settings
 from barnabas.schema_registry.handlers.subjects import Subjects
+from barnabas.schema_registry.operations import OPERATIONS
 from barnabas.schema_registry.primary.forwarding import Forwarding
 from barnabas.schema_registry.registry import Registry
+from barnabas.schema_registry.shapes import SHAPES
 
 OTHER_MEDIA_TYPES = ("application/vnd.schemaregistry+json", "application/json")
 """Types in which responses are sent to those who ask for them first."""
 CONSUMED = frozenset({MEDIA_TYPE, *OTHER_MEDIA_TYPES, "application/octet-stream"})
 """Types that bodies of requests may have."""
+
+
+def description() -> Description:
+    """What is said of the API as a whole."""
+    types = (MEDIA_TYPE, *OTHER_MEDIA_TYPES)
+    return Description("Schema Registry", release(), shape("ErrorMessage"), SHAPES, types, CONSUMED)
 
 
 class RegistryApplication:
@@ -27,9 +37,11 @@ class RegistryApplication:
     consumed = CONSUMED
 
     def __init__(self, registry: Registry, forwarding: Forwarding | None = None) -> None:
-        self.routes: Routes[Handler] = Routes() if forwarding is None else Routes(forwarding.around)
+        around = None if forwarding is None else forwarding.around
+        self.routes: Routes[Handler] = Routes(around, OPERATIONS)
         for part in (Schemas, Subjects, Compatibility, Settings, Server):
             part(registry).add_to(self.routes)
+        describe(self.routes, description())
 
     def error(self, error: HttpError) -> Response:
         """The response that tells of an error."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache
 
 from barnabas.http.errors import HttpError
 from barnabas.http.request import Request
@@ -20,7 +20,7 @@ from barnabas.schema_registry.state import State
 ASSOCIATIONS = (
     "/associations/subjects/{subject}",
     "/associations/resources/{resourceId}",
-    "/associations/resources/{resourceId}/{resourceName}",
+    "/associations/resources/{resourceNamespace}/{resourceName}",
 )
 """Where associations of subjects with other things are asked for. There are none."""
 UNBUILT = (
@@ -93,7 +93,7 @@ class Server:
 
     def version(self, _: Request) -> Response:
         """Which release it is."""
-        return answer({"version": self._release, "commitId": ""})
+        return answer({"version": release(), "commitId": ""})
 
     def deployment(self, _: Request) -> Response:
         """What kind of installation it is: none of the kinds there are."""
@@ -107,8 +107,10 @@ class Server:
         """What the published API has, and we have not yet."""
         raise HttpError(501, "This operation is not built yet")
 
-    @cached_property
-    def _release(self) -> str:
-        from importlib.metadata import version
 
-        return version("barnabas")
+@cache
+def release() -> str:
+    """Which release of barnabas this is."""
+    from importlib.metadata import version
+
+    return version("barnabas")

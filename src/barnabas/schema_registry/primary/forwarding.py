@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import http.client
 import time
-from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from barnabas.http.errors import HttpError
@@ -61,7 +60,7 @@ class Forwarding:
     def around(self, handler: Handler) -> Handler:
         """`handler`, and what has to be done when it turns out that another instance writes."""
 
-        def handle(request: Request) -> Response | Awaitable[Response]:
+        def handle(request: Request) -> Any:
             answer = handler(request)
             return answer if isinstance(answer, Response) else self._answered(request, handler, answer)
 
@@ -74,14 +73,12 @@ class Forwarding:
         while self._idle:
             self._idle.pop()[1].close()
 
-    async def _answered(
-        self, request: Request, handler: Handler, answer: Response | Awaitable[Response]
-    ) -> Response:
+    async def _answered(self, request: Request, handler: Handler, answer: Any) -> Response:
         handed_on = request.native.header(FORWARDED) is not None
         deadline = time.monotonic() + TRIED_SECONDS_MAX
         while True:
             try:
-                response = answer if isinstance(answer, Response) else await answer
+                response: Response = answer if isinstance(answer, Response) else await answer
             except NotPrimary as other:
                 if not handed_on:
                     try:

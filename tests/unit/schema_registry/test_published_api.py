@@ -1,0 +1,112 @@
+"""The described API beside the published one: `published_api.json` has the facts of Confluent's OpenAPI,
+paths, parameters and shapes in a few words, without its texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from barnabas.http.openapi import document
+from barnabas.http.openapi_page import page
+from barnabas.schema_registry.application import RegistryApplication, description
+from barnabas.schema_registry.operations import OPERATIONS
+
+PUBLISHED = json.loads((Path(__file__).parent / "published_api.json").read_text())
+ADDED = {"GET /health"}
+"""Operations that the published API lacks."""
+CONFIG, NOTHING = "#Config", None
+BETTER: dict[str, dict[str, Any]] = {
+    # The published description has the types of methods here; what is sent is this.
+    "GET /": {"status": "200", "response": {"*": "string"}},
+    "POST /": {"status": "200"},
+    "DELETE /config": {"response": CONFIG},
+    "DELETE /config/{subject}": {"response": CONFIG},
+    "DELETE /associations/resources/{resourceId}": {"response": NOTHING, "status": "204"},
+    "GET /schemas/ids/{id}/schema": {"response": "any"},
+    "GET /subjects/{subject}/versions/{version}/schema": {"response": "any"},
+    # It says nothing of these.
+    "GET /v1/metadata/id": {"response": "#ServerClusterId", "status": "200"},
+    "GET /v1/metadata/version": {"response": "#SchemaRegistryServerVersion", "status": "200"},
+    "GET /v1/metadata/deployment": {"response": "#SchemaRegistryDeployment", "status": "200"},
+}
+"""What ours says otherwise, and why."""
+
+
+def described() -> dict[str, Any]:
+    application = RegistryApplication(None)  # type: ignore[arg-type]
+    declared = [route for route in application.routes.declared if "openapi" not in route.pattern]
+    return document(declared, description())
+
+
+def facts(shape: dict[str, Any]) -> Any:
+    """A shape in a few words."""
+    if "$ref" in shape:
+        return "#" + shape["$ref"].rpartition("/")[2]
+    if "allOf" in shape:
+        return {"all": [facts(each) for each in shape["allOf"]]}
+    kind = shape.get("type", "any")
+    if kind == "array":
+        return [facts(shape["items"])]
+    if kind == "object" and "properties" in shape:
+        return {name: facts(each) for name, each in sorted(shape["properties"].items())}
+    if kind == "object":
+        return {"*": facts(shape["additionalProperties"])}
+    if "enum" in shape:
+        return "|".join(sorted(shape["enum"]))
+    return f"{kind}:{shape['format']}" if "format" in shape else kind
+
+
+def content(told: dict[str, Any] | None) -> Any:
+    if not told or "content" not in told:
+        return None
+    (each,) = {json.dumps(facts(each["schema"])) for each in told["content"].values()}
+    return json.loads(each)
+
+
+def operation_facts(operation: dict[str, Any]) -> dict[str, Any]:
+    status, response = next(
+        (status, each) for status, each in operation["responses"].items() if status[0] == "2"
+    )
+    places: dict[str, dict[str, Any]] = {"path": {}, "query": {}}
+    for parameter in operation["parameters"]:
+        places[parameter["in"]][parameter["name"]] = facts(parameter["schema"])
+    body = content(operation.get("requestBody"))
+    return {
+        "id": operation["operationId"],
+        **places,
+        "body": body,
+        "status": status,
+        "response": content(response),
+    }
+
+
+def test_every_operation_of_the_published_api_is_there_and_no_other() -> None:
+    ours = {
+        f"{method.upper()} {path}" for path, methods in described()["paths"].items() for method in methods
+    }
+    assert ours - ADDED == set(PUBLISHED["operations"])
+    assert ours == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("name", PUBLISHED["operations"])
+def test_operations_take_and_answer_what_the_published_ones_do(name: str) -> None:
+    method, path = name.split()
+    ours = operation_facts(described()["paths"][path][method.lower()])
+    assert ours == PUBLISHED["operations"][name] | BETTER.get(name, {})
+
+
+def test_shapes_are_the_published_ones() -> None:
+    ours = {name: facts(each) for name, each in described()["components"]["schemas"].items()}
+    published = PUBLISHED["schemas"]
+    published["ServerClusterId"]["scope"] = {"*": "any"}  # One of its members is a list.
+    assert ours == published
+
+
+def test_the_page_tells_of_every_operation_and_loads_nothing() -> None:
+    told = page(described())
+    assert told.count("<details><summary><b>") == len(OPERATIONS)
+    assert "<script" not in told
+    assert "http" not in told.replace("HTTP", "")
