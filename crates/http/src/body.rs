@@ -37,7 +37,14 @@ pub(crate) struct Charge {
 }
 
 impl Charge {
-    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+    /// Gives some of it back.
+    pub(crate) fn shrink(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.bytes);
+        self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.bytes -= bytes;
+    }
+
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
         let before = self.budget.used.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
         if before + bytes > self.budget.bytes_max {

@@ -4,7 +4,7 @@
 //!   a request is answered at most once; the answer to one whose client has gone is thrown away
 //!   what was not drained when its client went is never given out
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,11 +15,12 @@ use tokio::sync::oneshot;
 
 use crate::body::Charge;
 use crate::reply::Reply;
+use crate::streams::{outflow, BodyReader, BodyWriter, Outlet};
 
 /// Called when the inbox is no longer empty. It must not wait.
 pub type Notify = Box<dyn Fn() + Send + Sync>;
 
-/// A request with its whole body.
+/// A request with its whole body, or with one that comes in pieces.
 #[derive(Debug)]
 pub struct Request {
     /// By which it is answered.
@@ -32,8 +33,10 @@ pub struct Request {
     pub target: Uri,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body.
+    /// Its body; empty when it comes in pieces.
     pub body: Bytes,
+    /// Gives the pieces of a body that need not end soon.
+    pub pieces: Option<BodyReader>,
     /// Address of the client.
     pub peer: std::net::SocketAddr,
     /// What the body takes of the budget, given back with the request.
@@ -49,9 +52,19 @@ pub struct Inbox {
 #[derive(Default)]
 struct State {
     arrived: VecDeque<Request>,
-    waiting: HashMap<u64, oneshot::Sender<Arc<Reply>>>,
+    waiting: HashMap<u64, oneshot::Sender<Answered>>,
+    /// Requests with pieces, room or an end that the application has not heard of.
+    news: HashSet<u64>,
     next_id: u64,
     closed: bool,
+}
+
+/// What a client is answered.
+pub(crate) enum Answered {
+    /// A reply.
+    Whole(Arc<Reply>),
+    /// The head of a reply whose body comes in pieces.
+    Pieces(Arc<Reply>, Outlet),
 }
 
 impl std::fmt::Debug for Inbox {
@@ -75,6 +88,9 @@ impl Inbox {
         state.next_id += 1;
         let id = state.next_id;
         request.id = id;
+        if let Some(BodyReader(inflow)) = &request.pieces {
+            inflow.set_id(id);
+        }
         state.waiting.insert(id, sender);
         let was_empty = state.arrived.is_empty();
         state.arrived.push_back(request);
@@ -101,7 +117,30 @@ impl Inbox {
     /// Answers request `id`. False when its client has gone, or it was answered already.
     pub fn answer(&self, id: u64, reply: Arc<Reply>) -> bool {
         let sender = self.state.lock().waiting.remove(&id);
-        sender.is_some_and(|sender| sender.send(reply).is_ok())
+        sender.is_some_and(|sender| sender.send(Answered::Whole(reply)).is_ok())
+    }
+
+    /// Begins the answer to request `id` with status and headers of `head`; the body is what is written then. None
+    /// when its client has gone, or it was answered already.
+    pub fn begin(self: &Arc<Self>, id: u64, head: Arc<Reply>) -> Option<BodyWriter> {
+        let sender = self.state.lock().waiting.remove(&id)?;
+        let (writer, outlet) = outflow(id, self.clone());
+        sender.send(Answered::Pieces(head, outlet)).is_ok().then_some(writer)
+    }
+
+    /// Requests of which there is something new: pieces of a body, room for more of a reply, or an end of either.
+    pub fn news(&self) -> Vec<u64> {
+        std::mem::take(&mut self.state.lock().news).into_iter().collect()
+    }
+
+    pub(crate) fn tell(&self, id: u64) {
+        let mut state = self.state.lock();
+        let was_empty = state.news.is_empty();
+        state.news.insert(id);
+        drop(state);
+        if was_empty {
+            (self.notify)();
+        }
     }
 
     /// Clients that wait for an answer.
@@ -113,21 +152,24 @@ impl Inbox {
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        state.arrived.clear();
-        state.waiting.clear();
+        // Dropped without the lock: the ends of bodies take it.
+        let arrived = std::mem::take(&mut state.arrived);
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        drop((arrived, waiting));
     }
 }
 
 /// A client that waits for its answer. Dropped when the client goes.
 pub(crate) struct Waiting {
     id: u64,
-    receiver: oneshot::Receiver<Arc<Reply>>,
+    receiver: oneshot::Receiver<Answered>,
     inbox: Arc<Inbox>,
 }
 
 impl Waiting {
     /// The answer; None when there will be none.
-    pub(crate) async fn answer(&mut self) -> Option<Arc<Reply>> {
+    pub(crate) async fn answer(&mut self) -> Option<Answered> {
         (&mut self.receiver).await.ok()
     }
 }

@@ -20,6 +20,7 @@ mod refusal;
 mod reply;
 mod server;
 mod settings;
+mod streams;
 mod worker;
 
 pub use inbox::{Inbox, Notify, Request};
@@ -27,3 +28,4 @@ pub use published::Published;
 pub use reply::Reply;
 pub use server::{HttpServer, Service};
 pub use settings::HttpSettings;
+pub use streams::{BodyEnd, BodyReader, BodyWriter, OUTFLOW_BYTES_MAX};

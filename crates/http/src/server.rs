@@ -15,7 +15,7 @@ use crate::exchange::Shared;
 use crate::inbox::{Inbox, Notify};
 use crate::published::Published;
 use crate::settings::HttpSettings;
-use crate::worker::{self, Command, Crew};
+use crate::worker::{self, Command, Crew, Served};
 
 /// A running server. Dropping it cuts everybody off.
 #[derive(Debug)]
@@ -59,16 +59,27 @@ impl HttpServer {
 
     /// Serves whoever connects to `listener`; up to `published_bytes_max` bytes of replies may be published.
     pub fn serve(&self, listener: TcpListener, published_bytes_max: usize) -> io::Result<Service> {
+        self.serve_pieces(listener, published_bytes_max, None)
+    }
+
+    /// As [`HttpServer::serve`]; to paths that end so, bodies without a length are handed over in pieces.
+    pub fn serve_pieces(
+        &self,
+        listener: TcpListener,
+        published_bytes_max: usize,
+        in_pieces: Option<Arc<str>>,
+    ) -> io::Result<Service> {
         listener.set_nonblocking(true)?;
         let number = self.services.fetch_add(1, Ordering::Relaxed);
         let published = Arc::new(Published::new(published_bytes_max));
-        let command = Command::Listen { listener, service: number, published: published.clone() };
+        let served = Served { service: number, published: published.clone(), in_pieces };
+        let command = Command::Listen { listener, served };
         self.crew.workers[0].send(command).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
         Ok(Service { number, published })
     }
 
     /// Requests that wait for the application.
-    pub fn inbox(&self) -> &Inbox {
+    pub fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
     }
 

@@ -21,6 +21,8 @@ pub struct HttpSettings {
     pub head_time_max: Duration,
     /// Longest time until the body of a request is complete; then 408.
     pub body_time_max: Duration,
+    /// Longest silence of a client whose body comes in pieces; then the body has ended.
+    pub piece_time_max: Duration,
     /// Longest wait for the application's answer; then 503.
     pub answer_time_max: Duration,
     /// Longest time in which a client takes nothing of its reply.
@@ -38,6 +40,7 @@ impl Default for HttpSettings {
             bodies_bytes_max: 64 * 1024 * 1024,
             head_time_max: Duration::from_secs(60),
             body_time_max: Duration::from_secs(30),
+            piece_time_max: Duration::from_secs(600),
             answer_time_max: Duration::from_secs(60),
             write_time_max: Duration::from_secs(30),
         }

@@ -19,9 +19,18 @@ use crate::published::Published;
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Accept connections of this service, and share them among the workers.
-    Listen { listener: std::net::TcpListener, service: usize, published: Arc<Published> },
+    Listen { listener: std::net::TcpListener, served: Served },
     /// Serve a connection.
     Serve(Accepted),
+}
+
+/// What the connections of a service have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Served {
+    pub(crate) service: usize,
+    pub(crate) published: Arc<Published>,
+    /// How paths end to which bodies without a length are sent in pieces.
+    pub(crate) in_pieces: Option<Arc<str>>,
 }
 
 /// A connection on its way to the worker that will serve it.
@@ -29,8 +38,7 @@ pub(crate) enum Command {
 pub(crate) struct Accepted {
     stream: std::net::TcpStream,
     peer: SocketAddr,
-    service: usize,
-    published: Arc<Published>,
+    served: Served,
     permit: OwnedSemaphorePermit,
 }
 
@@ -51,8 +59,8 @@ pub(crate) async fn run(shared: Arc<Shared>, mut crew: Crew, mut commands: mpsc:
     loop {
         tokio::select! {
             command = commands.recv() => match command {
-                Some(Command::Listen { listener, service, published }) => {
-                    acceptors.spawn(accept(listener, service, published, crew.clone()));
+                Some(Command::Listen { listener, served }) => {
+                    acceptors.spawn(accept(listener, served, crew.clone()));
                 }
                 Some(Command::Serve(accepted)) => {
                     connections.spawn(serve(shared.clone(), accepted, crew.stopping.clone()));
@@ -74,7 +82,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut crew: Crew, mut commands: mpsc:
     let _ = tokio::time::timeout(grace, ended).await;
 }
 
-async fn accept(listener: std::net::TcpListener, service: usize, published: Arc<Published>, crew: Crew) {
+async fn accept(listener: std::net::TcpListener, served: Served, crew: Crew) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return log::error!("http: a listener can't be watched: {error}"),
@@ -85,7 +93,7 @@ async fn accept(listener: std::net::TcpListener, service: usize, published: Arc<
         let accepted = listener.accept().await;
         let Some((stream, peer)) = usable(accepted).await else { continue };
         let Ok(stream) = stream.into_std() else { continue };
-        let accepted = Accepted { stream, peer, service, published: published.clone(), permit };
+        let accepted = Accepted { stream, peer, served: served.clone(), permit };
         next = (next + 1) % crew.workers.len();
         // A worker that has ended takes its connections with it: the server stops.
         let _ = crew.workers[next].send(Command::Serve(accepted));
@@ -111,11 +119,11 @@ async fn usable(accepted: std::io::Result<(TcpStream, SocketAddr)>) -> Option<(T
 }
 
 async fn serve(shared: Arc<Shared>, accepted: Accepted, mut stopping: watch::Receiver<Option<Duration>>) {
-    let Accepted { stream, peer, service, published, permit } = accepted;
+    let Accepted { stream, peer, served, permit } = accepted;
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let settings = &shared.settings;
     let stream = TokioIo::new(Patience::new(stream, settings.write_time_max));
-    let origin = Arc::new(Origin { shared: shared.clone(), published, service, peer });
+    let origin = Arc::new(Origin { shared: shared.clone(), served, peer, stopping: stopping.clone() });
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())

@@ -69,13 +69,14 @@ def rest(
     from barnabas.cli.properties import kafka_properties
     from barnabas.clients.configs import admin_keys, consumer_keys, producer_keys
     from barnabas.http.listeners import Listeners
+    from barnabas.rest.beside import IN_PIECES
     from barnabas.rest.service import RestSettings
 
     common = admin_keys().keys() & producer_keys().keys() & consumer_keys().keys()
     configs = kafka_properties(connection.config, common)
     settings = RestSettings(connection.bootstrap, registry, configs)
     listeners = Listeners(threads)
-    service, port = listeners.listen("rest", host, port)
+    service, port = listeners.listen("rest", host, port, IN_PIECES)
     asyncio.run(_run(settings, listeners, service, format_address(host, port)))
     return exit_codes.OK
 

@@ -31,12 +31,13 @@ Serve = Callable[[Listeners, int, asyncio.Event], Coroutine[None, None, None]]
 class Beside:
     """A port, and a thread that waits for the first request."""
 
-    def __init__(self, name: str, host: str, port: int, serve: Serve) -> None:
-        """Listens. Raises AddressUnusable. `name`: the service's, for the log and for errors."""
+    def __init__(self, name: str, host: str, port: int, serve: Serve, in_pieces: str | None = None) -> None:
+        """Listens. Raises AddressUnusable. `name`: the service's, for the log and for errors; `in_pieces`: as
+        for `Listeners.listen`."""
         self._name = name
         self._begin = serve
         self._listeners = Listeners()
-        self._service, self.port = self._listeners.listen(name, host, port)
+        self._service, self.port = self._listeners.listen(name, host, port, in_pieces)
         self._wake_reader, self._wake_writer = os.pipe()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False

@@ -22,9 +22,10 @@ class Listeners:
     def __init__(self, threads: int = 1) -> None:
         self.native = HttpServer(threads, BODY_BYTES_MAX)
 
-    def listen(self, name: str, host: str, port: int) -> tuple[int, int]:
-        """Lets clients of a service in: its number and its port. Raises AddressUnusable."""
+    def listen(self, name: str, host: str, port: int, in_pieces: str | None = None) -> tuple[int, int]:
+        """Lets clients of a service in: its number and its port. To paths that end with `in_pieces`, bodies
+        without a length are handed over as they come. Raises AddressUnusable."""
         try:
-            return self.native.listen(name, host, port, PUBLISHED_BYTES_MAX)
+            return self.native.listen(name, host, port, PUBLISHED_BYTES_MAX, in_pieces)
         except OSError as error:
             raise AddressUnusable(str(error)) from error

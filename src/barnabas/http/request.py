@@ -11,6 +11,7 @@ from barnabas.http.errors import HttpError
 
 if TYPE_CHECKING:
     from barnabas._core import HttpRequest
+    from barnabas.http.streaming import Stream
 
 QUERY_FIELDS_MAX = 100
 """Parameters that a query may have."""
@@ -25,6 +26,8 @@ class Request:
         self.native = native
         self.path: dict[str, str] = {}
         """What stands in the places that the route has in braces, with percent signs resolved."""
+        self.stream: Stream | None = None
+        """Gives the body where it comes in pieces."""
 
     @property
     def method(self) -> str:

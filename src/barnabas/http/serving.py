@@ -17,6 +17,7 @@ from barnabas.http.errors import HttpError
 from barnabas.http.request import Request
 from barnabas.http.response import Response, json_bytes
 from barnabas.http.routes import Routes
+from barnabas.http.streaming import ClientGone, News, Stream, StreamResponse
 
 logger = logging.getLogger("barnabas.http")
 
@@ -25,7 +26,8 @@ REQUESTS_MAX = 256
 STOP_MS_MAX = 5_000
 """How long requests in hand may take when the server stops."""
 
-Handler = Callable[[Request], Response | Awaitable[Response]]
+Answer = Response | StreamResponse
+Handler = Callable[[Request], Answer | Awaitable[Answer]]
 
 
 class Application(Protocol):
@@ -57,11 +59,16 @@ class Serving:
         self._answers: list[tuple[HttpRequest, int, list[tuple[str, str]], bytes, bool]] = []
         self._in_turn = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._streams: set[asyncio.Task[None]] = set()
+        self._news = News()
         self._loop.add_reader(native.fileno(), self._on_requests)
         self._on_requests()
 
     async def stop(self) -> None:
-        """Lets nobody in any more, and ends the server when requests in hand have been answered."""
+        """Lets nobody in any more, and ends the server when requests in hand have been answered. Responses in
+        pieces end where they are."""
+        for task in self._streams:
+            task.cancel()
         await self._loop.run_in_executor(None, self._native.stop, STOP_MS_MAX)
         self._loop.remove_reader(self._native.fileno())
         for task in self._tasks:
@@ -69,6 +76,7 @@ class Serving:
 
     def _on_requests(self) -> None:
         requests = self._native.drain(REQUESTS_MAX)
+        self._news.tell(self._native.news())
         self._in_turn = True
         try:
             for native in requests:
@@ -83,13 +91,15 @@ class Serving:
         application = self._applications[native.service]
         try:
             request = Request(native)
+            if native.in_pieces:
+                request.stream = Stream(native, self._news)
             if native.method == "OPTIONS":
                 allow = application.routes.allowed(native.path)
                 return self._respond(application, native, Response(204, headers={"Allow": allow}))
             handler, request.path = application.routes.find(native.method, native.path)
             _check_media_type(application, native)
             response = handler(request)
-            if not isinstance(response, Response):
+            if not isinstance(response, Response | StreamResponse):
                 task = self._loop.create_task(self._answer(application, native, response))
                 self._tasks.add(task)
                 return task.add_done_callback(self._tasks.discard)
@@ -98,7 +108,7 @@ class Serving:
         return self._respond(application, native, response)
 
     async def _answer(
-        self, application: Application, native: HttpRequest, answer: Awaitable[Response]
+        self, application: Application, native: HttpRequest, answer: Awaitable[Answer]
     ) -> None:
         try:
             response = await answer
@@ -106,7 +116,11 @@ class Serving:
             response = failure(application, native, error)
         self._respond(application, native, response)
 
-    def _respond(self, application: Application, native: HttpRequest, response: Response) -> None:
+    def _respond(self, application: Application, native: HttpRequest, response: Answer) -> None:
+        if isinstance(response, StreamResponse):
+            task = self._loop.create_task(self._stream(native, response))
+            self._streams.add(task)
+            return task.add_done_callback(self._streams.discard)
         media_type = application.media_type(native.header("accept"))
         headers = [*response.headers.items()]
         if response.status != 204:
@@ -115,7 +129,19 @@ class Serving:
         publish = response.publish and media_type is None
         if not self._answers and not self._in_turn:
             self._loop.call_soon(self._send)
-        self._answers.append((native, response.status, headers, response.body, publish))
+        return self._answers.append((native, response.status, headers, response.body, publish))
+
+    async def _stream(self, native: HttpRequest, response: StreamResponse) -> None:
+        headers = [*response.headers.items(), ("Content-Type", response.content_type)]
+        try:
+            if self._native.begin(native, response.status, headers):
+                await response.produce(Stream(native, self._news))
+        except ClientGone:
+            logger.debug("the client of %s %s has gone", native.method, native.path)
+        except Exception as error:  # The response has begun: the client sees no more than that it ends.
+            logger.error("%s %s failed", native.method, native.path, exc_info=error)
+        finally:
+            native.finish()
 
     def _send(self) -> None:
         answers, self._answers = self._answers, []

@@ -9,12 +9,12 @@ from barnabas.errors import BarnabasError
 from barnabas.http.request import Request
 from barnabas.http.response import Response, json_bytes
 from barnabas.http.routes import Routes
-from barnabas.http.serving import Handler
+from barnabas.http.serving import Answer, Handler
 from barnabas.rest.cluster import Cluster
 from barnabas.rest.errors import not_found, told
 from barnabas.rest.places import Place, cluster_place
 
-Operation = Callable[[Request], Awaitable[Response]]
+Operation = Callable[[Request], Awaitable[Answer]]
 
 
 class Part:
@@ -41,7 +41,7 @@ class Part:
 def telling(operation: Operation) -> Handler:
     """The operation, whose errors are told as the API tells them."""
 
-    async def answer(request: Request) -> Response:
+    async def answer(request: Request) -> Answer:
         try:
             return await operation(request)
         except BarnabasError as error:

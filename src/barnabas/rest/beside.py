@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from barnabas.http.beside import Beside
 
+IN_PIECES = "/records"
+"""How paths end to which records are sent for as long as the client likes."""
+
 if TYPE_CHECKING:
     from barnabas.http.listeners import Listeners
 
@@ -19,4 +22,4 @@ def rest_beside(bootstrap: str, registry: str | None, host: str, port: int) -> B
 
         await serve(RestSettings(bootstrap, registry), listeners, service, stopping)
 
-    return Beside("REST proxy", host, port, begin)
+    return Beside("REST proxy", host, port, begin, IN_PIECES)

@@ -1,6 +1,7 @@
 //! A request in Python's hands.
 
-use barnabas_http::Request;
+use barnabas_http::{BodyEnd, BodyWriter, Request};
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -8,11 +9,13 @@ use pyo3::types::PyBytes;
 #[pyclass(frozen, module = "barnabas._core")]
 pub(crate) struct HttpRequest {
     pub(super) request: Request,
+    /// Writes the body of its reply, once that has begun.
+    pub(super) writer: Mutex<Option<BodyWriter>>,
 }
 
 impl HttpRequest {
     pub(crate) fn new(request: Request) -> HttpRequest {
-        HttpRequest { request }
+        HttpRequest { request, writer: Mutex::default() }
     }
 }
 
@@ -50,6 +53,38 @@ impl HttpRequest {
     #[getter]
     fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.request.body)
+    }
+
+    /// Whether its body comes in pieces, which [`HttpRequest::read`] gives.
+    #[getter]
+    fn in_pieces(&self) -> bool {
+        self.request.pieces.is_some()
+    }
+
+    /// What has come of its body since it was asked last, and how that has ended: None while more may come,
+    /// "complete", or why there will be no more.
+    fn read<'py>(&self, py: Python<'py>) -> (Bound<'py, PyBytes>, Option<&'static str>) {
+        let Some(reader) = &self.request.pieces else { return (self.body(py), Some("complete")) };
+        let (pieces, end) = reader.take();
+        let end = end.map(|end| match end {
+            BodyEnd::Complete => "complete",
+            BodyEnd::Broken => "broken",
+            BodyEnd::Silent => "silent",
+            BodyEnd::Busy => "busy",
+            BodyEnd::Stopping => "stopping",
+        });
+        (PyBytes::new(py, &pieces), end)
+    }
+
+    /// Writes a piece of the body of the reply that was begun: the bytes that are on their way. None when the client
+    /// has gone, or nothing was begun.
+    fn write(&self, piece: &[u8]) -> Option<usize> {
+        self.writer.lock().as_ref()?.write(piece.to_vec().into())
+    }
+
+    /// Ends the reply that was begun.
+    fn finish(&self) {
+        self.writer.lock().take();
     }
 
     /// Address of the client.

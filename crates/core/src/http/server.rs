@@ -40,7 +40,9 @@ impl HttpServer {
         Ok(HttpServer { server, services: Mutex::default(), doorbell })
     }
 
-    /// Lets clients of a service in: its number, and the port, which may have been 0. Raises OSError.
+    /// Lets clients of a service in: its number, and the port, which may have been 0. To paths that end with
+    /// `in_pieces`, bodies without a length are handed over as they come. Raises OSError.
+    #[pyo3(signature = (name, host, port, published_bytes_max, in_pieces=None))]
     fn listen(
         &self,
         py: Python<'_>,
@@ -48,13 +50,15 @@ impl HttpServer {
         host: &str,
         port: u16,
         published_bytes_max: usize,
+        in_pieces: Option<&str>,
     ) -> PyResult<(usize, u16)> {
         let settings = ListenerSettings::new(name, host, port);
         let bound = py.detach(|| BoundListener::bind(&settings));
         let bound = bound.map_err(|error| PyOSError::new_err(describe(&error)))?;
         let port = bound.address().port();
         let mut services = self.services.lock();
-        let service = self.server.serve(bound.into_socket(), published_bytes_max)?;
+        let service =
+            self.server.serve_pieces(bound.into_socket(), published_bytes_max, in_pieces.map(Arc::from))?;
         assert_eq!(service.number, services.len(), "services are numbered as they come");
         let number = service.number;
         services.push(service);
@@ -94,6 +98,21 @@ impl HttpServer {
             self.server.inbox().answer(request.id, reply);
         }
         Ok(())
+    }
+
+    /// Begins the answer to a request; its body is what [`HttpRequest::write`] is given. False when the client has
+    /// gone.
+    fn begin(&self, request: PyRef<'_, HttpRequest>, status: u16, headers: Headers) -> PyResult<bool> {
+        let head = reply(status, headers, Vec::new())?;
+        let writer = self.server.inbox().begin(request.request.id, head);
+        let begun = writer.is_some();
+        *request.writer.lock() = writer;
+        Ok(begun)
+    }
+
+    /// Requests of which there is something new: pieces of a body, room for more of a reply, or an end of either.
+    fn news(&self) -> Vec<u64> {
+        self.server.inbox().news()
     }
 
     /// Takes back all replies that were published for a service.

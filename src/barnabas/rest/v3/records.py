@@ -8,8 +8,7 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from json import JSONDecoder
+from collections.abc import AsyncIterator
 from typing import Any
 
 from barnabas.errors import BarnabasError
@@ -17,16 +16,22 @@ from barnabas.http.errors import HttpError
 from barnabas.http.request import Request
 from barnabas.http.response import Response, json_bytes
 from barnabas.http.routes import Routes
-from barnabas.http.serving import Handler
+from barnabas.http.serving import Answer, Handler
+from barnabas.http.streaming import ClientGone, Stream, StreamResponse
 from barnabas.rest import fields
 from barnabas.rest.asking import Part, answer, telling
 from barnabas.rest.cluster import Cluster
 from barnabas.rest.errors import told
+from barnabas.rest.json_stream import JsonObjects
 from barnabas.rest.producing import Offered, Sender, offered_of
 from barnabas.rest.times import iso_time
 
 PATH = "/v3/clusters/{cluster_id}/topics/{topic_name}/records"
 BATCH_ENTRIES_MAX = 10_000
+UNDER_WAY_MAX = 10_000
+"""Records of a stream that wait for their replies; no more is read before."""
+LINES_MAX = 500
+"""Replies of a stream that are sent together."""
 ID_LENGTH_MAX = 80
 
 
@@ -37,18 +42,22 @@ class Records(Part):
         routes.add("POST", PATH, telling(self.produce))
         routes.add("POST", f"{PATH}:batch", telling(self.batch))
 
-    async def produce(self, request: Request) -> Response:
+    async def produce(self, request: Request) -> Answer:
         """Writes the records of a body, and answers each. A single one's error is that of the reply."""
         cluster, _ = await self.at(request)
         topic = request.path["topic_name"]
-        bodies = list(_objects(request.native.body))
+        if request.stream is not None:
+            return StreamResponse(_Streamed(cluster, topic, request.stream).run)
+        objects = JsonObjects()
+        bodies = objects.feed(request.native.body)
+        objects.finish()
         if not bodies:
             raise HttpError(422, "Payload error. Request body is empty. Data is required.")
         replies = await _replies(cluster, topic, bodies)
         if len(replies) == 1:
             code = int(replies[0]["error_code"])
             return answer(replies[0], code if code < 1000 else code // 100)
-        return Response(200, b"".join(json_bytes(reply) + b"\r\n" for reply in replies))
+        return Response(200, b"".join(map(_line, replies)))
 
     async def batch(self, request: Request) -> Response:
         """Writes records that have names, and tells which of them were written."""
@@ -80,6 +89,69 @@ def _entry_id(entry: dict[str, Any]) -> str:
             422, "Batch entry ID must have 1 to 80 letters, digits, hyphens or underscores.", 42208
         )
     return str(name)
+
+
+class _Streamed:
+    """A connection on which records come, and their replies go, for as long as the client likes."""
+
+    def __init__(self, cluster: Cluster, topic: str, records: Stream) -> None:
+        self._cluster = cluster
+        self._topic = topic
+        self._records = records
+        self._under_way: asyncio.Queue[Begun | None] = asyncio.Queue(UNDER_WAY_MAX)
+        self._gone = False
+
+    async def run(self, replies: Stream) -> None:
+        """Until the client ends it, or goes."""
+        replying = asyncio.create_task(self._reply_all(replies))
+        try:
+            async for body in self._bodies():
+                await self._under_way.put(await _begun(self._cluster.sender, self._topic, body))
+                if self._gone:
+                    break
+        except HttpError as error:
+            await self._under_way.put(error)
+        except BaseException:
+            replying.cancel()
+            raise
+        await self._under_way.put(None)
+        await replying
+
+    async def _bodies(self) -> AsyncIterator[Any]:
+        objects = JsonObjects()
+        while (piece := await self._records.read()) is not None:
+            for body in objects.feed(piece):
+                yield body
+        objects.finish()
+
+    async def _reply_all(self, replies: Stream) -> None:
+        cluster_id = await self._cluster.id()
+        lines: list[bytes] = []
+        while (begun := await self._under_way.get()) is not None:
+            # What is done goes out together, and before something is waited for.
+            if lines and not _is_done(begun):
+                lines = await self._write(replies, lines)
+            lines.append(_line(await _reply(cluster_id, self._topic, begun)))
+            if self._under_way.empty() or len(lines) >= LINES_MAX:
+                lines = await self._write(replies, lines)
+        await self._write(replies, lines)
+
+    async def _write(self, replies: Stream, lines: list[bytes]) -> list[bytes]:
+        """Sends lines; those that are left: none."""
+        if lines and not self._gone:
+            try:
+                await replies.write(b"".join(lines))
+            except ClientGone:
+                self._gone = True  # Records that were handed in are still waited for.
+        return []
+
+
+def _line(reply: dict[str, Any]) -> bytes:
+    return json_bytes(reply) + b"\r\n"
+
+
+def _is_done(begun: Begun) -> bool:
+    return isinstance(begun, HttpError) or begun[1].done()
 
 
 async def _replies(cluster: Cluster, topic: str, bodies: list[Any]) -> list[dict[str, Any]]:
@@ -123,25 +195,3 @@ async def _reply(cluster_id: str, topic: str, begun: Begun) -> dict[str, Any]:
     if offered.value is not None:
         reply["value"] = offered.value.told()
     return reply
-
-
-def _objects(body: bytes) -> Iterator[Any]:
-    """JSON values that stand one after the other."""
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise HttpError(400, f"The request's body is no UTF-8: {error}") from error
-    decoder, at = JSONDecoder(), _next(text, 0)
-    while at < len(text):
-        try:
-            value, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError) as error:
-            raise HttpError(400, f"The request's body is no JSON: {error}") from error
-        yield value
-        at = _next(text, at)
-
-
-def _next(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n":
-        at += 1
-    return at

@@ -1,0 +1,150 @@
+//! Bodies in pieces: what is handed over when, what is bounded, and how either side hears of the other's end.
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by its panic")]
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{channel, Receiver};
+use std::sync::Arc;
+use std::time::Duration;
+
+use barnabas_http::{BodyEnd, HttpServer, HttpSettings, Reply, Request, OUTFLOW_BYTES_MAX};
+use bytes::Bytes;
+use hyper::header::HeaderMap;
+use hyper::StatusCode;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const HEAD: &str = "POST /topics/t/records HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+struct Running {
+    server: HttpServer,
+    arrivals: Receiver<()>,
+    client: TcpStream,
+}
+
+fn running() -> Running {
+    let (bell, arrivals) = channel();
+    let notify = Box::new(move || bell.send(()).unwrap_or_default());
+    let server = HttpServer::start(HttpSettings::default(), notify).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    server.serve_pieces(listener, 1 << 20, Some("/records".into())).unwrap();
+    let client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    Running { server, arrivals, client }
+}
+
+impl Running {
+    fn until<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            self.arrivals.recv_timeout(PATIENCE).unwrap();
+            self.server.inbox().news();
+        }
+    }
+
+    fn request(&self) -> Request {
+        self.until(|| self.server.inbox().drain(1).pop())
+    }
+
+    fn send(&mut self, text: &str) {
+        self.client.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Reads until the client has been sent `end`.
+    fn read_to(&mut self, end: &str) -> String {
+        let mut read = Vec::new();
+        while !read.ends_with(end.as_bytes()) {
+            let mut byte = [0];
+            self.client.read_exact(&mut byte).unwrap();
+            read.push(byte[0]);
+        }
+        String::from_utf8(read).unwrap()
+    }
+}
+
+fn head() -> Arc<Reply> {
+    Arc::new(Reply::new(StatusCode::OK, HeaderMap::new(), Bytes::new()))
+}
+
+/// What has come of a body; waits for something.
+fn piece(running: &Running, request: &Request) -> (Bytes, Option<BodyEnd>) {
+    let reader = request.pieces.as_ref().unwrap();
+    running.until(|| Some(reader.take()).filter(|(bytes, end)| !bytes.is_empty() || end.is_some()))
+}
+
+#[test]
+fn pieces_come_and_go_before_the_body_has_ended() {
+    let mut running = running();
+    running.send(HEAD);
+    let request = running.request();
+    let writer = running.server.inbox().begin(request.id, head()).unwrap();
+    for word in ["one", "two"] {
+        running.send(&format!("3\r\n{word}\r\n"));
+        assert_eq!(piece(&running, &request), (Bytes::from(word), None));
+        writer.write(Bytes::from(format!("<{word}>"))).unwrap();
+        assert!(running.read_to("\r\n").len() > 1);
+        running.read_to(&format!("<{word}>\r\n"));
+    }
+    running.send("0\r\n\r\n");
+    assert_eq!(piece(&running, &request), (Bytes::new(), Some(BodyEnd::Complete)));
+    drop(writer);
+    running.read_to("0\r\n\r\n");
+}
+
+#[test]
+fn a_body_with_a_length_is_waited_for() {
+    let mut running = running();
+    running.send("POST /topics/t/records HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\none");
+    let request = running.request();
+    assert!(request.pieces.is_none());
+    assert_eq!(request.body, "one");
+}
+
+#[test]
+fn no_more_is_read_than_there_is_room_for() {
+    let mut running = running();
+    running.send(HEAD);
+    let request = running.request();
+    running.client.set_nonblocking(true).unwrap();
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x1_0000));
+    // A client that can write hundreds of megabytes is not held back by anything.
+    let (mut written, mut at) = (0, 0);
+    let mut blocked = 0;
+    while blocked < 100 {
+        assert!(written < 256 << 20, "nothing holds the client back");
+        match running.client.write(&chunk.as_bytes()[at..]) {
+            Ok(count) => {
+                written += count;
+                at = (at + count) % chunk.len();
+                blocked = 0;
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                blocked += 1;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+    let (held, _) = request.pieces.as_ref().unwrap().take();
+    assert!(held.len() <= 1 << 20, "{} bytes are held", held.len());
+}
+
+#[test]
+fn a_writer_is_told_how_much_is_on_its_way_and_when_the_client_has_gone() {
+    let mut running = running();
+    running.send(HEAD);
+    let request = running.request();
+    let writer = running.server.inbox().begin(request.id, head()).unwrap();
+    let mut under_way = 0;
+    while under_way < OUTFLOW_BYTES_MAX {
+        under_way = writer.write(vec![b'x'; 1 << 20].into()).unwrap();
+    }
+    let Running { server, arrivals, client } = running;
+    drop(client);
+    while writer.write(Bytes::new()).is_some() {
+        arrivals.recv_timeout(PATIENCE).unwrap();
+        server.inbox().news();
+    }
+}
