@@ -183,6 +183,20 @@ def test_contexts_are_apart(registry: RegistryProcess) -> None:
     assert refused(registry.ask("DELETE", f"/contexts/{context}")) == (422, 42211)
 
 
+def test_an_alias_is_read_and_written_as_the_subject_that_it_stands_for(
+    registry: RegistryProcess, subject: str
+) -> None:
+    name, text = f"{subject}-alias", RECORD.replace("Order", f"O{uuid.uuid4().hex}")
+    assert registry.ask("PUT", f"/config/{quoted(name)}", {"alias": subject}).body == {"alias": subject}
+    reply = registry.ask("POST", f"/subjects/{quoted(name)}/versions", {"schema": text})
+    assert registry.ask("GET", f"/subjects/{quoted(name)}/versions/1").body["subject"] == subject
+    assert registry.ask("GET", f"/subjects/{quoted(subject)}/versions").body == [1]
+    found = registry.ask("GET", f"/schemas/ids/{reply.body['id']}?subject={quoted(name)}")
+    assert found.body["subject"] == subject
+    (listed,) = registry.ask("GET", f"/schemas?subjectPrefix={quoted(subject)}&aliases=true").body
+    assert listed["aliases"] == [name]
+
+
 def test_what_is_published_is_taken_back_when_it_is_no_longer_so(
     registry: RegistryProcess, subject: str
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from barnabas.http.errors import HttpError
 from barnabas.schema_registry import errors
+from barnabas.schema_registry.contracts import metadata_of, rule_set_of
 from barnabas.schema_registry.decision import Decision
 from barnabas.schema_registry.formats import Level
 from barnabas.schema_registry.modes import require_writable
@@ -29,21 +31,13 @@ FIELDS: Mapping[str, type] = {
     "overrideRuleSet": dict,
 }
 """Fields of a config, in the order of records, and their types."""
-UNBUILT = frozenset(
-    {
-        "alias",
-        "aliasForDeks",
-        "validateFields",
-        "validateNewSchemas",
-        "validateRules",
-        "compatibilityPolicy",
-        "defaultMetadata",
-        "overrideMetadata",
-        "defaultRuleSet",
-        "overrideRuleSet",
-    }
-)
-"""Fields whose meaning is not built yet: to set them is refused, and kept where another registry did."""
+BUILT_AS: Mapping[str, Any] = {
+    "validateFields": False,
+    "validateNewSchemas": False,
+    "validateRules": False,
+    "compatibilityPolicy": "STRICT",
+}
+"""Fields of which one value is built. To set another is refused; it is kept where another registry did."""
 
 
 def update(state: State, subject: str | None, request: Mapping[str, Any]) -> Decision[dict[str, Any]]:
@@ -55,8 +49,12 @@ def update(state: State, subject: str | None, request: Mapping[str, Any]) -> Dec
             raise HttpError(422, f"There is no config '{name}'")
         if not isinstance(value, FIELDS[name]):
             raise HttpError(422, f"Config '{name}' must be of type {FIELDS[name].__name__}")
-        if name in UNBUILT:
-            raise errors.not_permitted(f"Config '{name}' is not built yet")
+        if name in BUILT_AS and value != BUILT_AS[name]:
+            raise errors.not_permitted(f"Config '{name}' can only be {json.dumps(BUILT_AS[name])}")
+        if name.endswith("Metadata"):
+            metadata_of(value)
+        elif name.endswith("RuleSet"):
+            rule_set_of(value)
     if "compatibilityLevel" in changes:
         changes["compatibilityLevel"] = _level(changes["compatibilityLevel"])
     merged = {**state.configs.get(subject, {}), **changes}

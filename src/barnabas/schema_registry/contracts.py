@@ -55,6 +55,38 @@ def rule_set_of(value: Any) -> Mapping[str, Any] | None:
     return {name: each for name, each in value.items() if each is not None}
 
 
+def merged_metadata(
+    first: Mapping[str, Any] | None, second: Mapping[str, Any] | None
+) -> Mapping[str, Any] | None:
+    """What both say; where they say different things, what the second says."""
+    if not first or not second:
+        return first if second is None else second
+    merged: dict[str, Any] = {}
+    for name in ("tags", "properties"):
+        if first.get(name) or second.get(name):
+            merged[name] = {**(first.get(name) or {}), **(second.get(name) or {})}
+    if first.get("sensitive") or second.get("sensitive"):
+        merged["sensitive"] = sorted({*(first.get("sensitive") or ()), *(second.get("sensitive") or ())})
+    return merged
+
+
+def merged_rule_set(
+    first: Mapping[str, Any] | None, second: Mapping[str, Any] | None
+) -> Mapping[str, Any] | None:
+    """The rules of both; of two with one name, the second's."""
+    if not first or not second:
+        return first if second is None else second
+    merged: dict[str, Any] = {}
+    for kind in RULE_LISTS:
+        theirs = second.get(kind) or []
+        named = {rule["name"] for rule in theirs}
+        rules = [rule for rule in first.get(kind) or [] if rule["name"] not in named] + theirs
+        if rules:
+            merged[kind] = rules
+    enable_at = second.get("enableAt") or first.get("enableAt")
+    return merged if enable_at is None else {**merged, "enableAt": enable_at}
+
+
 def _check_rule(kind: str, rule: Any) -> None:
     if not isinstance(rule, dict) or not all(isinstance(rule.get(name), str | None) for name in RULE_TEXTS):
         raise _refused(f"a rule of {kind} is an object with texts")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from barnabas.schema_registry import errors
+from barnabas.schema_registry import contexts, errors
 from barnabas.schema_registry.decision import Decision
 from barnabas.schema_registry.entries import Version
 from barnabas.schema_registry.modes import require_writable
 from barnabas.schema_registry.records import (
+    Record,
+    clear_subject_record,
     config_record,
     delete_subject_record,
     mode_record,
@@ -39,7 +41,7 @@ def delete_subject(state: State, subject: str, *, permanent: bool) -> Decision[l
         records.append(mode_record(subject, None))
     if subject in state.configs:
         records.append(config_record(subject, None))
-    return Decision(numbers, records)
+    return Decision(numbers, [*_kept_id_max(state, subject, versions), *records])
 
 
 def delete_version(state: State, version: Version, *, permanent: bool) -> Decision[int]:
@@ -51,9 +53,17 @@ def delete_version(state: State, version: Version, *, permanent: bool) -> Decisi
         raise errors.version_not_soft_deleted(version.subject, version.number)
     _require_unreferenced(state, version, permanent=permanent)
     if permanent:
-        return Decision(version.number, [schema_tombstone(version.subject, version.number)])
+        tombstone = schema_tombstone(version.subject, version.number)
+        return Decision(version.number, [*_kept_id_max(state, version.subject, [version]), tombstone])
     deleted = replace(version, deleted=True)
     return Decision(version.number, [schema_record(deleted.record_value())])
+
+
+def _kept_id_max(state: State, subject: str, deleted: list[Version]) -> list[Record]:
+    """What keeps the largest id of the context from being given out again, when its last record goes."""
+    id_max = state.id_max(contexts.context_of(subject))
+    gone = any(version.id == id_max for version in deleted)
+    return [clear_subject_record(subject, id_max)] if gone else []
 
 
 def _require_unreferenced(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from barnabas.http.errors import HttpError
 from barnabas.schema_registry import contexts, errors
 from barnabas.schema_registry.decision import Decision
 from barnabas.schema_registry.records import Record, clear_subject_record, mode_record, schema_tombstone
 from barnabas.schema_registry.state import State
 
 MODES = ("READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT", "FORWARD")
-READ_ONLY = ("READONLY", "READONLY_OVERRIDE", "FORWARD")
+READ_ONLY = ("READONLY", "READONLY_OVERRIDE")
+IMPORTING = ("IMPORT", "FORWARD")
+"""Modes in which schemas come from another registry: with their ids, and without a check of compatibility."""
 
 
 def require_writable(state: State, subject: str | None, *, import_id: bool | None = None) -> None:
@@ -22,7 +25,7 @@ def require_writable(state: State, subject: str | None, *, import_id: bool | Non
     )
     if mode in READ_ONLY:
         raise errors.not_permitted(f"{where} is in read-only mode ({mode})")
-    if import_id and mode != "IMPORT":
+    if import_id and mode not in IMPORTING:
         raise errors.not_permitted(f"{where} is not in import mode: ids can't be chosen")
     if import_id is False and mode != "READWRITE":
         raise errors.not_permitted(f"{where} is in mode {mode}: a schema needs its id")
@@ -32,8 +35,8 @@ def set_mode(state: State, subject: str | None, mode: str, *, force: bool) -> De
     """Sets the mode of a subject, of a context, or (None) of all. Raises HttpError."""
     if mode not in MODES:
         raise errors.invalid_mode(", ".join(MODES))
-    if mode == "FORWARD":
-        raise errors.not_permitted("Mode FORWARD is not built: nothing is forwarded to another registry")
+    if mode == "FORWARD" and subject is not None:
+        raise HttpError(422, "Mode FORWARD is for the whole registry only", 42204)
     records: list[Record] = []
     if mode == "IMPORT" and state.mode_in_scope(subject) != "IMPORT" and not force:
         records += _emptied(state, subject)
@@ -62,7 +65,11 @@ def _emptied(state: State, scope: str | None) -> list[Record]:
             if referrers := state.referrers(subject, version.number, deleted=True):
                 raise errors.referenced(subject, version.number, referrers[0].subject)
             records.append(schema_tombstone(subject, version.number))
-    return [*records, clear_subject_record(scope)] if records else []
+    if not records:
+        return []
+    context = contexts.context_of(scope or "")
+    # Of other contexts the ids go with them: all of what was there has gone.
+    return [*records, clear_subject_record(scope, state.id_max(context) or None)]
 
 
 def _within(subject: str, scope: str) -> bool:

@@ -17,6 +17,8 @@ MAGIC = {"SCHEMA": 1}
 """Versions of keys; all others have 0."""
 KEY_MEMBERS = ("keytype", "subject", "version", "tenant", "context", "magic")
 """Members of keys, in their order."""
+ID_MAX = "maxId"
+"""Member of a CLEAR_SUBJECT's value that only barnabas writes; others read over it."""
 
 
 _read_json = json.JSONDecoder().decode
@@ -75,9 +77,11 @@ def delete_subject_record(subject: str, version: int) -> Record:
     return Record(Key("DELETE_SUBJECT", subject), {"subject": subject, "version": version})
 
 
-def clear_subject_record(subject: str | None) -> Record:
-    """Forgets what was deleted of a subject, of a context, or (None) of all."""
-    return Record(Key("CLEAR_SUBJECT", subject), {} if subject is None else {"subject": subject})
+def clear_subject_record(subject: str | None, id_max: int | None = None) -> Record:
+    """Forgets what was deleted of a subject, of a context, or (None) of all; `id_max` is the largest id that
+    the context has given out, so that it is still known when compaction has taken the records that had it."""
+    value: dict[str, Any] = {} if subject is None else {"subject": subject}
+    return Record(Key("CLEAR_SUBJECT", subject), value if id_max is None else {**value, ID_MAX: id_max})
 
 
 def context_record(context: str, *, deleted: bool = False) -> Record:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from barnabas.schema_registry import contexts, errors
+from barnabas.schema_registry.contracts import merged_metadata, merged_rule_set
 from barnabas.schema_registry.decision import Decision
 from barnabas.schema_registry.entries import Reference, Schema, Version
 from barnabas.schema_registry.formats import Level, check
-from barnabas.schema_registry.modes import require_writable
+from barnabas.schema_registry.modes import IMPORTING, require_writable
 from barnabas.schema_registry.parsing import Parser, canonical
 from barnabas.schema_registry.records import Record, context_record, schema_record, schema_tombstone
 from barnabas.schema_registry.state import State
@@ -37,10 +38,10 @@ def register(
     found = registered(state, parser, subject, offered, normalize=normalize)
     if found is not None:
         return Decision(found)
-    schema = _kept(state, parser, subject, offered.schema, normalize=normalize)
+    schema = _kept(state, parser, subject, populated(state, subject, offered), normalize=normalize)
     context = contexts.context_of(subject)
     known_id = state.id_of(context, schema)
-    importing = state.mode_in_scope(subject) == "IMPORT"
+    importing = state.mode_in_scope(subject) in IMPORTING
     if not importing and not force:
         problems = incompatible_versions(state, parser, subject, schema, state.versions(subject))
         if problems:
@@ -56,11 +57,32 @@ def registered(
     """The version under which a schema that is offered stands already. Raises HttpError when it may not be
     registered."""
     require_writable(state, subject, import_id=offered.id is not None)
-    schema = _kept(state, parser, subject, offered.schema, normalize=normalize)
+    schema = _kept(state, parser, subject, populated(state, subject, offered), normalize=normalize)
     if offered.id not in (None, state.id_of(contexts.context_of(subject), schema)):
         return None
     found = _same(state, subject, schema)
     return found if found is not None and offered.version in (None, found.number) else None
+
+
+def populated(state: State, subject: str, offered: Offered) -> Schema:
+    """A schema with what it does not say itself: of the version before it, and of the subject's config."""
+    schema = offered.schema
+    if state.mode_in_scope(subject) in IMPORTING:
+        return schema
+    config, before = state.config_in_scope(subject), state.latest(subject)
+    text, schema_type, references = schema.text, schema.schema_type, schema.references
+    if not text.strip() and before is not None:
+        text, schema_type = before.schema.text, before.schema.schema_type
+        references = before.schema.references
+    metadata, rule_set = schema.metadata, schema.rule_set
+    if before is not None:
+        metadata = before.schema.metadata if metadata is None else metadata
+        rule_set = before.schema.rule_set if rule_set is None else rule_set
+    metadata = merged_metadata(config.get("defaultMetadata"), metadata)
+    metadata = merged_metadata(metadata, config.get("overrideMetadata"))
+    rule_set = merged_rule_set(config.get("defaultRuleSet"), rule_set)
+    rule_set = merged_rule_set(rule_set, config.get("overrideRuleSet"))
+    return Schema.of(schema_type, text, references, metadata, rule_set)
 
 
 def lookup(

@@ -14,7 +14,7 @@ from typing import Any
 
 from barnabas.schema_registry import contexts
 from barnabas.schema_registry.entries import Reference, Schema, Version, version_of
-from barnabas.schema_registry.records import Record, UnreadableRecord
+from barnabas.schema_registry.records import ID_MAX, Record, UnreadableRecord
 
 DEFAULT_COMPATIBILITY = "BACKWARD"
 DEFAULT_MODE = "READWRITE"
@@ -72,7 +72,9 @@ class State:
                 if value is not None:
                     self._delete_subject(_text(value, "subject"), _number(value, "version"))
             case "CLEAR_SUBJECT":
-                pass  # Of what is deleted for good nothing is kept that could be cleared.
+                # Of what is deleted for good nothing is kept that could be cleared, but how far its ids went.
+                if value is not None and value.get(ID_MAX) is not None:
+                    self._note_id(contexts.context_of(key.subject or ""), _number(value, ID_MAX))
             case "CONTEXT":
                 self._note_context(key.context, present=value is not None)
             case "NOOP" | "ASSOC":
@@ -117,11 +119,14 @@ class State:
         places = self._places.setdefault(context, {})
         places[version.id] = (*places.get(version.id, ()), place)
         self._ids.setdefault(context, {}).setdefault(version.schema.identity, version.id)
-        self._ids_max[context] = max(self._ids_max.get(context, 0), version.id)
+        self._note_id(context, version.id)
         if context != contexts.DEFAULT:
             self.contexts.add(context)
         for reference in version.schema.references:
             self._referrers.setdefault(self.referred(version.subject, reference), set()).add(place)
+
+    def _note_id(self, context: str, id_: int) -> None:
+        self._ids_max[context] = max(self._ids_max.get(context, 0), id_)
 
     def _remove(self, place: Place) -> None:
         subject, number = place
@@ -238,6 +243,11 @@ class State:
         for scope in self.scopes(subject):
             merged = {**self.configs.get(scope, {}), **merged}
         return {"compatibilityLevel": DEFAULT_COMPATIBILITY, **merged}
+
+    def aliased(self, subject: str) -> str:
+        """The subject that is meant by this name: its config may say that it stands for another."""
+        alias = self.configs.get(subject, {}).get("alias")
+        return contexts.beside(subject, alias) if alias else subject
 
     def mode_in_scope(self, subject: str | None) -> str:
         """The mode that counts for a subject."""

@@ -122,13 +122,15 @@ class Registrations(RuleBasedStateMachine):
         for key, value in self.log:
             replayed.replay(records.decode(key, value))
         assert said(replayed) == said(self.state) == said(self.state.copy())
-        # What compaction leaves says the same, but for ids whose schemas are gone.
+        # What compaction leaves says the same; ids whose schemas are gone are not given out again.
         compacted = State()
         last = {key: index for index, (key, _) in enumerate(self.log)}
         for index, (key, value) in enumerate(self.log):
             if last[key] == index:
                 compacted.replay(records.decode(key, value))
-        assert said(compacted)["configs"] == said(self.state)["configs"]
+        assert said(compacted) == said(self.state)
+        for context in (".", *self.state.contexts):
+            assert compacted.next_id(context) == self.state.next_id(context)
 
 
 TestRegistrations = Registrations.TestCase
@@ -210,3 +212,68 @@ def test_modes_say_who_may_write() -> None:
     imported = registered(state, "i", '"string"', id=9, version=4)
     assert (imported.id, imported.number) == (9, 4)
     assert registered(state, "b", '"long"').id == 10
+
+
+def written(state: State, decision: Decision[Any]) -> None:
+    for record in decision.records:
+        state.replay(records.decode(*records.encode(record)))
+
+
+def test_a_config_says_what_schemas_have_that_say_nothing_themselves() -> None:
+    state = State()
+    owner, team = {"properties": {"owner": "nobody", "kept": "yes"}}, {"properties": {"team": "all"}}
+    first = {"name": "first", "type": "CEL", "mode": "WRITE"}
+    request = {
+        "defaultMetadata": owner,
+        "overrideMetadata": team,
+        "defaultRuleSet": {"domainRules": [first]},
+        "overrideRuleSet": {"domainRules": [{**first, "name": "second"}]},
+    }
+    written(state, configs.update(state, "a", request))
+    schema = Schema.of("AVRO", '"int"', (), {"properties": {"owner": "me", "team": "mine"}})
+    written(state, register(state, Parser(), "a", Offered(schema), normalize=False))
+    latest = state.latest("a")
+    assert latest is not None
+    assert latest.schema.metadata == {"properties": {"owner": "me", "kept": "yes", "team": "all"}}
+    assert latest.schema.rule_set is not None
+    assert [rule["name"] for rule in latest.schema.rule_set["domainRules"]] == ["first", "second"]
+    # Neither a text nor metadata: what was there before is meant.
+    again = register(state, Parser(), "a", Offered(Schema.of("AVRO", "")), normalize=False)
+    assert (again.response, again.records) == (latest, [])
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        ({"validateRules": True}, 42205),
+        ({"compatibilityPolicy": "LOGICAL"}, 42205),
+        ({"defaultMetadata": {"owner": "me"}}, 42201),
+        ({"overrideRuleSet": {"domainRules": [{"name": "nameless type"}]}}, 42210),
+        ({"alias": 1}, 422),
+        ({"unknown": 1}, 422),
+    ],
+)
+def test_a_config_that_would_mean_nothing_is_refused(request_: dict[str, Any], code: int) -> None:
+    with pytest.raises(HttpError) as error:
+        configs.update(State(), "a", request_)
+    assert (error.value.status, error.value.code) == (422, code)
+
+
+def test_an_alias_stands_for_a_subject_of_its_own_context() -> None:
+    state = State()
+    written(state, configs.update(state, ":.c:name", {"alias": "subject"}))
+    written(state, configs.update(state, "name", {"alias": ":.c:subject"}))
+    assert state.aliased(":.c:name") == state.aliased("name") == ":.c:subject"
+    assert state.aliased("subject") == "subject"
+
+
+def test_in_mode_forward_schemas_come_with_their_ids() -> None:
+    state = State()
+    with pytest.raises(HttpError) as error:
+        modes.set_mode(state, "a", "FORWARD", force=False)
+    assert error.value.code == 42204
+    written(state, modes.set_mode(state, None, "FORWARD", force=False))
+    assert registered(state, "a", '"int"', id=7).id == 7
+    with pytest.raises(HttpError) as error:
+        registered(state, "a", '"string"')
+    assert error.value.code == 42205

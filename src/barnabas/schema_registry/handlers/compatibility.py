@@ -13,7 +13,7 @@ from barnabas.http.serving import Handler
 from barnabas.schema_registry import errors
 from barnabas.schema_registry.entries import Version
 from barnabas.schema_registry.handlers.reading import answer, offered, subject_of, version_number
-from barnabas.schema_registry.registering import incompatible_versions
+from barnabas.schema_registry.registering import incompatible_versions, populated
 from barnabas.schema_registry.registry import Registry
 
 
@@ -30,11 +30,15 @@ class Compatibility:
 
     def with_all(self, request: Request) -> Response:
         """With the versions that the level of the subject means, as when it is registered."""
-        return self._checked(request, self._registry.state.versions(subject_of(request)))
+        return self._checked(request, self._registry.state.versions(subject_of(self._registry, request)))
 
     def with_one(self, request: Request) -> Response:
         """With one version."""
-        state, subject, text = self._registry.state, subject_of(request), request.path["version"]
+        state, subject, text = (
+            self._registry.state,
+            subject_of(self._registry, request),
+            request.path["version"],
+        )
         number = version_number(text)
         version = state.latest(subject) if number is None else state.version(subject, number)
         if version is not None and not version.deleted:
@@ -44,15 +48,15 @@ class Compatibility:
         raise errors.version_not_found(text)
 
     def _checked(self, request: Request, versions: Sequence[Version]) -> Response:
-        registry, verbose, schema = self._registry, request.flag("verbose"), offered(request).schema
+        registry, verbose = self._registry, request.flag("verbose")
+        subject = subject_of(registry, request)
+        schema = populated(registry.state, subject, offered(request))
         try:
             # One that can't be parsed is refused, though there be nothing to compare it with.
             registry.parser.of_request(
-                registry.state, subject_of(request), schema.schema_type, schema.text, schema.references
+                registry.state, subject, schema.schema_type, schema.text, schema.references
             )
-            problems = incompatible_versions(
-                registry.state, registry.parser, subject_of(request), schema, versions
-            )
+            problems = incompatible_versions(registry.state, registry.parser, subject, schema, versions)
         except HttpError as error:
             if not verbose or error.code != 42201:
                 raise

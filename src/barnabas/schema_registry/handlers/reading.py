@@ -27,14 +27,14 @@ def answer(value: Any, *, publish: bool = False) -> Response:
     return Response(200, json_bytes(value), MEDIA_TYPE, publish=publish)
 
 
-def subject_of(request: Request) -> str:
-    """The subject in the path, as it is kept."""
-    return contexts.normalize(request.path["subject"])
+def subject_of(registry: Registry, request: Request) -> str:
+    """The subject in the path, as it is kept; the one that it is an alias of, if it is one."""
+    return registry.state.aliased(contexts.normalize(request.path["subject"]))
 
 
-def writable_subject_of(request: Request) -> str:
+def writable_subject_of(registry: Registry, request: Request) -> str:
     """The subject in the path, under which something may be registered. Raises HttpError."""
-    subject = subject_of(request)
+    subject = subject_of(registry, request)
     name = contexts.split(subject)[1]
     if not name or any(ord(character) < 32 for character in subject) or name in ("__GLOBAL", "__EMPTY"):
         raise errors.invalid_subject(subject)
@@ -73,9 +73,9 @@ def id_of(request: Request) -> int:
 def offered(request: Request) -> Offered:
     """The schema that a request offers. Raises HttpError."""
     body = request.json_object()
-    text, schema_type = body.get("schema"), body.get("schemaType") or "AVRO"
+    text, schema_type = body.get("schema") or "", body.get("schemaType") or "AVRO"
     if not isinstance(text, str) or not isinstance(schema_type, str):
-        raise errors.invalid_schema("The schema is missing, or is no text")
+        raise errors.invalid_schema("The schema, or its type, is no text")
     if body.get("schemaTagsToAdd") or body.get("schemaTagsToRemove"):
         raise errors.not_permitted("Schema tags are not built yet")
     schema = Schema.of(
@@ -112,8 +112,20 @@ def formatted(registry: Registry, version: Version, form: str) -> str:
     return registry.parser.of_version(registry.state, version).formatted(form)
 
 
-def told(registry: Registry, version: Version, form: str = "") -> dict[str, Any]:
-    """A version as it stands in responses."""
+def told(registry: Registry, version: Version, form: str = "", reference_form: str = "") -> dict[str, Any]:
+    """A version as it stands in responses. The form `qualified` names subjects of references with their
+    contexts."""
     members = version.told()
     members["schema"] = formatted(registry, version, form)
+    if reference_form == "qualified" and version.schema.references:
+        members["references"] = [
+            {**each.told(), "subject": contexts.beside(version.subject, each.subject)}
+            for each in version.schema.references
+        ]
     return members
+
+
+def refuse_tags(request: Request) -> None:
+    """Tags in schemas are not looked for. Raises HttpError when they are asked for."""
+    if request.query.get("findTags"):
+        raise errors.not_permitted("Schema tags are not built: findTags can't be answered")

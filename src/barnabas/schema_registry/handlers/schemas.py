@@ -12,8 +12,18 @@ from barnabas.http.routes import Routes
 from barnabas.http.serving import Handler
 from barnabas.schema_registry import contexts, errors, formats
 from barnabas.schema_registry.entries import Version
-from barnabas.schema_registry.handlers.reading import MEDIA_TYPE, answer, formatted, id_of, page, told
+from barnabas.schema_registry.guid import RULE_LISTS
+from barnabas.schema_registry.handlers.reading import (
+    MEDIA_TYPE,
+    answer,
+    formatted,
+    id_of,
+    page,
+    refuse_tags,
+    told,
+)
 from barnabas.schema_registry.registry import Registry
+from barnabas.schema_registry.state import State
 
 SCHEMAS_MAX = 1_000
 """Schemas of one response."""
@@ -44,8 +54,10 @@ class Schemas:
 
     def by_id(self, request: Request) -> Response:
         """The schema that an id stands for, deleted or not."""
+        refuse_tags(request)
         version = self._found(request)
-        members = _schema_members(self._registry, version, request.text("format"))
+        members = told(self._registry, version, request.text("format"), request.text("referenceFormat"))
+        del members["id"]
         if request.flag("fetchMaxId"):
             members["maxId"] = self._registry.state.id_max(contexts.context_of(version.subject))
             return answer(members)
@@ -73,8 +85,8 @@ class Schemas:
         if not places:
             raise errors.schema_not_found(request.path["guid"])
         version = next(self._registry.state.with_id(*places[0]))
-        members = _schema_members(self._registry, version, request.text("format"))
-        del members["subject"], members["version"]
+        members = told(self._registry, version, request.text("format"))
+        del members["id"], members["subject"], members["version"]
         return answer(members, publish=True)
 
     def ids_of_guid(self, request: Request) -> Response:
@@ -84,13 +96,21 @@ class Schemas:
 
     def list(self, request: Request) -> Response:
         """All schemas of subjects with a prefix."""
-        for name in ("aliases", "ruleType", "resourceType", "associationType", "lifecycle"):
-            if request.text(name, "false") not in ("false", ""):
+        for name in ("resourceType", "associationType", "lifecycle"):
+            if request.text(name):
                 raise errors.not_permitted(f"To list by {name} is not built yet")
         versions = self._listed(
             request.text("subjectPrefix"), deleted=request.flag("deleted"), latest=request.flag("latestOnly")
         )
-        return answer([told(self._registry, version) for version in page(request, versions, SCHEMAS_MAX)])
+        if rule_type := request.text("ruleType"):
+            versions = (version for version in versions if rule_type in _rule_types(version))
+        listed = [told(self._registry, version) for version in page(request, versions, SCHEMAS_MAX)]
+        if request.flag("aliases"):
+            aliases = _aliases(self._registry.state)
+            for members in listed:
+                if members["subject"] in aliases:
+                    members["aliases"] = aliases[members["subject"]]
+        return answer(listed)
 
     def _listed(self, prefix: str, *, deleted: bool, latest: bool) -> Iterator[Version]:
         state = self._registry.state
@@ -117,7 +137,7 @@ class Schemas:
         """What an id stands for in the context of `subject`. If that names none, and the default context does
         not know the id, in one where such a subject has it."""
         state = self._registry.state
-        context, name = contexts.split(subject)
+        context, name = contexts.split(state.aliased(contexts.normalize(subject)))
         versions = list(state.with_id(context, id_))
         if not versions and name and context == contexts.DEFAULT:
             for other in sorted(state.contexts):
@@ -137,10 +157,18 @@ def subjects_with(subjects: dict[str, Any], prefix: str) -> list[str]:
     return sorted(subject for place, subject in found if place[0] == context and place[1].startswith(name))
 
 
-def _schema_members(registry: Registry, version: Version, form: str) -> dict[str, Any]:
-    members = told(registry, version, form)
-    del members["id"]
-    return members
+def _rule_types(version: Version) -> set[str]:
+    rule_set = version.schema.rule_set or {}
+    return {rule["type"] for kind in RULE_LISTS for rule in rule_set.get(kind) or ()}
+
+
+def _aliases(state: State) -> dict[str, list[str]]:
+    """The names that stand for other subjects, by those subjects."""
+    found: dict[str, list[str]] = {}
+    for name, config in state.configs.items():
+        if name is not None and config.get("alias"):
+            found.setdefault(state.aliased(name), []).append(name)
+    return found
 
 
 def _guid(request: Request) -> bytes:

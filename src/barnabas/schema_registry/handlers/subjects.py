@@ -20,6 +20,7 @@ from barnabas.schema_registry.handlers.reading import (
     formatted,
     offered,
     page,
+    refuse_tags,
     subject_of,
     told,
     version_number,
@@ -58,7 +59,7 @@ class Subjects:
 
     def versions(self, request: Request) -> Response:
         """The numbers of a subject's versions."""
-        state, subject = self._registry.state, subject_of(request)
+        state, subject = self._registry.state, subject_of(self._registry, request)
         numbers = [version.number for version in _Wanted(request).of(state, subject)]
         if not numbers:
             raise errors.subject_not_found(subject)
@@ -66,7 +67,9 @@ class Subjects:
 
     def version(self, request: Request) -> Response:
         """A version."""
-        return answer(told(self._registry, self._existing(request), request.text("format")))
+        refuse_tags(request)
+        version, forms = self._existing(request), (request.text("format"), request.text("referenceFormat"))
+        return answer(told(self._registry, version, *forms))
 
     def version_text(self, request: Request) -> Response:
         """The text of a version's schema."""
@@ -84,7 +87,11 @@ class Subjects:
 
     def with_metadata(self, request: Request) -> Response:
         """The newest version that has these properties."""
-        state, subject, deleted = self._registry.state, subject_of(request), request.flag("deleted")
+        state, subject, deleted = (
+            self._registry.state,
+            subject_of(self._registry, request),
+            request.flag("deleted"),
+        )
         wanted = dict(zip(request.query.get("key", []), request.query.get("value", []), strict=False))
         versions = state.versions(subject, deleted=deleted)
         if not versions:
@@ -97,7 +104,11 @@ class Subjects:
 
     def lookup(self, request: Request) -> Response:
         """The version under which a schema is registered."""
-        state, subject, deleted = self._registry.state, subject_of(request), request.flag("deleted")
+        state, subject, deleted = (
+            self._registry.state,
+            subject_of(self._registry, request),
+            request.flag("deleted"),
+        )
         schema = offered(request).schema
         found = lookup(
             state,
@@ -115,7 +126,7 @@ class Subjects:
 
     def register(self, request: Request) -> Response | Awaitable[Response]:
         """Registers a schema. One that is registered already is answered at once, later without Python."""
-        subject, schema = writable_subject_of(request), offered(request)
+        subject, schema = writable_subject_of(self._registry, request), offered(request)
         parser, normalize = self._registry.parser, request.flag("normalize")
         if self._registry.settled:
             version = registered(self._registry.state, parser, subject, schema, normalize=normalize)
@@ -137,14 +148,14 @@ class Subjects:
 
     async def delete(self, request: Request) -> Response:
         """Deletes a subject."""
-        subject, permanent = subject_of(request), request.flag("permanent")
+        subject, permanent = subject_of(self._registry, request), request.flag("permanent")
         return answer(
             await self._registry.write(lambda state: delete_subject(state, subject, permanent=permanent))
         )
 
     async def delete_version(self, request: Request) -> Response:
         """Deletes a version."""
-        subject, permanent = subject_of(request), request.flag("permanent")
+        subject, permanent = subject_of(self._registry, request), request.flag("permanent")
         text = request.path["version"]
         # The latest is the latest that is not deleted, and can't be deleted for good.
         deleted = version_number(text) is not None
@@ -158,7 +169,7 @@ class Subjects:
     def _existing(self, request: Request) -> Version:
         return existing_version(
             self._registry.state,
-            subject_of(request),
+            subject_of(self._registry, request),
             request.path["version"],
             deleted=request.flag("deleted"),
         )
