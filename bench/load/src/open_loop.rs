@@ -135,11 +135,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Figures, LoadError> {
     let (cpu, in_flight, acknowledged) = (cpu_seconds(), InFlight::default(), writer.try_clone()?);
     let connections = [reader.try_clone()?, writer.try_clone()?];
     let watch = Watch { over: AtomicBool::new(false), first: Mutex::new(None), connections };
-    let (acks, seen) = thread::scope(|scope| {
+    let (begun, acks, seen) = thread::scope(|scope| {
         let seen = scope.spawn(|| watch.keep(consume(&plan, reader, topic, end)));
         let acks = scope.spawn(|| watch.keep(acknowledge(&plan, acknowledged, &in_flight)));
-        watch.keep(produce(&plan, writer, topic, record_bytes, &in_flight, &watch));
-        (acks.join().map_err(|_| LoadError::Panic), seen.join().map_err(|_| LoadError::Panic))
+        let begun = watch.keep(produce(&plan, writer, topic, record_bytes, &in_flight, &watch));
+        (begun, acks.join().map_err(|_| LoadError::Panic), seen.join().map_err(|_| LoadError::Panic))
     });
     if let Some(error) = watch.first.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
@@ -148,6 +148,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Figures, LoadError> {
     let mut figures = Figures::default();
     figures.add("sent", plan.total as f64);
     figures.add("measured", seen.len() as f64);
+    figures.add_quantiles("begun", begun);
     figures.add_quantiles("ack", acks);
     figures.add_quantiles("end_to_end", seen);
     figures.add("load_cpu_s", cpu_seconds() - cpu);
@@ -168,6 +169,8 @@ fn end_offset(client: &mut Client, topic: &str) -> Result<i64, LoadError> {
     LoadError::of("ListOffsets", found.error_code).map(|()| found.offset)
 }
 
+/// Sends what is due. How late each record was when it set out is what the machine and the load took of its time,
+/// before a broker had it.
 fn produce(
     plan: &Plan,
     mut client: Client,
@@ -175,12 +178,12 @@ fn produce(
     record_bytes: usize,
     in_flight: &InFlight,
     watch: &Watch,
-) -> Result<(), LoadError> {
+) -> Result<Vec<u32>, LoadError> {
     let mut chance = Chance::new(4711);
     let mut values: Vec<Vec<u8>> =
         (0..VALUES).map(|_| Payload::Letters.value(record_bytes, &mut chance)).collect();
     let most = (BATCH_BYTES_MAX / record_bytes).clamp(1, VALUES) as u64;
-    let mut sent = 0;
+    let (mut microseconds, mut sent) = (Vec::new(), 0);
     while sent < plan.total && !watch.is_over() {
         if !in_flight.has_room(plan.depth) {
             continue;
@@ -199,10 +202,14 @@ fn produce(
         let batch = batch(values.iter().take(count as usize).map(Vec::as_slice), BuilderConfig::default())?;
         let frame = frames::produce(topic, 0, plan.acks, &batch, None)?;
         in_flight.lock().push_back((sent, count));
+        let now = Instant::now();
+        for record in sent..sent + count {
+            plan.note(plan.due(record), now, &mut microseconds);
+        }
         sent += count;
         client.send(&frame)?;
     }
-    Ok(())
+    Ok(microseconds)
 }
 
 /// Reads responses to Produce until all records are acknowledged.
