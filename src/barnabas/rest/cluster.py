@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from barnabas.aio.admin import Admin
 from barnabas.aio.producer import Producer
 from barnabas.errors import BarnabasError
 from barnabas.rest.producing import Sender
+
+if TYPE_CHECKING:
+    from barnabas.rest.v2.instances import Instances
 
 METADATA_MS_MAX = 10_000
 """How long a record may wait for a topic to be known, or for room: nobody waits for a reply for minutes."""
@@ -30,6 +33,7 @@ class Cluster:
         self._admin: Admin | None = None
         self._producer: Producer | None = None
         self._sender: Sender | None = None
+        self._instances: Instances | None = None
         self._cluster_id: str | None = None
         self._asking = asyncio.Lock()
 
@@ -55,6 +59,15 @@ class Cluster:
             self._sender = Sender(self._producer, self.registry)
         return self._sender
 
+    @property
+    def instances(self) -> Instances:
+        """The consumers that live between requests (API v2)."""
+        if self._instances is None:
+            from barnabas.rest.v2.instances import Instances
+
+            self._instances = Instances(self)
+        return self._instances
+
     async def id(self) -> str:
         """The cluster's id, asked for once."""
         if self._cluster_id is None:
@@ -65,6 +78,8 @@ class Cluster:
 
     async def close(self) -> None:
         """Delivers what is under way, and ends the clients."""
+        if self._instances is not None:
+            await self._instances.close()
         if self._producer is not None:
             with suppress(BarnabasError):  # Who waits for a record has been told.
                 await self._producer.close(5.0)

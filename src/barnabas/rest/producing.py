@@ -65,12 +65,20 @@ class Sender:
 
     async def with_schema(self, topic: str, is_key: bool, wanted: Wanted, value: Any) -> Written:
         """A key or value under a schema. `null` is null, without asking for one."""
-        if value is None:
-            return Written(None, None)
+        return (await self.all_with_schema(topic, is_key, wanted, [value]))[0]
+
+    async def all_with_schema(
+        self, topic: str, is_key: bool, wanted: Wanted, values: list[Any]
+    ) -> list[Written]:
+        """Keys or values under one schema."""
+        null = Written(None, None)
+        if all(value is None for value in values):
+            return [null] * len(values)
         schemas = self.schemas
 
-        def write() -> Written:
-            return schemas.write(value, schemas.choose(topic, is_key, wanted))
+        def write() -> list[Written]:
+            chosen = schemas.choose(topic, is_key, wanted)
+            return [null if value is None else schemas.write(value, chosen) for value in values]
 
         return await asyncio.to_thread(write)
 
