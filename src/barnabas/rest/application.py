@@ -17,13 +17,14 @@ from barnabas.rest.v2.records import Records as TopicRecords
 from barnabas.rest.v3.acls import Acls
 from barnabas.rest.v3.clusters import Clusters
 from barnabas.rest.v3.configs import Configs
+from barnabas.rest.v3.consuming import Consuming
 from barnabas.rest.v3.groups import Groups
 from barnabas.rest.v3.lags import Lags
 from barnabas.rest.v3.partitions import Partitions
 from barnabas.rest.v3.records import Records
 from barnabas.rest.v3.topics import Topics
 
-V3 = (Clusters, Topics, Partitions, Configs, Acls, Groups, Lags, Records)
+V3 = (Clusters, Topics, Partitions, Configs, Acls, Groups, Lags, Records, Consuming)
 V2 = (Metadata, TopicRecords, Consumers)
 
 

@@ -36,6 +36,8 @@ class Cluster:
         self._instances: Instances | None = None
         self._cluster_id: str | None = None
         self._asking = asyncio.Lock()
+        self.readings = 0
+        """Clients that read records at this moment."""
 
     @property
     def admin(self) -> Admin:
