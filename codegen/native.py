@@ -55,6 +55,8 @@ OTHERS = [
     "ProducerSnapshot",
     "AbortedTxn",
     "QuorumStateData",
+    "TransactionLogKey",
+    "TransactionLogValue",
 ]
 
 

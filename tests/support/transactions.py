@@ -15,6 +15,7 @@ from typing import Any
 from barnabas.config.resolve import BrokerConfigs
 from barnabas.coordinator.records import TRANSACTIONS
 from barnabas.coordinator.shard import Shard
+from barnabas.coordinator.transaction.lending import Lend
 from barnabas.coordinator.transaction.machine import TransactionMachine
 from barnabas.coordinator.transaction.requests import (
     AddPartitions,
@@ -34,6 +35,7 @@ from barnabas.errors import CoordinatorLoadInProgress
 from barnabas.protocol import ErrorCode
 from tests.support.cluster import Cluster
 from tests.support.coordinator import CoordinatorSim, Reply
+from tests.support.lent_transactions import DataPlane, Markers
 
 TOPIC = "orders"
 PARTITIONS = 4
@@ -54,6 +56,8 @@ class TransactionSim(CoordinatorSim):
         """Whether markers stay on their way until `write_markers`."""
         self.published: dict[int, tuple[str, ProducerIdAndEpoch, set[TopicPartition]]] = {}
         """What the data plane knows of open transactions, by producer id."""
+        self.data_plane = DataPlane(self)
+        self._offered: list[Transaction] = []
         self.producer_ids_left = 1_000_000
         self._next_producer_id = 1000
         self.latest_connection = 0
@@ -61,10 +65,12 @@ class TransactionSim(CoordinatorSim):
         super().__init__(self._machine, TRANSACTIONS, cluster=cluster, configs=self._settings)
 
     def _machine(self) -> TransactionMachine:
+        self.latest_connection = max(self.latest_connection, self.data_plane.forget())
+        self._offered.clear()
         return TransactionMachine(self.latest_connection)
 
     def _settings(self, configs: BrokerConfigs) -> TransactionSettings:
-        return TransactionSettings.of(configs, self._new_producer_id)
+        return TransactionSettings.of(configs, self._new_producer_id, self.data_plane)
 
     def _new_producer_id(self) -> int:
         if not self.producer_ids_left:
@@ -84,6 +90,8 @@ class TransactionSim(CoordinatorSim):
                 known[2].update(partitions)
             case EndedUnmarked(producer):
                 self.published.pop(producer.producer_id, None)
+            case Lend(transaction):
+                self._offered.append(transaction)
             case WriteMarkers():
                 self.published.pop(effect.producer.producer_id, None)
                 self.effects.append(effect)
@@ -101,10 +109,20 @@ class TransactionSim(CoordinatorSim):
 
     # ---- markers
 
+    def markers_at_once(self) -> Markers:
+        """How partitions take markers that the data plane writes."""
+        return Markers.WAIT if self.holds_markers or self.marker_errors else Markers.WRITTEN
+
     def end_turn(self) -> None:
         super().end_turn()
         if not self.holds_markers:
             self.write_markers()
+        offered, self._offered = self._offered, []
+        transactions = self.machine.transactions
+        for transaction in offered:
+            if transactions.lend(transaction):
+                latest = transactions.connections.get(transaction.transactional_id, 0)
+                self.data_plane.lend(transaction, latest)
 
     def write_markers(self) -> None:
         """Writes the markers that are on their way."""
@@ -124,6 +142,16 @@ class TransactionSim(CoordinatorSim):
         return int(code)
 
     # ---- calls
+
+    def call(self, request: Any, **about: Any) -> Reply:
+        """Hands in a request, which the data plane answers if it can."""
+        plain = self.log.commits_at_once and not self._held
+        answers = self.data_plane.answer(request) if plain else []
+        if not answers:
+            return super().call(request, **about)
+        reply = Reply(request)
+        reply.answers = answers
+        return reply
 
     def init(
         self,
@@ -180,5 +208,6 @@ class TransactionSim(CoordinatorSim):
         return response
 
     def known(self) -> dict[str, Transaction]:
-        """All transactional ids as the machine has them."""
-        return dict(self.machine.transactions.by_id)
+        """All transactional ids, as the machine or the data plane has them."""
+        lent = {name: one.transaction for name, one in self.data_plane.lent.items()}
+        return {**self.machine.transactions.by_id, **lent}

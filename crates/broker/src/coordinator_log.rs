@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use barnabas_log::{AppendOrigin, Unverified, VerificationGuard};
+use barnabas_log::{AppendOrigin, Durability, Unverified, VerificationGuard};
 use barnabas_protocol::batch::{self, Batch, BatchError, BatchHeader, HEADER_SIZE};
 use barnabas_protocol::batch_builder::{BatchBuilder, BuildError, BuilderConfig};
 use barnabas_protocol::batch_validate::{TopicCompression, DECOMPRESSED_BATCH_BYTES_MAX};
@@ -15,6 +15,7 @@ use crate::append::{producer_error_code, ProduceError};
 use crate::broker::Broker;
 use crate::coordinator::{CONSUMER_OFFSETS, SHARE_GROUP_STATE};
 use crate::error_code;
+use crate::leader::Leader;
 use crate::partition::{Partition, PartitionConfig, NO_EPOCH};
 use crate::read::ReadFailure;
 
@@ -87,13 +88,42 @@ impl Broker {
         batch: &CoordinatorBatch<'_>,
         now: Millis,
     ) -> Result<CoordinatorAppended, i16> {
+        self.append_batch(batch, now, false)
+    }
+
+    /// Appends a batch that is committed at once; an error where it would have to wait, for other replicas or for
+    /// the disk, and nothing is appended.
+    pub(crate) fn append_committed(
+        &self,
+        batch: &CoordinatorBatch<'_>,
+        now: Millis,
+    ) -> Result<CoordinatorAppended, i16> {
+        self.append_batch(batch, now, true)
+    }
+
+    /// Whether what is appended to the partition now is committed at once.
+    pub(crate) fn commits_at_once(&self, topic: &str, index: PartitionIndex) -> bool {
+        let partition = self.partition_by_name(&self.image.load(), topic, index);
+        partition.is_ok_and(|partition| {
+            let role = partition.role.read();
+            let config = partition.config.load();
+            role.leader(NO_EPOCH).is_ok_and(|leader| commits_at_once(leader, &config))
+        })
+    }
+
+    fn append_batch(
+        &self,
+        batch: &CoordinatorBatch<'_>,
+        now: Millis,
+        at_once: bool,
+    ) -> Result<CoordinatorAppended, i16> {
         let partition = self.partition_by_name(&self.image.load(), batch.topic, batch.index)?;
         let codec = match batch.topic {
             CONSUMER_OFFSETS => self.settings().offsets_codec,
             SHARE_GROUP_STATE => self.settings().share_state_codec,
             _ => Compression::None,
         };
-        partition.append_as_coordinator(batch, codec, now).map_err(|error| {
+        partition.append_as_coordinator(batch, codec, now, at_once).map_err(|error| {
             if let Some(failure) = error.storage_failure() {
                 self.storage_failed(&partition, failure);
             }
@@ -153,10 +183,16 @@ impl Partition {
         batch: &CoordinatorBatch<'_>,
         codec: Compression,
         now: Millis,
+        at_once: bool,
     ) -> Result<CoordinatorAppended, ProduceError> {
-        self.append_own(batch.leader_epoch, batch.guard, now, |config| match batch.records.is_empty() {
-            true => Err(ProduceError::Code(error_code::INVALID_RECORD)),
-            false => build(batch, config, codec, now),
+        self.append_own(batch.leader_epoch, batch.guard, now, |leader, config| {
+            if at_once && !commits_at_once(leader, config) {
+                return Err(ProduceError::Code(error_code::NOT_ENOUGH_REPLICAS));
+            }
+            match batch.records.is_empty() {
+                true => Err(ProduceError::Code(error_code::INVALID_RECORD)),
+                false => build(batch, config, codec, now),
+            }
         })
     }
 
@@ -166,7 +202,7 @@ impl Partition {
         leader_epoch: LeaderEpoch,
         guard: VerificationGuard,
         now: Millis,
-        build: impl FnOnce(&PartitionConfig) -> Result<Vec<u8>, ProduceError>,
+        build: impl FnOnce(&Leader, &PartitionConfig) -> Result<Vec<u8>, ProduceError>,
     ) -> Result<CoordinatorAppended, ProduceError> {
         let role = self.role.read();
         let leader = role.leader(leader_epoch).map_err(ProduceError::Code)?;
@@ -175,7 +211,7 @@ impl Partition {
         if leader.is_under_min_isr(config.log.min_insync_replicas) {
             return Err(ProduceError::Code(error_code::NOT_ENOUGH_REPLICAS));
         }
-        let mut bytes = build(&config)?;
+        let mut bytes = build(leader, &config)?;
         if bytes.len() > config.validation.max_message_bytes {
             return Err(ProduceError::Code(error_code::MESSAGE_TOO_LARGE));
         }
@@ -226,6 +262,11 @@ impl Partition {
         })?;
         Ok((end, read))
     }
+}
+
+/// Whether the leader waits for nobody before an append counts: no other replica, and not for its disk.
+fn commits_at_once(leader: &Leader, config: &PartitionConfig) -> bool {
+    leader.followers().is_empty() && config.log.durability != Durability::Fsync
 }
 
 /// The batch, with base offset 0.

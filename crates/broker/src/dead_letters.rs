@@ -137,7 +137,7 @@ impl Partition {
         now: Millis,
     ) -> Result<Offset, ProduceError> {
         let mut next = offset;
-        self.append_own(NO_EPOCH, NO_GUARD, now, |config| {
+        self.append_own(NO_EPOCH, NO_GUARD, now, |_, config| {
             let bytes_max = config.validation.max_message_bytes;
             let mut builder = BatchBuilder::new(builder_config(config, Compression::None, now));
             let mut size = OVERHEAD_BYTES;

@@ -9,9 +9,10 @@
 //! Locks, in the order in which they may be taken; none is held while a disk syncs, but by `apply` and `tick`:
 //!
 //! 1. `Broker::applying` and `Broker::timers` (threads that own no connection)
-//! 2. a partition's role, held for reading while its log is read or appended to
-//! 3. a partition's log
-//! 4. leaves: the lists of waiters, the queues of syncs and of cold reads, the log manager's maps, the fetch session
+//! 2. a lent transactional id, while a step of it is made
+//! 3. a partition's role, held for reading while its log is read or appended to
+//! 4. a partition's log
+//! 5. leaves: the lists of waiters, the queues of syncs and of cold reads, the log manager's maps, the fetch session
 //!    cache (then one session in it), effects, failed directories
 
 mod api_versions;
@@ -34,6 +35,7 @@ mod fetch;
 mod fetch_session;
 mod housekeeping;
 pub mod leader;
+mod lent_transactions;
 mod list_offsets;
 mod log_dirs;
 mod markers;
@@ -42,6 +44,7 @@ mod metrics;
 mod offset_for_leader_epoch;
 mod open_transactions;
 mod partition;
+mod plain_transactions;
 mod produce;
 mod read;
 mod request;
@@ -52,6 +55,7 @@ mod steady;
 mod syncs;
 mod topic_name;
 mod topic_partitions;
+mod transaction;
 mod transaction_checks;
 mod verify;
 mod waiters;
@@ -63,6 +67,7 @@ pub use coordinator_log::{CoordinatorAppended, CoordinatorBatch, CoordinatorRead
 pub use coordinator_markers::MarkersWritten;
 pub use dead_letters::DeadLetters;
 pub use exposition::{PARTITIONS_MAX, TOPICS_MAX};
+pub use lent_transactions::LentTransaction;
 pub use log_dirs::{LogDirInfo, ReplicaInfo};
 pub use markers::TransactionMarker;
 pub use metrics::TrafficCounts;
@@ -72,4 +77,5 @@ pub use settings::{ApiRange, BrokerSettings, SupportedFeature};
 pub use share_read::{ShareBatch, ShareRead};
 pub use share_records::{share_records, ShareRecord};
 pub use steady::SteadyMember;
+pub use transaction::{Transaction, TransactionState};
 pub use waiters::Wake;

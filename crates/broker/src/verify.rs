@@ -137,7 +137,7 @@ impl Broker {
             partitions,
             add: adds,
         };
-        if self.is_answered(&question) {
+        if self.is_answered(&question) || (adds && self.add_checked(&question, request.now)) {
             let mut verdicts = Verdicts::before(enabled, fenced, version);
             for (place, guard) in guards {
                 verdicts.passed(place, guard, enabled);

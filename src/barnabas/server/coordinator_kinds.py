@@ -25,7 +25,7 @@ def kinds(node: NodeContext) -> list[Kind]:
     ]
 
 
-def _groups(node: NodeContext, tally: Counter[str]) -> Machine:
+def _groups(node: NodeContext, tally: Counter[str], _partition: int) -> Machine:
     from barnabas.coordinator.group.machine import GroupMachine
     from barnabas.server import share_states
 
@@ -39,11 +39,10 @@ def _group_settings(configs: BrokerConfigs) -> Any:
     return GroupSettings(configs)
 
 
-def _transactions(node: NodeContext) -> Machine:
-    from barnabas.coordinator.transaction.machine import TransactionMachine
+def _transactions(node: NodeContext, partition: int) -> Machine:
     from barnabas.server import transactions
 
-    return TransactionMachine(transactions.of(node).latest_connection)
+    return transactions.of(node).machine(partition)
 
 
 def _transaction_settings(node: NodeContext, configs: BrokerConfigs) -> Any:
@@ -52,7 +51,7 @@ def _transaction_settings(node: NodeContext, configs: BrokerConfigs) -> Any:
     return transactions.of(node).settings(configs)
 
 
-def _shares(node: NodeContext) -> Machine:
+def _shares(node: NodeContext, _partition: int) -> Machine:
     from barnabas.coordinator.share.machine import ShareMachine
     from barnabas.server import share_states
 

@@ -84,7 +84,8 @@ class Kind:
     """A kind of coordinator."""
 
     topic: str
-    make: Callable[[], Machine]
+    make: Callable[[int], Machine]
+    """Makes the machine of a partition, whose log is read next."""
     settings: Callable[[BrokerConfigs], Any]
     """Makes the `configs` of its machines' context, anew when the broker's configs change."""
 
@@ -459,7 +460,7 @@ class Coordinators:
             topic,
             partition,
             leader_epoch,
-            self._kinds[topic].make(),
+            self._kinds[topic].make(partition),
             append=self._append_now,
             answer=self._answer,
             perform=self._perform,

@@ -300,6 +300,10 @@ class NodeServer:
 
     # ---- what handlers use
 
+    @property
+    def lent_transactions(self) -> _core.LentTransactions:
+        return _core.LentTransactions(self.native)
+
     def now(self) -> int:
         return self.native.now()
 

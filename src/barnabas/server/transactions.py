@@ -16,6 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from barnabas.coordinator.records import GROUPS, TRANSACTIONS
+from barnabas.coordinator.shard import Phase
+from barnabas.coordinator.transaction.lending import Lend
+from barnabas.coordinator.transaction.machine import TransactionMachine
 from barnabas.coordinator.transaction.requests import (
     AddPartitions,
     EndedUnmarked,
@@ -28,7 +31,12 @@ from barnabas.coordinator.transaction.requests import (
     WriteMarkers,
 )
 from barnabas.coordinator.transaction.settings import TransactionSettings
-from barnabas.coordinator.transaction.state import EPOCH_BUMP_VERSION, TopicPartition, Transaction
+from barnabas.coordinator.transaction.state import (
+    EPOCH_BUMP_VERSION,
+    Changes,
+    TopicPartition,
+    Transaction,
+)
 from barnabas.errors import ConcurrentTransactions, CoordinatorLoadInProgress, KafkaError
 from barnabas.protocol import ErrorCode
 from barnabas.server.coordinators import Client, java_hash
@@ -56,6 +64,9 @@ class TransactionCoordinator:
         """Highest number of a connection that has asked something of a transaction."""
         self._node = node
         self._node_id = node.node_id
+        self._lent = node.lent_transactions
+        self._offered: list[tuple[Shard, Transaction]] = []
+        """What may be lent, and the shard that offers it."""
         self._markers: list[tuple[Shard, WriteMarkers]] = []
         self._waiting: dict[int, tuple[Shard, WriteMarkers]] = {}
         """Markers that are written and not committed yet, by what the data plane calls them."""
@@ -67,11 +78,12 @@ class TransactionCoordinator:
         node.coordinators.on_effect(WriteMarkers, self._note_markers)
         node.coordinators.on_effect(PartitionsAdded, self._note_added)
         node.coordinators.on_effect(EndedUnmarked, self._note_ended)
+        node.coordinators.on_effect(Lend, self._note_offered)
         node.coordinators.performed.append(self._carry_out)
 
     def settings(self, configs: BrokerConfigs) -> TransactionSettings:
         """What its machines are configured with."""
-        return TransactionSettings.of(configs, self.producer_ids.take_now)
+        return TransactionSettings.of(configs, self.producer_ids.take_now, self)
 
     # ---- calls
 
@@ -162,6 +174,53 @@ class TransactionCoordinator:
             self._ended, self._added = [], []
         if self._markers:
             self._write_markers()
+        if self._offered:
+            self._lend()
+
+    # ---- what is lent to it
+
+    def machine(self, partition: int) -> TransactionMachine:
+        """The machine of a partition whose log is about to be read."""
+        self.latest_connection = max(self.latest_connection, self._lent.forget(partition))
+        return TransactionMachine(self.latest_connection)
+
+    def _note_offered(self, shard: Shard, offer: Lend) -> None:
+        self._offered.append((shard, offer.transaction))
+
+    def _lend(self) -> None:
+        offered, self._offered = self._offered, []
+        self._lent.lend([row for row in map(self._lent_row, offered) if row is not None])
+
+    def _lent_row(self, offered: tuple[Shard, Transaction]) -> _core.LentTransaction | None:
+        """How the data plane is told of an id; None when it is not to be lent any more."""
+        shard, transaction = offered
+        machine = shard.machine
+        assert isinstance(machine, TransactionMachine)
+        if shard.phase is not Phase.SERVING or not machine.transactions.lend(transaction):
+            return None
+        transactional_id = transaction.transactional_id
+        changes = Changes(
+            producer_epoch=transaction.producer_epoch,
+            last_producer_epoch=transaction.last_producer_epoch,
+            previous_producer_id=transaction.previous_producer_id,
+            state=transaction.state,
+            partitions=tuple(transaction.partitions),
+            start_timestamp=transaction.start_timestamp,
+            last_update_timestamp=transaction.last_update_timestamp,
+            client_transaction_version=transaction.client_transaction_version,
+            connection=machine.transactions.connections.get(transactional_id, 0),
+        )
+        place = (shard.partition, shard.leader_epoch)
+        return (*place, transactional_id, transaction.producer_id, transaction.timeout_ms, changes)
+
+    def take_back(self, transactional_id: str) -> Changes | None:
+        """What has become of a lent id."""
+        row = self._lent.take_back(transactional_id)
+        return None if row is None else Changes(*row)
+
+    def overdue(self, now: int) -> Sequence[str]:
+        """Lent ids with transactions that are open for too long."""
+        return self._lent.overdue(now)
 
     # ---- markers
 

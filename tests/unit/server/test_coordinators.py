@@ -77,7 +77,7 @@ async def test_the_first_question_creates_the_topic_and_waits_until_it_is_served
 
 
 def kind(make: Any = GroupMachine) -> Kind:
-    return Kind(GROUPS, make, GroupSettings)
+    return Kind(GROUPS, lambda _: make(), GroupSettings)
 
 
 def served(native: Any, *kinds: Kind) -> Coordinators:

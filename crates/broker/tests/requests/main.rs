@@ -16,6 +16,7 @@ mod log_dirs;
 mod markers;
 mod metadata;
 mod open_transactions;
+mod plain_transactions;
 mod produce;
 mod replication;
 mod share_reads;

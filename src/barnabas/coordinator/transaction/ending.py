@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barnabas.coordinator.transaction import markers
+from barnabas.coordinator.transaction import lending, markers
 from barnabas.coordinator.transaction.requests import LATE, NOBODY, ProducerIdAndEpoch
 from barnabas.coordinator.transaction.state import (
     EPOCH_BUMP_VERSION,
@@ -131,6 +131,7 @@ def _next_producer_id(found: Transaction, version: int, context: Context) -> int
 
 def abort_timed_out(transactions: Transactions, context: Context, out: Outputs) -> None:
     """Aborts what has been open for longer than its producer has asked for."""
+    lending.take_back_overdue(transactions, context, out)
     for transactional_id in sorted(transactions.ongoing):
         found = transactions.by_id[transactional_id]
         if found.is_two_phase or found.start_timestamp + found.timeout_ms >= context.now:
@@ -139,5 +140,5 @@ def abort_timed_out(transactions: Transactions, context: Context, out: Outputs) 
             fence(transactions, found, context, out)
         except KafkaError:
             continue  # No producer id at hand to go on with: it is tried again the next time.
-    if transactions.ongoing:
+    if transactions.ongoing or transactions.lent:
         transactions.start_timer(TIMEOUTS, context.configs.abort_interval_ms, context, out)

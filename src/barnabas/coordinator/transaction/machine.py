@@ -4,15 +4,16 @@ Always true:
   the outcome of a transaction, once committed, never changes, and is carried to all its partitions
   a producer with an epoch that is over begins, adds to and ends nothing
   whoever asks for a transactional id while its transaction ends is told to ask again
+  what the data plane has on loan (`lending`) is taken back before anything is decided about it
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from barnabas.coordinator.machine import Batch
-from barnabas.coordinator.transaction import ending, markers, partitions, producers
+from barnabas.coordinator.transaction import ending, lending, markers, partitions, producers
 from barnabas.coordinator.transaction.requests import (
     AddPartitions,
     DescribeTransaction,
@@ -24,13 +25,12 @@ from barnabas.coordinator.transaction.requests import (
 )
 from barnabas.coordinator.transaction.state import EPOCH_BUMP_VERSION, STATE_NAMES, Transaction, tombstone
 from barnabas.coordinator.transaction.table import EXPIRY, MARKERS, TIMEOUTS, Transactions
-from barnabas.errors import TransactionalIdNotFound, UnknownServerError
+from barnabas.errors import KafkaError, TransactionalIdNotFound, UnknownServerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from barnabas.coordinator.machine import Call, Context, Outputs, Stored, Ticket, TimerKey
-    from barnabas.errors import KafkaError
 
 TOMBSTONE_BYTES_MAX = 16_384
 """Transactional ids that one batch of tombstones forgets, as bytes of their names."""
@@ -65,8 +65,27 @@ class TransactionMachine:
 
     def handle(self, call: Call, context: Context, out: Outputs) -> None:
         """Decides a call; the types are in `requests`."""
-        transactions = self.transactions
         out.refused = partial(self._refused, call.ticket)
+        goes_on = self._take_back(call.request, context, out)
+        try:
+            self._decide(call, context, out)
+        except KafkaError as error:
+            if not goes_on:
+                raise
+            out.fail(call.ticket, error)  # The markers are to be seen to all the same.
+
+    def _take_back(self, request: Any, context: Context, out: Outputs) -> bool:
+        """Makes what is asked about this machine's own again. Whether markers of it are sent."""
+        match request:
+            case ListTransactions():
+                return lending.take_back_all(self.transactions, context, out)
+            case MarkersWritten():
+                return False  # Nothing is lent while it waits for markers.
+            case _:
+                return lending.take_back(self.transactions, request.transactional_id, context, out)
+
+    def _decide(self, call: Call, context: Context, out: Outputs) -> None:
+        transactions = self.transactions
         match call.request:
             case AddPartitions():
                 partitions.add_partitions(transactions, call, context, out)
@@ -75,7 +94,7 @@ class TransactionMachine:
             case MarkersWritten():
                 markers.written(transactions, call, context, out)
             case VerifyPartitions():
-                partitions.verify_partitions(transactions, call, out)
+                partitions.verify_partitions(transactions, call, context, out)
             case InitProducerId():
                 producers.init_producer_id(transactions, call, context, out)
             case DescribeTransaction():
@@ -135,11 +154,15 @@ class TransactionMachine:
 
     def _forget_expired(self, context: Context, out: Outputs) -> None:
         size = TOMBSTONE_BYTES_MAX
-        for found in self.transactions.by_id.values():
-            if (
-                not found.is_at_rest
-                or found.last_update_timestamp > context.now - context.configs.expiration_ms
-            ):
+        until = context.now - context.configs.expiration_ms
+        for transactional_id in [
+            one.transactional_id
+            for one in self.transactions.by_id.values()
+            if one.last_update_timestamp <= until
+        ]:
+            lending.take_back(self.transactions, transactional_id, context, out)
+            found = self.transactions.by_id[transactional_id]
+            if not found.is_at_rest or found.last_update_timestamp > until:
                 continue
             if size >= TOMBSTONE_BYTES_MAX:
                 out.batches.append(Batch([]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from barnabas.coordinator.transaction import lending
 from barnabas.coordinator.transaction.requests import LATE, PartitionsAdded
 from barnabas.coordinator.transaction.state import EPOCH_BUMP_VERSION, Transaction, TransactionState
 from barnabas.coordinator.transaction.table import TIMEOUTS
@@ -33,23 +34,25 @@ def add_partitions(transactions: Transactions, call: Call, context: Context, out
     if asked.connection:
         transactions.connections[asked.transactional_id] = asked.connection
     if not (ongoing and asked.partitions <= found.partitions):
-        changed = found.with_partitions(asked.partitions, asked.transaction_version, context.now)
-        transactions.write(changed, context, out)
+        found = found.with_partitions(asked.partitions, asked.transaction_version, context.now)
+        transactions.write(found, context, out)
         transactions.start_timer(TIMEOUTS, context.configs.abort_interval_ms, context, out)
         if asked.transaction_version < EPOCH_BUMP_VERSION:
             # Later clients add a partition with the question about its first batch: there is no other.
             added = tuple(asked.partitions)
             out.effect(PartitionsAdded(asked.transactional_id, asked.producer, added))
+    lending.offer(transactions, found, context, out)
     out.respond(call.ticket, None)
 
 
-def verify_partitions(transactions: Transactions, call: Call, out: Outputs) -> None:
+def verify_partitions(transactions: Transactions, call: Call, context: Context, out: Outputs) -> None:
     """Which partitions belong to the ongoing transaction."""
     asked: VerifyPartitions = call.request
     found = transactions.get(asked.transactional_id)
     _check_producer(found, asked.producer)
     if found.is_ending:
         raise ConcurrentTransactions()
+    lending.offer(transactions, found, context, out)
     out.respond(call.ticket, asked.partitions & found.partitions)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barnabas.coordinator.transaction import ending
+from barnabas.coordinator.transaction import ending, lending
 from barnabas.coordinator.transaction.requests import ProducerIdAndEpoch
 from barnabas.coordinator.transaction.state import (
     EPOCH_GIVEN_MAX,
@@ -38,6 +38,7 @@ def init_producer_id(transactions: Transactions, call: Call, context: Context, o
         return
     given = _given(found, asked, context)
     transactions.write(given, context, out)
+    lending.offer(transactions, given, context, out)
     out.respond(call.ticket, ProducerIdAndEpoch(given.producer_id, given.producer_epoch))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from barnabas.config.resolve import BrokerConfigs
+    from barnabas.coordinator.transaction.lending import Lending
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class TransactionSettings:
 
     new_producer_id: Callable[[], int]
     """An id that nobody has; raises CoordinatorLoadInProgress while none is at hand."""
+    lending: Lending
+    """Who makes the plain steps of transactions that are lent."""
     abort_interval_ms: int = 10_000
     """How often transactions over their timeout are looked for."""
     expiration_ms: int = 604_800_000
@@ -24,7 +27,9 @@ class TransactionSettings:
     """How often such ids are looked for."""
 
     @staticmethod
-    def of(configs: BrokerConfigs, new_producer_id: Callable[[], int]) -> TransactionSettings:
+    def of(
+        configs: BrokerConfigs, new_producer_id: Callable[[], int], lending: Lending
+    ) -> TransactionSettings:
         """As the broker is configured."""
 
         def value(name: str) -> int:
@@ -32,6 +37,7 @@ class TransactionSettings:
 
         return TransactionSettings(
             new_producer_id,
+            lending,
             abort_interval_ms=value("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
             expiration_ms=value("transactional.id.expiration.ms"),
             expiration_interval_ms=value("transaction.remove.expired.transaction.cleanup.interval.ms"),

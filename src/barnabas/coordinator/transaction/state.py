@@ -10,6 +10,7 @@ Always true:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -67,6 +68,21 @@ _PREPARED = frozenset({TransactionState.PREPARE_COMMIT, TransactionState.PREPARE
 _AT_REST = frozenset(
     {TransactionState.EMPTY, TransactionState.COMPLETE_COMMIT, TransactionState.COMPLETE_ABORT}
 )
+
+
+class Changes(NamedTuple):
+    """What plain steps change of a transaction."""
+
+    producer_epoch: int
+    last_producer_epoch: int
+    previous_producer_id: int
+    state: int
+    partitions: Sequence[TopicPartition]
+    start_timestamp: int
+    last_update_timestamp: int
+    client_transaction_version: int
+    connection: int
+    """Number of the latest connection that the producer has used; 0 when none matters."""
 
 
 class Transaction(NamedTuple):
@@ -202,6 +218,19 @@ class Transaction(NamedTuple):
             next_producer_id=NO_PRODUCER_ID,
             partitions=frozenset(),
             last_update_timestamp=now,
+        )
+
+    def changed(self, changes: Changes) -> Transaction:
+        """After steps that the data plane has made."""
+        return self._replace(
+            producer_epoch=changes.producer_epoch,
+            last_producer_epoch=changes.last_producer_epoch,
+            previous_producer_id=changes.previous_producer_id,
+            state=_STATES[changes.state],
+            partitions=frozenset(changes.partitions),
+            start_timestamp=changes.start_timestamp,
+            last_update_timestamp=changes.last_update_timestamp,
+            client_transaction_version=changes.client_transaction_version,
         )
 
     # ---- the log

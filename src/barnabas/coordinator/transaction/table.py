@@ -1,7 +1,7 @@
 """The transactional ids of one partition, and what is never written about them.
 
 Always true:
-  `by_id` changes only in `replay`
+  `by_id` changes only in `replay`, and when an id that was lent (`lending`) is taken back
   every transaction whose outcome is decided has its markers in `markers`, from the decision on
 """
 
@@ -24,6 +24,7 @@ from barnabas.protocol.generated.transaction_log_value import TransactionLogValu
 if TYPE_CHECKING:
     from barnabas._core import MetadataImage
     from barnabas.coordinator.machine import Context, Outputs, Record, Stored
+    from barnabas.coordinator.transaction.state import Changes
 
 TIMEOUTS = "timeouts"
 """Timer: transactions over their timeout are looked for."""
@@ -65,6 +66,8 @@ class Transactions:
         self.connections: dict[str, int] = {}
         """Number of the latest connection that a producer has used in its transactions, of those whose epoch
         does not tell one transaction from the next."""
+        self.lent: set[str] = set()
+        """Ids of which the data plane knows more than `by_id`."""
         self.timers: set[str] = set()
         """Timers that are set."""
         self._decided: deque[Decided] = deque()
@@ -115,13 +118,37 @@ class Transactions:
             self._forget(transactional_id)
             return
         assert isinstance(value, TransactionLogValue)
-        self.by_id[transactional_id] = now_true = self._meant_by(transactional_id, value)
+        self._set(self._meant_by(transactional_id, value))
+
+    def _set(self, now_true: Transaction) -> None:
+        transactional_id = now_true.transactional_id
+        self.by_id[transactional_id] = now_true
         if now_true.state is TransactionState.ONGOING:
             self.ongoing.add(transactional_id)
         else:
             self.ongoing.discard(transactional_id)
         if now_true.is_at_rest:
             self.markers.pop(transactional_id, None)
+
+    def lend(self, transaction: Transaction) -> bool:
+        """Takes note that the id is lent from now on, if `transaction` is still what is known of it."""
+        transactional_id = transaction.transactional_id
+        if self.by_id.get(transactional_id) is not transaction or transactional_id in self.lent:
+            return False
+        self.lent.add(transactional_id)
+        self.ongoing.discard(transactional_id)
+        return True
+
+    def returned(self, transactional_id: str, changes: Changes | None) -> Transaction:
+        """Takes note that a lent id is back: what is true of it now."""
+        self.lent.discard(transactional_id)
+        found = self.by_id[transactional_id]
+        if changes is not None:
+            found = found.changed(changes)
+            if changes.connection:
+                self.connections[transactional_id] = changes.connection
+        self._set(found)
+        return found
 
     def _meant_by(self, transactional_id: str, value: TransactionLogValue) -> Transaction:
         """The transaction that a record makes true: as it was decided, when that was here."""

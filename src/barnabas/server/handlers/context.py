@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 if TYPE_CHECKING:
+    from barnabas import _core
     from barnabas._core import ColdRequest, MetadataImage
     from barnabas.config.settings import BrokerSettings
     from barnabas.controller.decision import ControllerState, Decision, Record
@@ -39,6 +40,10 @@ class NodeContext(Protocol):
     @property
     def coordinators(self) -> Coordinators:
         """The coordinators of this node."""
+
+    @property
+    def lent_transactions(self) -> _core.LentTransactions:
+        """Transactional ids that the data plane has on loan."""
 
     def now(self) -> int:
         """Milliseconds since the Unix epoch."""

@@ -181,8 +181,7 @@ def test_used_up_epochs_of_an_old_client(old: TransactionSim) -> None:
 def _exhausted(sim: TransactionSim, transactional_id: str) -> ProducerIdAndEpoch:
     """A producer with the last epoch of its id."""
     producer = sim.init(transactional_id)
-    found = sim.machine.transactions.by_id[transactional_id]
-
+    found = sim.describe(transactional_id)  # Takes it back.
     sim.machine.transactions.by_id[transactional_id] = found._replace(producer_epoch=32765)
     producer = sim.init(transactional_id)
     assert producer.producer_epoch == 32766
