@@ -46,6 +46,8 @@ OTHERS = [
     "ResponseHeader",
     "ConsumerProtocolSubscription",
     "ConsumerProtocolAssignment",
+    "OffsetCommitKey",
+    "OffsetCommitValue",
     "LeaderChangeMessage",
     "SnapshotHeaderRecord",
     "SnapshotFooterRecord",
@@ -55,8 +57,6 @@ OTHERS = [
     "ProducerSnapshot",
     "AbortedTxn",
     "QuorumStateData",
-    "TransactionLogKey",
-    "TransactionLogValue",
 ]
 
 

@@ -354,12 +354,9 @@ OpenTransaction = tuple[int, int, str, int, int, Sequence[tuple[str, int]]]
 """(partition of `__transaction_state`, leader epoch, transactional id, producer id, producer epoch,
 partitions as (topic, partition))"""
 
-TransactionChanges = tuple[int, int, int, int, Sequence[tuple[str, int]], int, int, int, int]
-"""What plain steps change of a transaction: producer epoch, last producer epoch, previous producer id, state,
-partitions as (topic, partition), start, last update, transaction version, latest connection or 0."""
-
-LentTransaction = tuple[int, int, str, int, int, TransactionChanges]
-"""(partition of `__transaction_state`, leader epoch, transactional id, producer id, timeout, changes)"""
+LentGroup = tuple[int, int, str, bool, bool, int, Sequence[Uuid]]
+"""(partition of `__consumer_offsets`, leader epoch, group id, whether nobody is in it, whether it is classic,
+offset.metadata.max.bytes, topics that may be committed to)"""
 
 RELEASE: bool
 """Whether this half was built with optimization: figures of any other build say nothing."""
@@ -378,22 +375,23 @@ class MemoryDisk:
     def __init__(self) -> None: ...
 
 @final
-class LentTransactions:
-    """Transactional ids whose plain steps are made without Python, with their records and markers."""
+class LentGroups:
+    """Groups whose plain OffsetCommits are written without Python."""
 
     def __init__(self, node: Node) -> None: ...
-    def lend(self, lent: Sequence[LentTransaction]) -> None:
-        """Lends ids at rest or with an open transaction, whose records are all committed. Python decides
-        nothing about one of them before it has taken it back."""
-    def take_back(self, transactional_id: str) -> TransactionChanges | None:
-        """Takes an id back, as it is now; None when it is not lent (any more). Prepared is one whose markers
-        could not all be written: who takes it back goes on with them."""
-    def forget(self, partition: int) -> int:
-        """Takes back all that a partition of `__transaction_state` has lent, before its log is read. Gives
-        the highest number of a connection that has asked something of a transaction; 0 for none."""
-    def overdue(self, now: int) -> list[str]:
-        """Lent ids whose transactions are open for too long at `now` (ms since the Unix epoch)."""
+    def may_lend(self, partition: int) -> bool:
+        """Whether what is appended to this partition of `__consumer_offsets` is committed at once: no other
+        groups are to be lent."""
+    def lend(self, lent: Sequence[LentGroup]) -> None:
+        """Lends groups that are not lent, whose records are all committed. Python decides nothing about one of
+        them before it has taken it back."""
+    def take_back(self, group_ids: Sequence[str]) -> tuple[int, list[CoordinatorRecord]]:
+        """Takes groups back that may be lent. How many records were written of them, and the newest of each
+        key, by offset, all of them committed."""
+    def forget(self, partition: int) -> None:
+        """Takes back all that a partition of `__consumer_offsets` has lent, before its log is read."""
 
+@final
 class Node:
     """The data plane of one node: log directories, metadata log, partitions, network.
 

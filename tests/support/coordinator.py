@@ -17,6 +17,7 @@ from typing import Any
 
 from barnabas._core import MetadataImage, Uuid
 from barnabas.config.resolve import BrokerConfigs
+from barnabas.coordinator.group.lending import LendGroup
 from barnabas.coordinator.group.settings import GroupSettings
 from barnabas.coordinator.machine import Call, Context, Machine, Steady
 from barnabas.coordinator.shard import Appended, EncodedBatch, Phase, Shard, StoredBytes, decoded
@@ -25,7 +26,9 @@ from barnabas.protocol.generated.consumer_group_heartbeat_request import Consume
 from barnabas.protocol.generated.consumer_group_heartbeat_response import ConsumerGroupHeartbeatResponse
 from barnabas.protocol.generated.heartbeat_request import HeartbeatRequest
 from barnabas.protocol.generated.heartbeat_response import HeartbeatResponse
+from barnabas.protocol.generated.offset_commit_request import OffsetCommitRequest
 from tests.support.cluster import Cluster, numbered
+from tests.support.lent_groups import GroupPlane
 
 NOW = 1_700_000_000_000
 
@@ -129,7 +132,9 @@ class CoordinatorSim:
         cluster: Cluster | None = None,
         configs: Callable[[BrokerConfigs], Any] = GroupSettings,
         partition: int = 0,
+        lends: bool = True,
     ) -> None:
+        """`lends`: whether there is a data plane that writes what is lent to it."""
         self.make = make
         self.topic = topic
         self.partition = partition
@@ -145,6 +150,8 @@ class CoordinatorSim:
         """When the data plane answered a member's heartbeat last."""
         self.steady_heartbeats = 0
         """Heartbeats that the data plane would have answered; what the machine said was the same."""
+        self.lends = lends
+        self.plane = GroupPlane(self.log, lambda: self.now, self._steady_member)
         self._tickets = 0
         self._replies: dict[int, Reply] = {}
         self._held = False
@@ -156,6 +163,7 @@ class CoordinatorSim:
         """Loads the partition into a new machine, as after a change of leader."""
         self.machine: Any = self.make()
         self._steady.clear()
+        self.plane.forget()
         self.shard = Shard(
             self.topic,
             self.partition,
@@ -163,13 +171,21 @@ class CoordinatorSim:
             self.machine,
             append=lambda _, batches: self.log.append(batches),
             answer=self._answer,
-            perform=self.perform,
+            perform=self._perform,
             steady=self._note_steady,
         )
         rows = [tuple(record) for record in self.log.records]
         self.shard.load(decoded(self.topic, rows), self.log.end)
         self.shard.serve(self.context(), self.now)
         self.end_turn()
+
+    def _perform(self, shard: Shard, effect: Any) -> None:
+        if not isinstance(effect, LendGroup):
+            self.perform(shard, effect)
+        elif self.lends and self.log.commits_at_once:
+            lent = self.machine.lending.lend(effect)
+            if lent is not None:
+                self.plane.lend(lent)
 
     def perform(self, _: Shard, effect: Any) -> None:
         """Takes note of what the machine asks of the node."""
@@ -190,6 +206,11 @@ class CoordinatorSim:
         self._tickets += 1
         reply = self._replies[self._tickets] = Reply(request)
         connection = hash((client_id, client_host))
+        if isinstance(request, OffsetCommitRequest):
+            written = self.plane.commit(request, version, connection)
+            if written is not None:
+                reply.answers.append(written)
+                return reply
         expected = self._steady_answer(request, connection)
         self.shard.handle(
             Call(self._tickets, request, version, client_id, client_host, connection),
@@ -224,9 +245,8 @@ class CoordinatorSim:
         """The answer that a heartbeat would have without its machine; None when the machine decides."""
         if not isinstance(request, HeartbeatRequest | ConsumerGroupHeartbeatRequest):
             return None
-        steady, image = self._steady.get((request.group_id, request.member_id), (None, None))
-        # Changes of the metadata withdraw everything.
-        if steady is None or image is not self.image or steady.connection != connection:
+        steady = self._steady_member(request.group_id, request.member_id, connection)
+        if steady is None:
             return None
         if isinstance(request, HeartbeatRequest):
             said = (request.generation_id, request.group_instance_id, -1)
@@ -245,6 +265,13 @@ class CoordinatorSim:
             member_epoch=steady.epoch,
             heartbeat_interval_ms=steady.heartbeat_interval_ms,
         )
+
+    def _steady_member(self, group_id: str, member_id: str, connection: int) -> Steady | None:
+        steady, image = self._steady.get((group_id, member_id), (None, None))
+        # Changes of the metadata withdraw everything.
+        if steady is None or image is not self.image or steady.connection != connection:
+            return None
+        return steady
 
     def advance(self, ms: int) -> None:
         """Time passes; timers run at their time."""
@@ -298,10 +325,15 @@ class CoordinatorSim:
 
     def context(self) -> Context:
         configs = BrokerConfigs(self.cluster.settings, {}, {})
-        return Context(self.now, self.image, self.configs(configs), self.new_id, self._heard)
+        settings = self.configs(configs)
+        if isinstance(settings, GroupSettings):
+            settings.lending = self.plane
+        return Context(self.now, self.image, settings, self.new_id, self._heard)
 
     def _heard(self, group_id: str, member_id: str) -> int | None:
-        return self.heard.get((group_id, member_id))
+        member = (group_id, member_id)
+        times = [heard[member] for heard in (self.heard, self.plane.prolonged) if member in heard]
+        return max(times, default=None)
 
     def new_id(self) -> Uuid:
         self._ids += 1

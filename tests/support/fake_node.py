@@ -72,6 +72,16 @@ class FakeNative:
         )
 
 
+class FakeLentGroups:
+    """A data plane that writes no commits."""
+
+    def may_lend(self, partition: int) -> bool:
+        return False
+
+    def forget(self, partition: int) -> None:
+        """Nothing was lent."""
+
+
 class FakeNode:
     """The node that handlers see."""
 
@@ -84,15 +94,9 @@ class FakeNode:
         self.time = 1_000_000
         self.answered_natively: list[int] = []
 
+    lent_groups: Any = FakeLentGroups()
     node_id = 1
     cluster_id = CLUSTER_ID
-
-    @property
-    def lent_transactions(self) -> Any:
-        """A data plane that makes no steps of its own."""
-        return SimpleNamespace(
-            lend=lambda _: None, take_back=lambda _: None, forget=lambda _: 0, overdue=lambda _: []
-        )
 
     @property
     def coordinators(self) -> Coordinators:

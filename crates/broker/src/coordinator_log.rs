@@ -217,6 +217,7 @@ impl Partition {
         }
         let log = self.log.load();
         let mut log = log.write();
+        let somebody_waits = log.high_watermark() < log.log_end_offset();
         batch::set_base_offset(&mut bytes, log.log_end_offset());
         let header =
             BatchHeader::parse(&bytes).map_err(|_| ProduceError::Code(error_code::INVALID_RECORD))?;
@@ -227,6 +228,9 @@ impl Partition {
             log_end_offset: log.log_end_offset(),
             high_watermark: log.high_watermark(),
         };
+        if somebody_waits && written.high_watermark_moved {
+            self.tell_committed(appended.high_watermark);
+        }
         drop(log);
         self.waiters.moved(written.moved);
         Ok(appended)
@@ -357,6 +361,15 @@ impl CoordinatorRead {
             value,
             control,
         });
+    }
+
+    /// Adds a record that is part of no transaction.
+    pub(crate) fn push_data(&mut self, offset: Offset, timestamp: Millis, key: &[u8], value: &[u8]) {
+        let (key, value) = (Some(self.put(key)), Some(self.put(value)));
+        let (producer_id, producer_epoch, control) = (-1, -1, None);
+        let record =
+            CoordinatorRecord { offset, timestamp, producer_id, producer_epoch, key, value, control };
+        self.records.push(record);
     }
 
     fn put(&mut self, part: &[u8]) -> Range<usize> {

@@ -33,6 +33,8 @@ pub(crate) const CLASSIC: i16 = 12;
 const CLASSIC_FLEXIBLE_FROM: i16 = 4;
 /// ConsumerGroupHeartbeat.
 pub(crate) const CONSUMER: i16 = 68;
+/// OffsetCommits of members that are told a member epoch.
+const MEMBER_EPOCHS_FROM: i16 = 9;
 /// What a ConsumerGroupHeartbeat says that leaves the rebalance timeout as it is.
 const UNSAID: i32 = -1;
 /// Members below which it is not worth looking for forgotten ones.
@@ -115,31 +117,62 @@ impl Groups {
 }
 
 impl SteadyMembers {
-    /// The answer's interval for a heartbeat of `connection` that says so; None when the coordinator decides.
+    /// The answer's interval for what `connection` says; None when the coordinator decides.
     fn hear(&self, group_id: &str, heard: &Heard<'_>, leads: impl Fn(&SteadyMember) -> bool) -> Option<i32> {
         let groups = self.groups.read();
         let entry = groups.by_id.get(group_id)?.get(heard.member_id)?;
         let member = &entry.member;
         let same = member.epoch == heard.epoch
             && member.connection == heard.connection
-            && member.instance_id.as_deref() == heard.instance_id
-            && member.heartbeat_interval_ms.is_none() == heard.classic;
+            && heard.says.as_published(member, heard.instance_id);
         if !same || !entry.published.load(Ordering::Relaxed) || !entry.lives(heard.now) || !leads(member) {
             return None;
         }
-        entry.heard_at.fetch_max(heard.now, Ordering::Relaxed);
+        if heard.says.prolongs() {
+            entry.heard_at.fetch_max(heard.now, Ordering::Relaxed);
+        }
         Some(member.heartbeat_interval_ms.unwrap_or(0))
     }
 }
 
-/// What a heartbeat says.
-struct Heard<'a> {
-    member_id: &'a str,
-    instance_id: Option<&'a str>,
-    epoch: i32,
-    classic: bool,
-    connection: u64,
-    now: Millis,
+/// What a member says.
+pub(crate) struct Heard<'a> {
+    pub(crate) member_id: &'a str,
+    pub(crate) instance_id: Option<&'a str>,
+    pub(crate) epoch: i32,
+    pub(crate) says: Says,
+    pub(crate) connection: u64,
+    pub(crate) now: Millis,
+}
+
+/// How it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Says {
+    /// By a Heartbeat.
+    Classic,
+    /// By a ConsumerGroupHeartbeat.
+    Consumer,
+    /// By an OffsetCommit of this version.
+    Commit { version: i16, to_classic: bool },
+}
+
+impl Says {
+    /// Whether the member says so of itself that it was published for.
+    fn as_published(self, member: &SteadyMember, instance_id: Option<&str>) -> bool {
+        let classic = member.heartbeat_interval_ms.is_none();
+        match self {
+            Says::Classic => classic && member.instance_id.as_deref() == instance_id,
+            Says::Consumer => !classic && member.instance_id.as_deref() == instance_id,
+            Says::Commit { to_classic: true, .. } => classic && member.instance_id.as_deref() == instance_id,
+            // A group with member epochs asks for the member id alone.
+            Says::Commit { version, .. } => classic || version >= MEMBER_EPOCHS_FROM,
+        }
+    }
+
+    /// Whether the member's session goes on with it.
+    fn prolongs(self) -> bool {
+        !matches!(self, Says::Commit { to_classic: false, .. })
+    }
 }
 
 impl Broker {
@@ -153,7 +186,7 @@ impl Broker {
             member_id: asked.member_id,
             instance_id: asked.group_instance_id,
             epoch: asked.generation_id,
-            classic: true,
+            says: Says::Classic,
             connection: request.connection,
             now: request.now,
         };
@@ -181,7 +214,7 @@ impl Broker {
             member_id: asked.member_id,
             instance_id: asked.instance_id,
             epoch: asked.member_epoch,
-            classic: false,
+            says: Says::Consumer,
             connection: request.connection,
             now: request.now,
         };
@@ -196,7 +229,8 @@ impl Broker {
         request.reply_to().reply(0, Vec::new(), |writer, version| response.encode(writer, version))
     }
 
-    fn hear(&self, group_id: &str, heard: &Heard<'_>, request: &BrokerRequest<'_>) -> Option<i32> {
+    /// What the member's heartbeat is answered with, if it is steady; then it counts as heard of.
+    pub(crate) fn hear(&self, group_id: &str, heard: &Heard<'_>, request: &BrokerRequest<'_>) -> Option<i32> {
         if !allowed(request, Operation::Read, Resource::Group(group_id)) {
             return None;
         }

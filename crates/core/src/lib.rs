@@ -15,7 +15,7 @@ mod figures;
 mod http;
 mod image;
 mod inbox;
-mod lent_transactions;
+mod lent_groups;
 mod log_lines;
 mod metadata;
 mod metrics;
@@ -43,7 +43,7 @@ fn native_apis() -> Vec<i16> {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<uuid::Uuid>()?;
     module.add_class::<node::Node>()?;
-    module.add_class::<lent_transactions::LentTransactions>()?;
+    module.add_class::<lent_groups::LentGroups>()?;
     module.add_class::<node::LogDirectory>()?;
     module.add_class::<node::QuorumInfo>()?;
     module.add_class::<events::ColdRequest>()?;

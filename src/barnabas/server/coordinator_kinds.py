@@ -19,30 +19,33 @@ if TYPE_CHECKING:
 def kinds(node: NodeContext) -> list[Kind]:
     """All kinds, for one node."""
     return [
-        Kind(GROUPS, partial(_groups, node, Counter()), _group_settings),
+        Kind(GROUPS, partial(_groups, node, Counter()), partial(_group_settings, node)),
         Kind(TRANSACTIONS, partial(_transactions, node), partial(_transaction_settings, node)),
         Kind(SHARES, partial(_shares, node), _share_settings),
     ]
 
 
-def _groups(node: NodeContext, tally: Counter[str], _partition: int) -> Machine:
+def _groups(node: NodeContext, tally: Counter[str], partition: int) -> Machine:
     from barnabas.coordinator.group.machine import GroupMachine
-    from barnabas.server import share_states
+    from barnabas.server import lent_groups, share_states
 
     share_states.of(node)  # Carries out what share groups ask of the share coordinator.
+    lent_groups.of(node).forget(partition)
     return GroupMachine(tally=tally)
 
 
-def _group_settings(configs: BrokerConfigs) -> Any:
+def _group_settings(node: NodeContext, configs: BrokerConfigs) -> Any:
     from barnabas.coordinator.group.settings import GroupSettings
+    from barnabas.server import lent_groups
 
-    return GroupSettings(configs)
+    return GroupSettings(configs, lent_groups.of(node))
 
 
-def _transactions(node: NodeContext, partition: int) -> Machine:
+def _transactions(node: NodeContext, _partition: int) -> Machine:
+    from barnabas.coordinator.transaction.machine import TransactionMachine
     from barnabas.server import transactions
 
-    return transactions.of(node).machine(partition)
+    return TransactionMachine(transactions.of(node).latest_connection)
 
 
 def _transaction_settings(node: NodeContext, configs: BrokerConfigs) -> Any:

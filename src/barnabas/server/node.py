@@ -209,8 +209,9 @@ class NodeServer:
         self._respond(event.request.id, refused(event.request, event.error_code))
 
     def _tell_figures(self) -> None:
-        from barnabas.server import figures
+        from barnabas.server import figures, lent_groups
 
+        lent_groups.of(self).take_back_all()
         self.native.tell_figures(figures.of_coordinators(self.coordinators, self.now()))
 
     def _partition_readable(self, event: _core.PartitionReadable) -> None:
@@ -301,8 +302,8 @@ class NodeServer:
     # ---- what handlers use
 
     @property
-    def lent_transactions(self) -> _core.LentTransactions:
-        return _core.LentTransactions(self.native)
+    def lent_groups(self) -> _core.LentGroups:
+        return _core.LentGroups(self.native)
 
     def now(self) -> int:
         return self.native.now()

@@ -12,6 +12,7 @@ from barnabas.coordinator.group.admin import AdminPart
 from barnabas.coordinator.group.classic.part import ClassicPart
 from barnabas.coordinator.group.consumer.part import ConsumerPart
 from barnabas.coordinator.group.kind import Groups, Part
+from barnabas.coordinator.group.lending import LentGroups
 from barnabas.coordinator.group.offset_part import OffsetPart
 from barnabas.coordinator.group.offsets import Offsets
 from barnabas.coordinator.group.share.part import SharePart
@@ -37,6 +38,7 @@ class GroupMachine:
         self.groups = Groups(Offsets())
         self.parts: dict[str, Part] = {part.name: part(self.groups) for part in parts}
         self._steady = SteadyGroups()
+        self.lending = LentGroups(self.groups, self._steady, self.replay, self.tally)
         self._calls: dict[type[Any], Handle] = {}
         self._replays: dict[type[Message], Replay] = {}
         for part in self.parts.values():
@@ -61,19 +63,23 @@ class GroupMachine:
 
     def handle(self, call: Call, context: Context, out: Outputs) -> None:
         """Decides a call."""
+        self.lending.call_comes(call, context)
         self._calls[type(call.request)](call, context, out)
         count_call(self.tally, call, out)
         self._steady.called(call, out)
+        self.lending.decided(call, context, out)
 
     def expire(self, key: TimerKey, context: Context, out: Outputs) -> None:
         """A timer has come to its deadline."""
         assert isinstance(key, tuple)
+        self.lending.timer_comes(key, context)
         self.parts[key[0]].expire(key, context, out)
         count_expired(self.tally, out)
         self._steady.expired(key, out)
 
     def metadata_changed(self, context: Context, out: Outputs) -> None:
         """The committed metadata is another now."""
+        self.lending.take_back_all(context.configs.lending)
         for part in self.parts.values():
             part.metadata_changed(context, out)
         self._steady.happened(out)

@@ -36,6 +36,10 @@ class SteadyGroups:
     def __init__(self) -> None:
         self._groups: set[str] = set()
 
+    def has(self, group_id: str) -> bool:
+        """Whether the group may have steady members."""
+        return group_id in self._groups
+
     def called(self, call: Call, out: Outputs) -> None:
         """A call was decided."""
         request = call.request

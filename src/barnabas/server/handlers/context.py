@@ -42,8 +42,8 @@ class NodeContext(Protocol):
         """The coordinators of this node."""
 
     @property
-    def lent_transactions(self) -> _core.LentTransactions:
-        """Transactional ids that the data plane has on loan."""
+    def lent_groups(self) -> _core.LentGroups:
+        """Groups that the data plane has on loan."""
 
     def now(self) -> int:
         """Milliseconds since the Unix epoch."""

@@ -48,9 +48,9 @@ REBALANCE_MS = 30_000
 class GroupSim(CoordinatorSim):
     """One partition of `__consumer_offsets`, and "g" as the group that is meant when none is named."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, *, lends: bool = True, **settings: str) -> None:
         configs = {name.replace("_", "."): value for name, value in settings.items()}
-        super().__init__(GroupMachine, GROUPS, cluster=Cluster(1, settings=configs))
+        super().__init__(GroupMachine, GROUPS, cluster=Cluster(1, settings=configs), lends=lends)
 
     def group(self, group: str = "g") -> ClassicGroup:
         found = self.machine.groups.by_id[group]
