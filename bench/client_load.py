@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +53,26 @@ def barnabas_producer(bootstrap: str, topic: str, **configs: object) -> Any:
     return producer
 
 
-def produce_confluent(bootstrap: str, topic: str, records: int, size: int) -> dict[str, float]:
-    producer, payload = confluent_producer(bootstrap, topic), values(size)
-    begun = time.perf_counter()
+def hand_in(
+    producer: Any, produce: Callable[[bytes], None], payload: list[bytes], records: int, every: int
+) -> None:
+    """Hands records to confluent-kafka; polls when its queue is full, and for `every` records, a power of 2."""
     for number in range(records):
         while True:
             try:
-                producer.produce(topic, payload[number & 63])
+                produce(payload[number & 63])
                 break
             except BufferError:
                 producer.poll(0.01)
-        if not number & 1023:
+        if not number & (every - 1):
             producer.poll(0)
     producer.flush()
+
+
+def produce_confluent(bootstrap: str, topic: str, records: int, size: int) -> dict[str, float]:
+    producer, payload = confluent_producer(bootstrap, topic), values(size)
+    begun = time.perf_counter()
+    hand_in(producer, partial(producer.produce, topic), payload, records, 1024)
     return rate(records, begun)
 
 
@@ -84,16 +92,7 @@ def callback_confluent(bootstrap: str, topic: str, records: int, size: int) -> d
         told[error is not None] += 1
 
     begun = time.perf_counter()
-    for number in range(records):
-        while True:
-            try:
-                producer.produce(topic, payload[number & 63], on_delivery=on_delivery)
-                break
-            except BufferError:
-                producer.poll(0.01)
-        if not number & 255:
-            producer.poll(0)
-    producer.flush()
+    hand_in(producer, partial(producer.produce, topic, on_delivery=on_delivery), payload, records, 256)
     assert told == [records, 0], told
     return rate(records, begun)
 

@@ -21,6 +21,9 @@ use crate::group::{possession, whole, Group};
 use crate::link::{LinkConfig, Links};
 use crate::producer::Notify;
 
+/// Fetches of a partition that may wait for the user: while one is being read, the next is under way.
+const FETCHES_AHEAD: usize = 2;
+
 /// All configs of a consumer.
 #[derive(Debug, Clone)]
 pub struct ConsumerConfig {
@@ -71,7 +74,7 @@ impl Consumer {
     pub fn start(config: ConsumerConfig, notify: Option<Notify>) -> io::Result<Consumer> {
         let clock = Clock::start();
         let (driver, wake) = Driver::new(clock)?;
-        let buffered_max = config.fetcher.max_partition_fetch_bytes.max(1) as usize;
+        let buffered_max = config.fetcher.max_partition_fetch_bytes.max(1) as usize * FETCHES_AHEAD;
         let desk = config.group.as_ref().map(|group| Desk::new(&group.group_id, group.instance_id.clone()));
         let held = Held {
             assignment: Assignment::new(buffered_max),

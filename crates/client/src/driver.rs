@@ -45,6 +45,12 @@ impl Clock {
     pub fn now(&self) -> Millis {
         Instant::now().saturating_duration_since(self.start).as_millis() as Millis
     }
+
+    /// Microseconds, for what takes less.
+    #[allow(clippy::disallowed_methods, reason = "the edge: this is where time comes in")]
+    pub fn micros(&self) -> u64 {
+        Instant::now().saturating_duration_since(self.start).as_micros() as u64
+    }
 }
 
 /// What a thread drives.
@@ -86,6 +92,9 @@ pub struct Driver {
     attempts: u64,
     sockets: HashMap<Token, Socket>,
     buffer: Vec<u8>,
+    events: Events,
+    /// Of the events: who, whether there is something to read, and whether that ends.
+    ready: Vec<(Token, bool, bool)>,
 }
 
 /// Wakes the thread of a client from another one.
@@ -117,37 +126,74 @@ impl Driver {
         let resolver = Resolver::new(waker.clone());
         let (awaited, sockets) = (HashMap::new(), HashMap::new());
         let buffer = vec![0; READ_BYTES];
-        let driver = Driver { poll, clock, resolver, awaited, attempts: 0, sockets, buffer };
+        let (events, ready) = (Events::with_capacity(64), Vec::new());
+        let driver = Driver { poll, clock, resolver, awaited, attempts: 0, sockets, buffer, events, ready };
         Ok((driver, Wake(waker)))
     }
 
     /// Runs until the machine is done.
     pub fn run<M: Machine>(mut self, machine: &mut M) {
-        let mut events = Events::with_capacity(64);
-        while let Some(at) = machine.turn(self.clock.now()) {
-            self.obey(machine);
-            // What went wrong at once changes when the machine wants its next turn.
-            let at = if self.resolved(machine) { 0 } else { at };
-            for node in machine.links().writable() {
-                self.write(machine, node);
-            }
-            let timeout = at.saturating_sub(self.clock.now()).max(0) as u64;
-            let timeout = (at != Millis::MAX).then(|| Duration::from_millis(timeout));
-            match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => {
-                    log::error!("a client can't wait for its sockets: {error}");
-                    break;
-                }
-                _ => {}
-            }
-            for event in events.iter().filter(|event| event.token() != WAKER) {
-                let node = node(event.token());
-                self.attend(machine, node);
-                if event.is_readable() || event.is_read_closed() {
-                    self.read(machine, node);
-                }
+        while let Some(at) = self.turn(machine) {
+            if !self.attended(machine, at) {
+                break;
             }
         }
+    }
+
+    /// Waits as [`Driver::wait`], asleep. False, and said why, when there is no waiting for the sockets.
+    pub fn attended<M: Machine>(&mut self, machine: &mut M, at: Millis) -> bool {
+        match self.wait(machine, at, 0) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => {
+                log::error!("a client can't wait for its sockets: {error}");
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Lets the machine have its turn, and does what it wants: when it is to have the next one.
+    pub fn turn<M: Machine>(&mut self, machine: &mut M) -> Option<Millis> {
+        let at = machine.turn(self.clock.now())?;
+        self.obey(machine);
+        // What went wrong at once changes when the machine wants its next turn.
+        let at = if self.resolved(machine) { 0 } else { at };
+        for node in machine.links().writable() {
+            self.write(machine, node);
+        }
+        Some(at)
+    }
+
+    /// Waits until `at` for what the sockets have, for the first `awake_micros` without sleep. A signal ends
+    /// that with [`ErrorKind::Interrupted`].
+    pub fn wait<M: Machine>(&mut self, machine: &mut M, at: Millis, awake_micros: u64) -> io::Result<()> {
+        self.poll(at, awake_micros)?;
+        let mut ready = std::mem::take(&mut self.ready);
+        let told = self.events.iter().filter(|event| event.token() != WAKER);
+        ready.extend(told.map(|event| (event.token(), event.is_readable(), event.is_read_closed())));
+        for (token, readable, closed) in ready.drain(..) {
+            let node = node(token);
+            self.attend(machine, node);
+            if readable || closed {
+                self.read(machine, node, closed);
+            }
+        }
+        self.ready = ready;
+        Ok(())
+    }
+
+    fn poll(&mut self, at: Millis, awake_micros: u64) -> io::Result<()> {
+        let begun = self.clock.micros();
+        while self.clock.micros() - begun < awake_micros && self.clock.now() < at {
+            self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+            if !self.events.is_empty() {
+                return Ok(());
+            }
+            // Who has something to do goes first, the broker perhaps.
+            std::thread::yield_now();
+        }
+        let timeout = at.saturating_sub(self.clock.now()).max(0) as u64;
+        let timeout = (at != Millis::MAX).then(|| Duration::from_millis(timeout));
+        self.poll.poll(&mut self.events, timeout)
     }
 
     /// Opens and closes sockets as the machine says.
@@ -288,19 +334,36 @@ impl Driver {
         machine.links().failed(node, problem, self.clock.now());
     }
 
-    fn read<M: Machine>(&mut self, machine: &mut M, node: NodeId) {
+    fn read<M: Machine>(&mut self, machine: &mut M, node: NodeId, closed: bool) {
         let mut reads = 0;
         loop {
             let Some(socket) = self.sockets.get_mut(&token(node)).filter(|socket| socket.connected) else {
                 return;
             };
-            if reads >= READS_MAX && !socket.transport.holds_input() {
+            let transport = &mut socket.transport;
+            if reads >= READS_MAX && !transport.holds_input() {
                 break;
             }
             reads += 1;
-            match socket.transport.read(&mut self.buffer) {
+            // A large response is read to where it stays.
+            let (came, asked, is_placed) = match machine.links().room(node) {
+                Some(room) => (transport.read(room), room.len(), true),
+                None => (transport.read(&mut self.buffer), READ_BYTES, false),
+            };
+            match came {
                 Ok(0) => return self.ended(machine, node, CLOSED),
-                Ok(count) => machine.received(node, &self.buffer[..count], self.clock.now()),
+                Ok(count) => {
+                    // What comes after that is a new event.
+                    let is_last = count < asked && !closed && transport.is_clear();
+                    if is_placed {
+                        machine.links().arrived(node, count);
+                    }
+                    let bytes = if is_placed { &[] } else { &self.buffer[..count] };
+                    machine.received(node, bytes, self.clock.now());
+                    if is_last {
+                        return self.obey(machine);
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return self.lost(machine, node, &error),

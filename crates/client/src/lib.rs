@@ -17,6 +17,7 @@ pub mod columns;
 pub mod consumer;
 pub mod coordinator;
 pub mod driver;
+pub mod driving;
 pub mod error;
 pub mod fetch_session;
 pub mod fetched;

@@ -26,7 +26,9 @@ use crate::tls::Tls;
 use crate::versions::Versions;
 
 mod connection;
+mod input;
 use connection::{Link, NotAResponse, Sent, State};
+use input::Input;
 
 /// How a TLS server tells one who does not speak it that he should.
 const TLS_ALERT: [u8; 2] = [0x15, 0x03];
@@ -136,7 +138,7 @@ impl<P> Links<P> {
             in_flight: VecDeque::new(),
             output: VecDeque::new(),
             sent: 0,
-            input: Vec::new(),
+            input: Input::default(),
             announced: false,
             exchange: None,
             authenticate_at: None,
@@ -315,15 +317,28 @@ impl<P> Links<P> {
         self.refusal.take()
     }
 
+    /// Where the next bytes of `node` may be put, when they belong to a large response; [`Links::arrived`] says that
+    /// they were.
+    pub fn room(&mut self, node: NodeId) -> Option<&mut [u8]> {
+        self.links.get_mut(&node)?.input.room()
+    }
+
+    /// So many bytes of `node` were put where there was room for them; [`Links::received`] is told of none.
+    pub fn arrived(&mut self, node: NodeId, count: usize) {
+        if let Some(link) = self.links.get_mut(&node) {
+            link.input.advance(count);
+        }
+    }
+
     /// Takes bytes of `node`; whole responses come out. Bytes that are no response end the connection.
     pub fn received(&mut self, node: NodeId, bytes: &[u8], now: Millis) -> Vec<Answer<P>> {
         let mut answers = Vec::new();
         if let Some(link) = self.links.get_mut(&node) {
-            link.input.extend_from_slice(bytes);
+            link.input.extend(bytes);
         }
         loop {
             let Some(link) = self.links.get_mut(&node) else { return answers };
-            if link.state == State::Negotiating && link.input.starts_with(&TLS_ALERT) {
+            if link.state == State::Negotiating && link.input.came().starts_with(&TLS_ALERT) {
                 let advice = "the broker speaks TLS: set security.protocol to SSL or SASL_SSL";
                 self.refused(node, ClientError::Tls(advice.to_string()), now);
                 return answers;
@@ -465,7 +480,7 @@ impl<P> Links<P> {
         link.failures = link.failures.saturating_add(1);
         link.state = State::Idle { retry_at: now + if wait { backoff } else { 0 } };
         link.output.clear();
-        link.input = Vec::new();
+        link.input = Input::default();
         link.sent = 0;
         link.announced = false;
         link.exchange = None;

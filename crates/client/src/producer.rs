@@ -14,7 +14,8 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::accumulator::{Accumulator, AccumulatorConfig, Completed, NewRecord, Refused, TopicIndex};
 use crate::cluster::{Cluster, ClusterConfig};
-use crate::driver::{Clock, Driver, Machine, Wake};
+use crate::driver::{Clock, Driver, Machine};
+use crate::driving::Driven;
 use crate::error::ClientError;
 use crate::link::{LinkConfig, Links};
 use crate::sender::{Purpose, Sender, SenderConfig};
@@ -34,7 +35,7 @@ pub struct ProducerConfig {
     pub max_block_ms: Millis,
 }
 
-/// Told that results wait, or that there may be room, from the producer's thread.
+/// Told that results wait, or that there may be room, by who drives the client (`driving`).
 pub type Notify = Box<dyn Fn() + Send + Sync>;
 
 struct Shared {
@@ -47,7 +48,7 @@ struct Shared {
 /// Sends records to topics.
 pub struct Producer {
     shared: Arc<Shared>,
-    wake: Wake,
+    driven: Arc<Driven<Running>>,
     clock: Clock,
     max_block_ms: Millis,
     buffer_memory: usize,
@@ -67,18 +68,26 @@ impl Producer {
     /// Begins to send. `notify` is called on the producer's thread when results wait.
     pub fn start(config: ProducerConfig, notify: Option<Notify>) -> io::Result<Producer> {
         let clock = Clock::start();
-        let (driver, wake) = Driver::new(clock)?;
+        let driver = Driver::new(clock)?;
         let max_block_ms = config.max_block_ms;
         let buffer_memory = config.accumulator.buffer_memory;
         let accumulator = Mutex::new(Accumulator::new(config.accumulator));
         let shared = Arc::new(Shared { accumulator, progress: Condvar::new(), notify });
         let cluster = Cluster::new(config.cluster);
         let sender = Sender::new(config.sender, cluster, Links::new(config.link), clock.now());
-        let mut machine = Running { shared: shared.clone(), sender };
-        let run = move || driver.run(&mut machine);
+        let machine = Running { shared: shared.clone(), sender };
+        let waiting = shared.clone();
+        let relieved = move || {
+            // Under the lock: who is about to wait hears of it.
+            let _accumulator = waiting.accumulator.lock();
+            waiting.progress.notify_all();
+        };
+        let driven = Arc::new(Driven::new(driver, machine, clock, Box::new(relieved)));
+        let driver = driven.clone();
+        let run = move || driver.run();
         let thread = std::thread::Builder::new().name("barnabas-producer".to_string()).spawn(run)?;
         let thread = Mutex::new(Some(thread));
-        Ok(Producer { shared, wake, clock, max_block_ms, buffer_memory, thread })
+        Ok(Producer { shared, driven, clock, max_block_ms, buffer_memory, thread })
     }
 
     /// Time by the clock that [`Producer::append`] compares with.
@@ -103,12 +112,12 @@ impl Producer {
         match appended {
             Ok(false) => Ok(()),
             Ok(true) => {
-                self.wake.wake();
+                self.driven.wake();
                 Ok(())
             }
             Err(refused) => {
                 if !matches!(refused, Refused::Failed(_)) {
-                    self.wake.wake();
+                    self.driven.wake();
                 }
                 Err(refused)
             }
@@ -126,7 +135,7 @@ impl Producer {
         let mut accumulator = self.shared.accumulator.lock();
         let appended = accumulator.append(topic, record, || self.clock.now());
         if !matches!(appended, Ok(false) | Err(Refused::Failed(_))) {
-            self.wake.wake();
+            self.driven.wake();
         }
         if matches!(appended, Err(Refused::Full | Refused::NoMetadata)) {
             self.wait_in(&mut accumulator, slice_ms);
@@ -145,7 +154,7 @@ impl Producer {
     }
 
     pub(crate) fn wake(&self) {
-        self.wake.wake();
+        self.driven.wake();
     }
 
     pub(crate) fn wait_in(&self, accumulator: &mut MutexGuard<'_, Accumulator>, slice_ms: u64) {
@@ -178,7 +187,7 @@ impl Producer {
     pub fn partition_count(&self, topic: TopicIndex) -> usize {
         let count = self.shared.accumulator.lock().partition_count(topic);
         if count == 0 {
-            self.wake.wake();
+            self.driven.wake();
         }
         count
     }
@@ -186,20 +195,25 @@ impl Producer {
     /// Begins to send everything at once; what is to be waited for with [`Producer::flushed`].
     pub fn begin_flush(&self) -> u64 {
         let mark = self.shared.accumulator.lock().begin_flush();
-        self.wake.wake();
+        self.driven.wake();
         mark
     }
 
     /// Waits for `slice_ms` until everything before `mark` is done.
     pub fn flushed(&self, mark: u64, slice_ms: u64) -> Waited {
-        let mut accumulator = self.shared.accumulator.lock();
-        if !accumulator.flushed(mark) && slice_ms > 0 {
-            self.wait_in(&mut accumulator, slice_ms);
+        match self.until(slice_ms, |accumulator| accumulator.flushed(mark).then_some(())) {
+            Some(()) => Waited::Done,
+            None => Waited::NotYet,
         }
-        match accumulator.flushed(mark) {
-            true => Waited::Done,
-            false => Waited::NotYet,
-        }
+    }
+
+    /// Waits up to `slice_ms` for what `look` finds, and sends and receives meanwhile.
+    pub(crate) fn until<T>(
+        &self,
+        slice_ms: u64,
+        look: impl FnMut(&mut Accumulator) -> Option<T>,
+    ) -> Option<T> {
+        self.driven.wait((&self.shared.accumulator, &self.shared.progress), slice_ms, look)
     }
 
     /// Ends what [`Producer::begin_flush`] began.
@@ -214,11 +228,8 @@ impl Producer {
 
     /// Waits up to `slice_ms` for results.
     pub fn wait_completed(&self, slice_ms: u64) -> Vec<Completed> {
-        let mut accumulator = self.shared.accumulator.lock();
-        if !accumulator.has_completed() {
-            self.wait_in(&mut accumulator, slice_ms);
-        }
-        accumulator.take_completed()
+        let look = |all: &mut Accumulator| all.has_completed().then(|| all.take_completed());
+        self.until(slice_ms, look).unwrap_or_default()
     }
 
     /// The first failure, since the last call, of records without a report.
@@ -239,7 +250,7 @@ impl Producer {
     /// Takes no records any more, gives up what is not sent, and ends the thread.
     pub fn close(&self) {
         self.shared.accumulator.lock().close();
-        self.wake.wake();
+        self.driven.wake();
         if let Some(thread) = self.thread.lock().take() {
             if thread.join().is_err() {
                 log::error!("the thread of a producer has failed");

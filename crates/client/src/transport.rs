@@ -118,6 +118,12 @@ impl Transport {
         }
     }
 
+    /// Whether nothing lies between the bytes of answers and the socket: it is empty when it gives less than it is
+    /// asked for.
+    pub fn is_clear(&self) -> bool {
+        self.session.is_none()
+    }
+
     /// Whether bytes wait here that the socket has given already, so that it will not announce them.
     pub fn holds_input(&mut self) -> bool {
         let Some(session) = self.session.as_mut() else { return false };

@@ -18,6 +18,8 @@ use crate::compression::{decompress, Compression, CompressionError};
 use crate::types::{Millis, Offset};
 use crate::wire::{DecodeError, Reader};
 
+mod plain;
+
 /// Largest encoded size of a record's fields up to and including the length of its key.
 const PREFIX_BYTES_MAX: usize = 5 + 1 + 10 + 5 + 5;
 /// Largest encoded size of a length.
@@ -224,11 +226,14 @@ impl<'a> RecordIter<'a> {
             };
         }
         let bytes = self.rest;
-        let mut source = Slice { rest: bytes };
-        let frame = read_frame(&mut source, self.index)?;
-        self.rest = source.rest;
+        let frame = match plain::read(bytes) {
+            Some(frame) => frame,
+            None => read_frame(&mut Slice { rest: bytes }, self.index)?,
+        };
+        let (record, rest) = bytes.split_at(frame.size);
+        self.rest = rest;
         self.index += 1;
-        Ok(Some(self.record(&frame, &bytes[..bytes.len() - self.rest.len()])))
+        Ok(Some(self.record(&frame, record)))
     }
 
     fn record(&self, frame: &Frame, bytes: &'a [u8]) -> Record<'a> {
@@ -296,7 +301,7 @@ impl Source for Slice<'_> {
 }
 
 /// The numbers of one record; positions count from the record's first byte.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) timestamp_delta: i64,
     pub(crate) offset_delta: i32,

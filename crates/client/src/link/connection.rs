@@ -7,12 +7,10 @@ use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::wire::{Reader, Writer};
 use barnabas_protocol::Millis;
 
+use super::input::Input;
 use super::Chunk;
 use crate::sasl::Exchange;
 use crate::versions::Versions;
-
-/// The largest answer that is believed; a larger length is the sign of a peer that speaks something else.
-const RESPONSE_BYTES_MAX: usize = 1 << 30;
 
 #[derive(Debug)]
 pub(super) struct Sent<P> {
@@ -51,7 +49,7 @@ pub(super) struct Link<P> {
     pub(super) output: VecDeque<Chunk>,
     /// Bytes of the first chunk that are sent.
     pub(super) sent: usize,
-    pub(super) input: Vec<u8>,
+    pub(super) input: Input,
     /// Whether the owner of sockets was told to connect.
     pub(super) announced: bool,
     pub(super) exchange: Option<Exchange>,
@@ -95,15 +93,10 @@ impl<P> Link<P> {
 
     /// The next whole response, and what it answers.
     pub(super) fn next_frame(&mut self) -> Result<Option<Answered<P>>, NotAResponse> {
-        let Some((prefix, rest)) = self.input.split_first_chunk::<4>() else { return Ok(None) };
-        let length = i32::from_be_bytes(*prefix);
-        let size = usize::try_from(length).ok().filter(|&size| (4..=RESPONSE_BYTES_MAX).contains(&size));
-        let Some(size) = size else { return Err(NotAResponse) };
-        if rest.len() < size {
-            return Ok(None);
-        }
+        let Some(size) = self.input.size().map_err(|_| NotAResponse)? else { return Ok(None) };
+        let Some(response) = self.input.came().get(4..4 + size) else { return Ok(None) };
         let sent = self.in_flight.front().ok_or(NotAResponse)?;
-        let mut reader = Reader::new(&rest[..size]);
+        let mut reader = Reader::new(response);
         let correlation_id = reader.i32().map_err(|_| NotAResponse)?;
         if correlation_id != sent.correlation_id {
             return Err(NotAResponse);
@@ -112,8 +105,7 @@ impl<P> Link<P> {
             reader.skip_tagged_fields().map_err(|_| NotAResponse)?;
         }
         let at = 4 + reader.position();
-        let rest = self.input.split_off(4 + size);
-        let frame = std::mem::replace(&mut self.input, rest);
+        let frame = self.input.split(size);
         let sent = self.in_flight.pop_front().ok_or(NotAResponse)?;
         Ok(Some((sent, frame, at)))
     }
