@@ -57,6 +57,8 @@ OTHERS = [
     "ProducerSnapshot",
     "AbortedTxn",
     "QuorumStateData",
+    "TransactionLogKey",
+    "TransactionLogValue",
 ]
 
 

@@ -358,6 +358,13 @@ LentGroup = tuple[int, int, str, bool, bool, int, Sequence[Uuid]]
 """(partition of `__consumer_offsets`, leader epoch, group id, whether nobody is in it, whether it is classic,
 offset.metadata.max.bytes, topics that may be committed to)"""
 
+TransactionChanges = tuple[int, int, int, int, Sequence[tuple[str, int]], int, int, int, int]
+"""What plain steps change of a transaction: producer epoch, last producer epoch, previous producer id, state,
+partitions as (topic, partition), start, last update, transaction version, latest connection or 0."""
+
+LentTransaction = tuple[int, int, str, int, int, TransactionChanges]
+"""(partition of `__transaction_state`, leader epoch, transactional id, producer id, timeout, changes)"""
+
 RELEASE: bool
 """Whether this half was built with optimization: figures of any other build say nothing."""
 
@@ -390,6 +397,23 @@ class LentGroups:
         key, by offset, all of them committed."""
     def forget(self, partition: int) -> None:
         """Takes back all that a partition of `__consumer_offsets` has lent, before its log is read."""
+
+@final
+class LentTransactions:
+    """Transactional ids whose plain steps are made without Python, with their records and markers."""
+
+    def __init__(self, node: Node) -> None: ...
+    def lend(self, lent: Sequence[LentTransaction]) -> None:
+        """Lends ids at rest or with an open transaction, whose records are all committed. Python decides
+        nothing about one of them before it has taken it back."""
+    def take_back(self, transactional_id: str) -> TransactionChanges | None:
+        """Takes an id back, as it is now; None when it is not lent (any more). Prepared is one whose markers
+        could not all be written: who takes it back goes on with them."""
+    def forget(self, partition: int) -> int:
+        """Takes back all that a partition of `__transaction_state` has lent, before its log is read. Gives
+        the highest number of a connection that has asked something of a transaction; 0 for none."""
+    def overdue(self, now: int) -> list[str]:
+        """Lent ids whose transactions are open for too long at `now` (ms since the Unix epoch)."""
 
 @final
 class Node:

@@ -99,6 +99,13 @@ class FakeNode:
     cluster_id = CLUSTER_ID
 
     @property
+    def lent_transactions(self) -> Any:
+        """A data plane that makes no steps of its own."""
+        return SimpleNamespace(
+            lend=lambda _: None, take_back=lambda _: None, forget=lambda _: 0, overdue=lambda _: []
+        )
+
+    @property
     def coordinators(self) -> Coordinators:
         """Made in the event loop that first asks."""
         if self._coordinators is None:

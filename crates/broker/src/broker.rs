@@ -19,6 +19,7 @@ use crate::fetch_session::FetchSessionCache;
 use crate::housekeeping::Timers;
 use crate::leader::IsrProposal;
 use crate::lent_groups::LentGroups;
+use crate::lent_transactions::LentTransactions;
 use crate::metrics::Gone;
 use crate::open_transactions::OpenTransactions;
 use crate::partition::{Partition, Role};
@@ -31,7 +32,7 @@ use crate::syncs::SyncQueues;
 use crate::transaction_checks::TransactionChecks;
 use crate::{
     api_versions, delete_records, describe_producers, fetch, list_offsets, markers, metadata,
-    offset_commit, offset_for_leader_epoch, produce, steady, topic_partitions,
+    offset_commit, offset_for_leader_epoch, plain_transactions, produce, steady, topic_partitions,
 };
 
 /// A replica that should be on this node.
@@ -94,6 +95,7 @@ pub struct Broker {
     pub(crate) events: Arc<dyn CoordinatorEvents>,
     pub(crate) transaction_checks: Arc<TransactionChecks>,
     pub(crate) open_transactions: OpenTransactions,
+    pub(crate) lent: LentTransactions,
     pub(crate) lent_groups: LentGroups,
     pub(crate) coordinator_markers: CoordinatorMarkers,
     transaction_verification: AtomicBool,
@@ -130,6 +132,7 @@ impl Broker {
             events,
             transaction_checks: Arc::default(),
             open_transactions: OpenTransactions::default(),
+            lent: LentTransactions::default(),
             lent_groups: LentGroups::default(),
             coordinator_markers: CoordinatorMarkers::default(),
             steady: SteadyMembers::default(),
@@ -162,6 +165,8 @@ impl Broker {
             steady::CONSUMER => self.consumer_group_heartbeat(request),
             offset_commit::KEY => self.offset_commit(request),
             markers::KEY => self.write_txn_markers(request),
+            plain_transactions::ADD_PARTITIONS => self.add_partitions_to_txn(request),
+            plain_transactions::END => self.end_txn(request),
             topic_partitions::KEY => self.describe_topic_partitions(request),
             _ => Handled::Cold,
         }

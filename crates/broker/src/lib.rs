@@ -9,7 +9,7 @@
 //! Locks, in the order in which they may be taken; none is held while a disk syncs, but by `apply` and `tick`:
 //!
 //! 1. `Broker::applying` and `Broker::timers` (threads that own no connection)
-//! 2. a lent group, while it is committed to
+//! 2. a lent transactional id, while a step of it is made, or a lent group, while it is committed to
 //! 3. a partition's role, held for reading while its log is read or appended to
 //! 4. a partition's log
 //! 5. leaves: the lists of waiters, the queues of syncs and of cold reads, the log manager's maps, the fetch session
@@ -36,6 +36,7 @@ mod fetch_session;
 mod housekeeping;
 pub mod leader;
 mod lent_groups;
+mod lent_transactions;
 mod list_offsets;
 mod log_dirs;
 mod markers;
@@ -45,6 +46,7 @@ mod offset_commit;
 mod offset_for_leader_epoch;
 mod open_transactions;
 mod partition;
+mod plain_transactions;
 mod produce;
 mod read;
 mod request;
@@ -55,6 +57,7 @@ mod steady;
 mod syncs;
 mod topic_name;
 mod topic_partitions;
+mod transaction;
 mod transaction_checks;
 mod verify;
 mod waiters;
@@ -67,6 +70,7 @@ pub use coordinator_markers::MarkersWritten;
 pub use dead_letters::DeadLetters;
 pub use exposition::{PARTITIONS_MAX, TOPICS_MAX};
 pub use lent_groups::{LentGroup, TakenBack};
+pub use lent_transactions::LentTransaction;
 pub use log_dirs::{LogDirInfo, ReplicaInfo};
 pub use markers::TransactionMarker;
 pub use metrics::TrafficCounts;
@@ -76,4 +80,5 @@ pub use settings::{ApiRange, BrokerSettings, SupportedFeature};
 pub use share_read::{ShareBatch, ShareRead};
 pub use share_records::{share_records, ShareRecord};
 pub use steady::SteadyMember;
+pub use transaction::{Transaction, TransactionState};
 pub use waiters::Wake;

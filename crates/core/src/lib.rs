@@ -16,6 +16,7 @@ mod http;
 mod image;
 mod inbox;
 mod lent_groups;
+mod lent_transactions;
 mod log_lines;
 mod metadata;
 mod metrics;
@@ -44,6 +45,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<uuid::Uuid>()?;
     module.add_class::<node::Node>()?;
     module.add_class::<lent_groups::LentGroups>()?;
+    module.add_class::<lent_transactions::LentTransactions>()?;
     module.add_class::<node::LogDirectory>()?;
     module.add_class::<node::QuorumInfo>()?;
     module.add_class::<events::ColdRequest>()?;

@@ -41,11 +41,10 @@ def _group_settings(node: NodeContext, configs: BrokerConfigs) -> Any:
     return GroupSettings(configs, lent_groups.of(node))
 
 
-def _transactions(node: NodeContext, _partition: int) -> Machine:
-    from barnabas.coordinator.transaction.machine import TransactionMachine
+def _transactions(node: NodeContext, partition: int) -> Machine:
     from barnabas.server import transactions
 
-    return TransactionMachine(transactions.of(node).latest_connection)
+    return transactions.of(node).machine(partition)
 
 
 def _transaction_settings(node: NodeContext, configs: BrokerConfigs) -> Any:

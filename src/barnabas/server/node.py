@@ -305,6 +305,10 @@ class NodeServer:
     def lent_groups(self) -> _core.LentGroups:
         return _core.LentGroups(self.native)
 
+    @property
+    def lent_transactions(self) -> _core.LentTransactions:
+        return _core.LentTransactions(self.native)
+
     def now(self) -> int:
         return self.native.now()
 

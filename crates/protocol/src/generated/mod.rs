@@ -103,6 +103,8 @@ pub mod snapshot_header_record;
 pub mod sync_group_request;
 pub mod sync_group_response;
 pub mod topic_record;
+pub mod transaction_log_key;
+pub mod transaction_log_value;
 pub mod txn_offset_commit_request;
 pub mod txn_offset_commit_response;
 pub mod unfence_broker_record;

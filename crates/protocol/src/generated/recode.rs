@@ -13,7 +13,9 @@ pub fn recode(
 ) -> Option<Result<Result<(), EncodeError>, DecodeError>> {
     Some(match name {
         "OffsetCommitKey" => super::offset_commit_key::OffsetCommitKey::decode(reader, version).map(|message| message.encode(writer, version)),
+        "TransactionLogKey" => super::transaction_log_key::TransactionLogKey::decode(reader, version).map(|message| message.encode(writer, version)),
         "OffsetCommitValue" => super::offset_commit_value::OffsetCommitValue::decode(reader, version).map(|message| message.encode(writer, version)),
+        "TransactionLogValue" => super::transaction_log_value::TransactionLogValue::decode(reader, version).map(|message| message.encode(writer, version)),
         "AbortedTxn" => super::aborted_txn::AbortedTxn::decode(reader, version).map(|message| message.encode(writer, version)),
         "ConsumerProtocolAssignment" => super::consumer_protocol_assignment::ConsumerProtocolAssignment::decode(reader, version).map(|message| message.encode(writer, version)),
         "ConsumerProtocolSubscription" => super::consumer_protocol_subscription::ConsumerProtocolSubscription::decode(reader, version).map(|message| message.encode(writer, version)),

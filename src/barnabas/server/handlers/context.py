@@ -45,6 +45,10 @@ class NodeContext(Protocol):
     def lent_groups(self) -> _core.LentGroups:
         """Groups that the data plane has on loan."""
 
+    @property
+    def lent_transactions(self) -> _core.LentTransactions:
+        """Transactional ids that the data plane has on loan."""
+
     def now(self) -> int:
         """Milliseconds since the Unix epoch."""
 
