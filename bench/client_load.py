@@ -56,7 +56,7 @@ def barnabas_producer(bootstrap: str, topic: str, **configs: object) -> Any:
 def hand_in(
     producer: Any, produce: Callable[[bytes], None], payload: list[bytes], records: int, every: int
 ) -> None:
-    """Hands records to confluent-kafka; polls when its queue is full, and for `every` records, a power of 2."""
+    """Hands records to confluent-kafka; polls when its queue is full, and after `every` records."""
     for number in range(records):
         while True:
             try:
@@ -64,7 +64,7 @@ def hand_in(
                 break
             except BufferError:
                 producer.poll(0.01)
-        if not number & (every - 1):
+        if not number % every:
             producer.poll(0)
     producer.flush()
 
