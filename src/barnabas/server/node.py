@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from barnabas import _core
 from barnabas.config.listeners import format_address
-from barnabas.server import dispatch, lifecycle
+from barnabas.server import dispatch, lifecycle, warming
 from barnabas.server.coordinator_kinds import kinds
 from barnabas.server.coordinators import Coordinators
 from barnabas.server.native import broker_configs
@@ -125,6 +125,7 @@ class NodeServer:
         descriptor = self.native.event_descriptor()
         self._loop.add_reader(descriptor, self._on_events)
         self._on_events()
+        warming.begin(self._loop)
         await self._stopping.wait()
         if not self._killed:
             await self._loop.run_in_executor(None, self.native.stop_serving, STOP_MS_MAX)
