@@ -150,7 +150,8 @@ def test_a_read_only_subject_takes_nothing(registry: RegistryProcess, subject: s
         ("PUT", "/config", {"compatibility": "SOMEHOW"}, (422, 42203)),
         ("PUT", "/mode", {"mode": "SOMEHOW"}, (422, 42204)),
         ("DELETE", "/config/none", None, (404, 40401)),
-        ("POST", "/associations", {}, (501, 501)),
+        ("POST", "/associations", {}, (422, 42212)),
+        ("POST", "/subjects/none/versions/1/tags", {}, (501, 501)),
     ],
 )
 def test_errors_have_their_codes(
@@ -195,6 +196,31 @@ def test_an_alias_is_read_and_written_as_the_subject_that_it_stands_for(
     assert found.body["subject"] == subject
     (listed,) = registry.ask("GET", f"/schemas?subjectPrefix={quoted(subject)}&aliases=true").body
     assert listed["aliases"] == [name]
+
+
+def test_associations_are_made_listed_and_deleted_with_their_subjects(registry: RegistryProcess) -> None:
+    name = uuid.uuid4().hex
+    place = {"resourceName": name, "resourceNamespace": "ns", "resourceId": f"id-{name}"}
+    text = RECORD.replace("Order", f"O{name}")
+    body = {**place, "associations": [{"schema": {"schema": text}}]}
+    assert registry.ask("POST", "/associations?dryRun=true", body).body["associations"] == []
+    made = registry.ask("POST", "/associations", body)
+    own = f":.ns:{name}-value"
+    (association,) = made.body["associations"]
+    assert (association["subject"], association["lifecycle"]) == (own, "STRONG")
+    assert association["schema"]["schema"] == text
+    (listed,) = registry.ask("GET", f"/associations/subjects/{own}").body
+    assert registry.ask("GET", f"/associations/resources/ns/{name}").body == [listed]
+    assert registry.ask("GET", f"/associations/resources/id-{name}?lifecycle=WEAK").body == []
+    (schema,) = registry.ask("GET", f"/schemas?subjectPrefix={own}&lifecycle=STRONG").body
+    assert schema["associations"] == [listed]
+    assert refused(registry.ask("DELETE", f"/subjects/{own}")) == (409, 40904)
+    assert refused(registry.ask("DELETE", f"/associations/resources/id-{name}")) == (409, 40908)
+    deletion = {**place, "associations": [{"opType": "DELETE", "cascadeLifecycle": True}]}
+    batch = registry.ask("POST", "/associations:batch", {"requests": [deletion, deletion, {}]})
+    assert batch.status == 207
+    assert [each.get("error", {}).get("error_code") for each in batch.body["results"]] == [None, 40410, 42212]
+    assert refused(registry.ask("GET", f"/subjects/{own}/versions?deleted=true")) == (404, 40401)
 
 
 def test_what_is_published_is_taken_back_when_it_is_no_longer_so(

@@ -8,6 +8,7 @@ from barnabas.http.openapi import Description, shape
 from barnabas.http.response import Response
 from barnabas.http.routes import Routes
 from barnabas.http.serving import Handler, error_body
+from barnabas.schema_registry.handlers.associations import Associations
 from barnabas.schema_registry.handlers.compatibility import Compatibility
 from barnabas.schema_registry.handlers.reading import MEDIA_TYPE
 from barnabas.schema_registry.handlers.schemas import Schemas
@@ -39,7 +40,7 @@ class RegistryApplication:
     def __init__(self, registry: Registry, forwarding: Forwarding | None = None) -> None:
         around = None if forwarding is None else forwarding.around
         self.routes: Routes[Handler] = Routes(around, OPERATIONS)
-        for part in (Schemas, Subjects, Compatibility, Settings, Server):
+        for part in (Schemas, Subjects, Compatibility, Settings, Associations, Server):
             part(registry).add_to(self.routes)
         describe(self.routes, description())
 

@@ -23,6 +23,8 @@ from barnabas.schema_registry.state import State
 def delete_subject(state: State, subject: str, *, permanent: bool) -> Decision[list[int]]:
     """Deletes all versions of a subject; the response has their numbers. Raises HttpError."""
     require_writable(state, subject)
+    if state.associations.of_subject(subject):
+        raise errors.associated(subject)
     everything = state.versions(subject, deleted=True)
     versions = everything if permanent else state.versions(subject)
     if not everything:
@@ -51,6 +53,9 @@ def delete_version(state: State, version: Version, *, permanent: bool) -> Decisi
         raise errors.version_soft_deleted(version.subject, version.number)
     if permanent and not version.deleted:
         raise errors.version_not_soft_deleted(version.subject, version.number)
+    last = not permanent and state.versions(version.subject) == [version]
+    if last and state.associations.of_subject(version.subject):
+        raise errors.no_active_version(version.subject)
     _require_unreferenced(state, version, permanent=permanent)
     if permanent:
         tombstone = schema_tombstone(version.subject, version.number)

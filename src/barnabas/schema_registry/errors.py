@@ -110,6 +110,14 @@ def write_timed_out(seconds: float) -> HttpError:
     return HttpError(500, f"The write was not read back within {seconds:g} seconds", TIMEOUT_ERROR)
 
 
+def associated(subject: str) -> HttpError:
+    return HttpError(409, f"An association with subject '{subject}' exists", 40904)
+
+
+def no_active_version(subject: str) -> HttpError:
+    return HttpError(409, f"Subject '{subject}' has no version that is not deleted", 40907)
+
+
 def not_forwarded(reason: str) -> HttpError:
     return HttpError(500, f"The write could not be handed on to the primary: {reason}", 50003)
 

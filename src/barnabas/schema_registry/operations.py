@@ -35,7 +35,7 @@ OPERATIONS: dict[str, Operation] = {
     # ---- schemas
     "GET /schemas": Operation(
         "getSchemas",
-        array(_SCHEMA),
+        array(shape("ExtendedSchema")),
         {
             "subjectPrefix": TEXT,
             "aliases": FLAG,

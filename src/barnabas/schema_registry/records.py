@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from barnabas.http.response import json_bytes
 
@@ -17,6 +17,8 @@ MAGIC = {"SCHEMA": 1}
 """Versions of keys; all others have 0."""
 KEY_MEMBERS = ("keytype", "subject", "version", "tenant", "context", "magic")
 """Members of keys, in their order."""
+ASSOCIATION_MEMBERS = ("resourceName", "resourceNamespace", "resourceType", "associationType")
+"""Members of keys of associations, in their order; the subject is behind them."""
 ID_MAX = "maxId"
 """Member of a CLEAR_SUBJECT's value that only barnabas writes; others read over it."""
 
@@ -28,6 +30,15 @@ class UnreadableRecord(Exception):
     """The bytes are no record of a schema registry; the message says why."""
 
 
+class AssociationPlace(NamedTuple):
+    """What the key of an association says besides its subject."""
+
+    resource_name: str
+    resource_namespace: str
+    resource_type: str
+    association_type: str
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """What a record is about. Members that its type does not have are None."""
@@ -36,6 +47,7 @@ class Key:
     subject: str | None = None
     version: int | None = None
     context: str | None = None
+    association: AssociationPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,11 @@ def noop_record() -> Record:
 def encode(record: Record) -> tuple[bytes, bytes | None]:
     """Key and value as they are written."""
     key = record.key
+    value = None if record.value is None else json_bytes(record.value)
+    if key.association is not None:
+        names = dict(zip(ASSOCIATION_MEMBERS, key.association, strict=True))
+        place = {"keytype": key.keytype, "tenant": "default", **names, "subject": key.subject, "magic": 0}
+        return json_bytes(place), value
     members = {
         "keytype": key.keytype,
         "subject": key.subject,
@@ -107,7 +124,7 @@ def encode(record: Record) -> tuple[bytes, bytes | None]:
         "magic": MAGIC.get(key.keytype, 0),
     }
     written = {name: members[name] for name in KEY_MEMBERS if members[name] is not None}
-    return json_bytes(written), None if record.value is None else json_bytes(record.value)
+    return json_bytes(written), value
 
 
 def decode(key: bytes | None, value: bytes | None) -> Record:
@@ -123,7 +140,14 @@ def decode(key: bytes | None, value: bytes | None) -> Record:
         raise UnreadableRecord("version of the key is no number")
     if keytype == "SCHEMA" and (subject is None or version is None):
         raise UnreadableRecord("the key of a schema lacks its subject or version")
-    return Record(Key(keytype, subject, version, context), _object(value, "value") if value else None)
+    place = None
+    if keytype == "ASSOC":
+        names = [members.get(name) for name in ASSOCIATION_MEMBERS]
+        if not all(isinstance(name, str) for name in names):
+            raise UnreadableRecord("the key of an association lacks a name")
+        place = AssociationPlace(*map(str, names))
+    key_ = Key(keytype, subject, version, context, place)
+    return Record(key_, _object(value, "value") if value else None)
 
 
 def _object(data: bytes | None, what: str) -> dict[str, Any]:

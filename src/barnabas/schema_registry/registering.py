@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from barnabas.schema_registry import contexts, errors
+from barnabas.schema_registry.association import STRONG, Filter
 from barnabas.schema_registry.contracts import merged_metadata, merged_rule_set
 from barnabas.schema_registry.decision import Decision
 from barnabas.schema_registry.entries import Reference, Schema, Version
@@ -39,6 +40,12 @@ def register(
     if found is not None:
         return Decision(found)
     schema = _kept(state, parser, subject, populated(state, subject, offered), normalize=normalize)
+    for reference in schema.references:
+        referred, _ = state.referred(subject, reference)
+        if state.associations.of_subject(referred, Filter(lifecycle=STRONG)):
+            raise errors.not_permitted(
+                f"Subject '{referred}' has a {STRONG} association: nothing refers to it"
+            )
     context = contexts.context_of(subject)
     known_id = state.id_of(context, schema)
     importing = state.mode_in_scope(subject) in IMPORTING

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from barnabas.schema_registry import contexts
+from barnabas.schema_registry.association import Associations
 from barnabas.schema_registry.entries import Reference, Schema, Version, version_of
 from barnabas.schema_registry.records import ID_MAX, Record, UnreadableRecord
 
@@ -37,6 +38,7 @@ class State:
         """As configs."""
         self.contexts: set[str] = set()
         """Contexts besides the default one."""
+        self.associations = Associations()
         self._places: dict[str, dict[int, tuple[Place, ...]]] = {}
         self._ids: dict[str, dict[tuple[str, bytes], int]] = {}
         self._ids_max: dict[str, int] = {}
@@ -48,6 +50,7 @@ class State:
         copied.subjects = {subject: dict(versions) for subject, versions in self.subjects.items()}
         copied.configs, copied.modes = dict(self.configs), dict(self.modes)
         copied.contexts = set(self.contexts)
+        copied.associations = self.associations.copy()
         copied._places = {context: dict(places) for context, places in self._places.items()}
         copied._ids = {context: dict(ids) for context, ids in self._ids.items()}
         copied._ids_max = dict(self._ids_max)
@@ -77,8 +80,10 @@ class State:
                     self._note_id(contexts.context_of(key.subject or ""), _number(value, ID_MAX))
             case "CONTEXT":
                 self._note_context(key.context, present=value is not None)
-            case "NOOP" | "ASSOC":
-                pass  # The one says nothing, the other nothing that is asked for yet.
+            case "ASSOC":
+                self.associations.replay(key, value, timestamp)
+            case "NOOP":
+                pass
             case _:
                 raise UnreadableRecord(f"nothing is known of keys of type {key.keytype!r}")
 

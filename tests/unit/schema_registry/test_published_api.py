@@ -27,6 +27,8 @@ BETTER: dict[str, dict[str, Any]] = {
     "DELETE /associations/resources/{resourceId}": {"response": NOTHING, "status": "204"},
     "GET /schemas/ids/{id}/schema": {"response": "any"},
     "GET /subjects/{subject}/versions/{version}/schema": {"response": "any"},
+    # Aliases and associations are told of here as well.
+    "GET /schemas": {"response": ["#ExtendedSchema"]},
     # It says nothing of these.
     "GET /v1/metadata/id": {"response": "#ServerClusterId", "status": "200"},
     "GET /v1/metadata/version": {"response": "#SchemaRegistryServerVersion", "status": "200"},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from barnabas.http.errors import HttpError
 from barnabas.http.request import Request, parsed_number
 from barnabas.http.response import Response, json_bytes
 from barnabas.schema_registry import contexts, errors
+from barnabas.schema_registry.association import STRONG, TOPIC, WEAK, Filter
 from barnabas.schema_registry.contracts import metadata_of, rule_set_of
 from barnabas.schema_registry.entries import Schema, Version
 from barnabas.schema_registry.registering import Offered, references_of
@@ -72,7 +73,11 @@ def id_of(request: Request) -> int:
 
 def offered(request: Request) -> Offered:
     """The schema that a request offers. Raises HttpError."""
-    body = request.json_object()
+    return offered_of(request.json_object())
+
+
+def offered_of(body: Mapping[str, Any]) -> Offered:
+    """The schema of a request, of which it is a part. Raises HttpError."""
     text, schema_type = body.get("schema") or "", body.get("schemaType") or "AVRO"
     if not isinstance(text, str) or not isinstance(schema_type, str):
         raise errors.invalid_schema("The schema, or its type, is no text")
@@ -88,7 +93,7 @@ def offered(request: Request) -> Offered:
     return Offered(schema, _wanted(body, "version"), _wanted(body, "id"))
 
 
-def _wanted(body: dict[str, Any], name: str) -> int | None:
+def _wanted(body: Mapping[str, Any], name: str) -> int | None:
     value = body.get(name)
     if value is None or value in (-1, 0):
         return None
@@ -103,6 +108,15 @@ def page(request: Request, items: Iterable[T], limit_max: int) -> list[T]:
     if not 0 < limit <= limit_max:
         limit = limit_max
     return list(itertools.islice(items, offset, offset + limit))
+
+
+def filter_of(request: Request, resource_type: str | None = TOPIC) -> Filter:
+    """Which associations a request asks for. Raises HttpError."""
+    lifecycle = request.text("lifecycle") or None
+    if lifecycle not in (None, STRONG, WEAK):
+        raise HttpError(404, f"There is no lifecycle {lifecycle}")
+    types = tuple(each for each in request.query.get("associationType", ()) if each)
+    return Filter(request.text("resourceType") or resource_type, types, lifecycle)
 
 
 def formatted(registry: Registry, version: Version, form: str) -> str:

@@ -11,11 +11,13 @@ from barnabas.http.response import Response
 from barnabas.http.routes import Routes
 from barnabas.http.serving import Handler
 from barnabas.schema_registry import contexts, errors, formats
+from barnabas.schema_registry.association import EVERY
 from barnabas.schema_registry.entries import Version
 from barnabas.schema_registry.guid import RULE_LISTS
 from barnabas.schema_registry.handlers.reading import (
     MEDIA_TYPE,
     answer,
+    filter_of,
     formatted,
     id_of,
     page,
@@ -96,20 +98,23 @@ class Schemas:
 
     def list(self, request: Request) -> Response:
         """All schemas of subjects with a prefix."""
-        for name in ("resourceType", "associationType", "lifecycle"):
-            if request.text(name):
-                raise errors.not_permitted(f"To list by {name} is not built yet")
         versions = self._listed(
             request.text("subjectPrefix"), deleted=request.flag("deleted"), latest=request.flag("latestOnly")
         )
         if rule_type := request.text("ruleType"):
             versions = (version for version in versions if rule_type in _rule_types(version))
+        wanted, associations = filter_of(request, None), self._registry.state.associations
+        if wanted != EVERY:
+            versions = (each for each in versions if associations.of_subject(each.subject, wanted))
         listed = [told(self._registry, version) for version in page(request, versions, SCHEMAS_MAX)]
         if request.flag("aliases"):
             aliases = _aliases(self._registry.state)
             for members in listed:
                 if members["subject"] in aliases:
                     members["aliases"] = aliases[members["subject"]]
+        for members in listed if wanted != EVERY else ():
+            found = associations.of_subject(members["subject"], wanted)
+            members["associations"] = [each.told() for each in found]
         return answer(listed)
 
     def _listed(self, prefix: str, *, deleted: bool, latest: bool) -> Iterator[Version]:

@@ -17,19 +17,7 @@ from barnabas.schema_registry.records import context_record
 from barnabas.schema_registry.registry import Registry
 from barnabas.schema_registry.state import State
 
-ASSOCIATIONS = (
-    "/associations/subjects/{subject}",
-    "/associations/resources/{resourceId}",
-    "/associations/resources/{resourceNamespace}/{resourceName}",
-)
-"""Where associations of subjects with other things are asked for. There are none."""
-UNBUILT = (
-    ("POST", "/subjects/{subject}/versions/{version}/tags"),
-    ("POST", "/associations"),
-    ("POST", "/associations:batch"),
-    ("PUT", "/associations/resources/{resourceId}"),
-    ("DELETE", "/associations/resources/{resourceId}"),
-)
+UNBUILT = (("POST", "/subjects/{subject}/versions/{version}/tags"),)
 """Operations of the published API that are answered with 501."""
 
 
@@ -49,8 +37,6 @@ class Server:
         routes.add("GET", "/v1/metadata/id", self.id)
         routes.add("GET", "/v1/metadata/version", self.version)
         routes.add("GET", "/v1/metadata/deployment", self.deployment)
-        for path in ASSOCIATIONS:
-            routes.add("GET", path, self.associations)
         for method, path in UNBUILT:
             routes.add(method, path, self.unbuilt)
 
@@ -98,10 +84,6 @@ class Server:
     def deployment(self, _: Request) -> Response:
         """What kind of installation it is: none of the kinds there are."""
         return answer({"attributes": []})
-
-    def associations(self, _: Request) -> Response:
-        """The associations of something: none, for they can't be made yet. Serializers ask for them."""
-        return answer([], publish=True)
 
     def unbuilt(self, _: Request) -> Response:
         """What the published API has, and we have not yet."""
