@@ -96,6 +96,22 @@ def test_partition_is_chosen(run: Run, topic: str) -> None:
     assert "has no partition 3: they go from 0 to 2" in run("consume", topic, "-p", "3", code=1).stderr
 
 
+def test_what_can_not_be_written_is_told(run: Run, topic: str) -> None:
+    run("topics", "create", topic, "--set", "max.message.bytes=1000")
+    done = run("produce", topic, stdin="short\n" + "long" * 1000 + "\n", code=1)
+    assert f"error: A record was not written to {topic}: " in done.stderr
+    assert "Topic has-no-such/name can't be written" in run("produce", "has-no-such/name", code=1).stderr
+
+
+def test_a_share_group_prints_what_it_accepts(run: Run, topic: str) -> None:
+    run("produce", topic, "-K", ":", stdin="a:1\nb:2\nc:3\n")
+    group = ("--group", topic)
+    run("share", "reset", topic, "--topic", topic, "--to-earliest", "--yes")
+    assert run("share", "consume", topic, *group, "-n", "2", "--keys").stdout == "a\t1\nb\t2\n"
+    assert run("share", "consume", topic, *group, "-n", "1").stdout == "3\n"
+    assert run("share", "consume", topic, *group, "--idle", "0.2").stdout == ""
+
+
 def test_bad_line_is_told_with_its_number(run: Run, topic: str) -> None:
     done = run("produce", topic, "--json", stdin='{"value": "a"}\nhello\n', code=1)
     assert "error: line 2: this is no JSON" in done.stderr

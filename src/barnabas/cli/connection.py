@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from barnabas.clients.admin.client import Admin
     from barnabas.clients.calls import Calls
     from barnabas.clients.consumer import Consumer
+    from barnabas.clients.producer import Producer
+    from barnabas.clients.share_consumer import ShareConsumer
 
 CLIENT_ID = "barnabas-cli"
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
@@ -43,17 +45,6 @@ class Connection(NamedTuple):
     bootstrap: str
     config: dict[str, str]
 
-    def client_config(self, **more: Any) -> dict[str, Any]:
-        """Configuration of a client; `more` is in librdkafka's names with underscores for dots."""
-        extra = {name.replace("_", "."): value for name, value in more.items()}
-        return {
-            "bootstrap.servers": self.bootstrap,
-            "client.id": CLIENT_ID,
-            "log_level": 0,
-            **extra,
-            **self.config,
-        }
-
     def admin(self) -> "Admin":
         """An admin client of a cluster that can be reached. Raises CommandFailed when none of it can."""
         from barnabas.clients.admin.client import Admin
@@ -77,15 +68,29 @@ class Connection(NamedTuple):
         self.check_reachable()
         return Consumer({**configs, **self._properties(consumer_keys())})
 
+    def producer(self, configs: Mapping[str, Any]) -> "Producer":
+        """A producer for a cluster that can be reached, with these configs where nobody has said others."""
+        from barnabas.clients.configs import producer_keys
+        from barnabas.clients.producer import Producer
+
+        self.check_reachable()
+        return Producer({**configs, **self._properties(producer_keys())})
+
+    def share_consumer(self, configs: Mapping[str, Any]) -> "ShareConsumer":
+        """A share consumer of a cluster that can be reached, as `consumer`."""
+        from barnabas.clients.configs import share_consumer_keys
+        from barnabas.clients.share_consumer import ShareConsumer
+
+        self.check_reachable()
+        return ShareConsumer({**configs, **self._properties(share_consumer_keys())})
+
     def _properties(self, keys: Container[str] | None = None) -> dict[str, Any]:
         from barnabas.cli.properties import kafka_properties
 
-        return {
-            "client.id": CLIENT_ID,
-            "default.api.timeout.ms": int(REQUEST_SECONDS_MAX * 1000),
-            **kafka_properties(self.config, keys),
-            "bootstrap.servers": self.bootstrap,
-        }
+        values: dict[str, Any] = {"client.id": CLIENT_ID}
+        if keys is None or "default.api.timeout.ms" in keys:
+            values["default.api.timeout.ms"] = int(REQUEST_SECONDS_MAX * 1000)
+        return values | kafka_properties(self.config, keys) | {"bootstrap.servers": self.bootstrap}
 
     def check_reachable(self) -> None:
         """Tries the bootstrap servers until one takes a connection.
@@ -144,7 +149,11 @@ def connection_options(command: Command) -> Command:
     decorated: Any = with_connection
     for option in (
         click.option(
-            "-X", "properties", multiple=True, metavar="KEY=VALUE", help="A client property of librdkafka."
+            "-X",
+            "properties",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="A client property, by Kafka's name or librdkafka's.",
         ),
         click.option(
             "--command-config",

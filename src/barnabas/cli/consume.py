@@ -1,22 +1,21 @@
 """`barnabas consume`: the records of a topic on standard output. Without --group it joins no group and
 commits nothing."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from barnabas.cli import record_format, start_position
+from barnabas.cli import start_position
 from barnabas.cli.connection import CONNECT_SECONDS_MAX, REQUEST_SECONDS_MAX, Connection, connection_options
 from barnabas.cli.errors import CommandFailed, sentence
 from barnabas.cli.record_format import Formatter, Record
+from barnabas.cli.record_output import print_records, record_of, record_options
 from barnabas.cli.start_position import StartPosition
 from barnabas.errors import BarnabasError, KafkaError
 
 if TYPE_CHECKING:
-    import barnabas
     from barnabas.clients.consumer import Consumer, TopicPartition
 
 _BATCH_MAX = 500
@@ -52,19 +51,7 @@ _POLL_SECONDS = 0.5
     default=None,
     help="Wait for more at the end, or stop there.  [default: stop, unless --from end]",
 )
-@click.option(
-    "-o",
-    "--format",
-    "form",
-    default="text",
-    metavar="FORMAT",
-    help="text, json, hex, or a template such as '%k: %v'.  [default: text]",
-)
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--keys", is_flag=True, help="Text: the key before the value.")
-@click.option("--headers", is_flag=True, help="Text: the headers before the value.")
-@click.option("--timestamps", is_flag=True, help="Text: the timestamp before the value.")
-@click.option("--offsets", is_flag=True, help="Text: partition:offset before the value.")
+@record_options
 @click.option(
     "--isolation",
     type=click.Choice(["read_committed", "read_uncommitted"]),
@@ -81,12 +68,7 @@ def consume(
     group: str | None,
     count_max: int | None,
     follow: bool | None,
-    form: str,
-    as_json: bool,
-    keys: bool,
-    headers: bool,
-    timestamps: bool,
-    offsets: bool,
+    formatter: Formatter,
     isolation: str,
 ) -> None:
     """Print the records of TOPIC, from the beginning to the end.
@@ -107,7 +89,6 @@ def consume(
     """
     try:
         position = start_position.parse_start(start, time.time_ns() // 1_000_000)
-        formatter = _formatter("json" if as_json else form, keys, headers, timestamps, offsets)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if follow is None:
@@ -121,7 +102,7 @@ def consume(
         assignment = _assignment(consumer, connection, topic, partitions, position)
         ends = None if follow else _ends(consumer, assignment)
         consumer.assign(assignment)
-        _print(_records(consumer, lambda: ends), formatter, count_max)
+        print_records(_records(consumer, lambda: ends), formatter, count_max)
 
 
 def _consume_group(
@@ -145,22 +126,7 @@ def _consume_group(
     with _consumer(connection, isolation, **configs) as consumer:
         reading = consume_group.Reading(consumer, topic)
         ends = reading.no_ends if follow else reading.ends
-        _print(_records(consumer, ends), formatter, count_max, reading.printed)
-
-
-def _formatter(form: str, keys: bool, headers: bool, timestamps: bool, offsets: bool) -> Formatter:
-    match form:
-        case "text":
-            return record_format.text_formatter(
-                keys=keys, headers=headers, timestamps=timestamps, offsets=offsets
-            )
-        case "json":
-            return record_format.json_line
-        case "hex":
-            return record_format.hex_dump
-        case _ if "%" in form:
-            return record_format.template_formatter(form)
-    raise ValueError(f"'{form}' is no format: text, json, hex, or a template such as '%k: %v'")
+        print_records(_records(consumer, ends), formatter, count_max, reading.printed)
 
 
 def _consumer(connection: Connection, isolation: str, **configs: Any) -> "Consumer":
@@ -229,38 +195,6 @@ def _records(consumer: "Consumer", ends: Callable[[], Ends | None]) -> Iterator[
         if limits is not None and all(consumer.position(*place) >= end for place, end in limits.items()):
             return
         try:
-            yield [_record(record) for record in consumer.poll(_POLL_SECONDS, _BATCH_MAX)]
+            yield [record_of(record) for record in consumer.poll(_POLL_SECONDS, _BATCH_MAX)]
         except KafkaError as error:
             raise CommandFailed(f"Reading stopped: {sentence(error)}") from error
-
-
-def _record(record: "barnabas.Record") -> Record:
-    return Record(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        timestamp_ms=None if record.timestamp < 0 else record.timestamp,
-        timestamp_type=record.timestamp_type + 1,
-        key=record.key,
-        value=record.value,
-        headers=record.headers,
-    )
-
-
-def _print(
-    batches: Iterator[list[Record]],
-    formatter: Formatter,
-    count_max: int | None,
-    printed: Callable[[list[Record]], None] = lambda _: None,
-) -> None:
-    out = sys.stdout.buffer
-    left = count_max
-    for batch in batches:
-        shown = batch if left is None else batch[:left]
-        out.write(b"".join(map(formatter, shown)))
-        out.flush()
-        printed(shown)
-        if left is not None:
-            left -= len(shown)
-            if left == 0:
-                return

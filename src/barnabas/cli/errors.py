@@ -8,8 +8,6 @@ class CommandFailed(BarnabasError):
 
 
 def sentence(error: object) -> str:
-    """What librdkafka says, for a person: `confluent_kafka.KafkaError` or the exception round it."""
-    inner = getattr(error, "args", [error])[0] if isinstance(error, Exception) else error
-    text = str(inner.str()) if hasattr(inner, "str") else str(inner)
-    text = text.removeprefix("Local: ").removeprefix("Broker: ").strip()
+    """What a client says, for a person."""
+    text = str(error).strip()
     return text if text.endswith((".", "!")) else f"{text}."

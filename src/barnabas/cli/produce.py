@@ -11,12 +11,10 @@ from barnabas.cli.connection import CONNECT_SECONDS_MAX, REQUEST_SECONDS_MAX, Co
 from barnabas.cli.errors import CommandFailed, sentence
 from barnabas.cli.output import counted, print_json
 from barnabas.cli.record_input import InputRecord, from_json, from_line
+from barnabas.errors import BarnabasError, KafkaError
 
 if TYPE_CHECKING:
-    from confluent_kafka import Producer
-
-_QUEUE_WAIT_SECONDS = 0.1
-_CREATION_POLL_SECONDS = 0.05
+    from barnabas import Producer, RecordMetadata
 
 
 @click.command()
@@ -93,13 +91,14 @@ def produce(
                 raise CommandFailed(f"line {number}: {error}.") from None
             sending.send(producer, record)
             if interactive:
-                producer.flush(REQUEST_SECONDS_MAX)
+                producer.flush_all(REQUEST_SECONDS_MAX)
     finally:
-        left = producer.flush(REQUEST_SECONDS_MAX)
+        producer.flush_all(REQUEST_SECONDS_MAX)
+        producer.stop()
         if interactive or sys.stderr.isatty():
             click.echo(sending.summary(), err=True)
-    if sending.failure is not None or left:
-        raise CommandFailed(sending.failure or f"{left} records were not acknowledged in time.")
+    if sending.failure is not None or sending.left:
+        raise CommandFailed(sending.failure or f"{sending.left} records were not acknowledged in time.")
 
 
 class _Sending:
@@ -119,73 +118,63 @@ class _Sending:
         self.partition = partition
         self.report = report
         self.written = 0
+        self.left = 0
+        """Records of which nothing is known yet."""
         self.failure: str | None = None
         """Why a record was not written; the first of them."""
         self._started = time.monotonic()
 
     def send(self, producer: "Producer", record: InputRecord) -> None:
-        """Queues a record, waiting while the queue is full. Raises CommandFailed once one has failed."""
-        partition = record.partition if self.partition is None else self.partition
-        arguments: dict[str, Any] = {"headers": self.headers + record.headers, "on_delivery": self._delivered}
-        if partition is not None:
-            arguments["partition"] = partition
-        if record.timestamp_ms is not None:
-            arguments["timestamp"] = record.timestamp_ms
-        while self.failure is None:
+        """Hands a record in, waiting while there is no room. Raises CommandFailed once one has failed."""
+        if self.failure is None:
+            self.left += 1
             try:
-                producer.produce(self.topic, record.value, self.key or record.key, **arguments)
-            except BufferError:
-                producer.poll(_QUEUE_WAIT_SECONDS)
-                continue
+                producer.produce(
+                    self.topic,
+                    record.value,
+                    self.key or record.key,
+                    record.partition if self.partition is None else self.partition,
+                    self._delivered,
+                    record.timestamp_ms,
+                    self.headers + record.headers,
+                )
+            except BarnabasError as error:
+                self._delivered(error, None)
             producer.poll(0)
-            return
-        raise CommandFailed(self.failure)
+        if self.failure is not None:
+            raise CommandFailed(self.failure)
 
     def summary(self) -> str:
         """How many records were written and how fast, in words."""
         seconds = max(time.monotonic() - self._started, 1e-9)
         return f"{counted(self.written, 'record')} written to {self.topic} in {seconds:.1f} s."
 
-    def _delivered(self, error: Any, message: Any) -> None:
-        if error is not None:
+    def _delivered(self, error: Exception | None, metadata: "RecordMetadata | None") -> None:
+        self.left -= 1
+        if metadata is None:
             self.failure = self.failure or f"A record was not written to {self.topic}: {sentence(error)}"
             return
         self.written += 1
         if self.report:
-            print_json({"topic": self.topic, "partition": message.partition(), "offset": message.offset()})
+            print_json({"topic": self.topic, "partition": metadata.partition, "offset": metadata.offset})
 
 
 def _producer(connection: Connection, topic: str, compression: str, acks: str) -> "Producer":
     """A producer for a topic that is there, or that the brokers have just created."""
-    from confluent_kafka import KafkaException, Producer
-
-    connection.check_reachable()
     try:
-        producer = Producer(
-            connection.client_config(
-                compression_type=compression, acks=acks, linger_ms=5, enable_idempotence=acks == "all"
-            )
-        )
-        _await_topic(producer, topic)
-    except KafkaException as error:
-        problem = sentence(error)
-        raise CommandFailed(f"The cluster at {connection.bootstrap} does not answer: {problem}") from error
+        producer = connection.producer({"compression.type": compression, "acks": acks})
+    except KafkaError as error:
+        raise CommandFailed(sentence(error)) from error
+    try:
+        producer.partitions_for(topic, CONNECT_SECONDS_MAX * 2)
+    except KafkaError as error:
+        producer.stop()
+        raise CommandFailed(f"Topic {topic} can't be written: {sentence(error)}") from error
+    except BarnabasError as error:
+        producer.stop()
+        where = connection.bootstrap
+        raise CommandFailed(f"The cluster at {where} does not answer: {sentence(error)}") from error
     return producer
-
-
-def _await_topic(producer: "Producer", topic: str) -> None:
-    """Waits for a topic that the brokers create because it was asked for."""
-    from confluent_kafka import KafkaError
-
-    coming = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
-    deadline = time.monotonic() + CONNECT_SECONDS_MAX
-    while True:
-        problem = producer.list_topics(topic, timeout=CONNECT_SECONDS_MAX * 2).topics[topic].error
-        if problem is None:
-            return
-        if problem.code() not in coming or time.monotonic() > deadline:
-            raise CommandFailed(f"Topic {topic} can't be written: {sentence(problem)}")
-        time.sleep(_CREATION_POLL_SECONDS)
 
 
 def _lines(stream: BinaryIO) -> Any:

@@ -11,10 +11,12 @@ from tests.support.server import cluster_under_test
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
-@pytest.mark.parametrize("page", ["producer.md", "consumer.md"])
-def test_the_examples_run(page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "count"), [("producer.md", 4), ("consumer.md", 4), ("share-groups.md", 2)]
+)
+def test_the_examples_run(page: str, count: int) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
-    assert len(blocks) >= 4
+    assert len(blocks) >= count
     with cluster_under_test("--memory") as address:
         with barnabas.Producer(bootstrap_servers=address) as producer:
             for number in range(20):

@@ -50,6 +50,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         ["share", "offsets"],
         ["share", "reset"],
         ["share", "delete"],
+        ["share", "consume"],
         ["transactions"],
         ["transactions", "list"],
         ["transactions", "describe"],

@@ -19,20 +19,25 @@ from barnabas.cli.groups.options import (
 )
 from barnabas.cli.groups.reset import ResetOptions, reset_group, reset_options
 from barnabas.cli.groups.show import show_list
+from barnabas.cli.share_consume import consume
 
 
 @click.group()
 def share() -> None:
-    """List share groups, see how far they are, move their start offsets, delete them.
+    """List share groups, see how far they are, move their start offsets, delete them; take records.
 
     \b
       barnabas share list
       barnabas share describe orders-workers
       barnabas share offsets orders-workers
       barnabas share reset orders-workers --topic orders --to-latest
+      barnabas share consume orders --group orders-workers
 
-    `barnabas groups` does the same for groups of all kinds.
+    `barnabas groups` does the same for groups of all kinds, but for `consume`.
     """
+
+
+share.add_command(consume)
 
 
 @share.command("list")
