@@ -1,5 +1,5 @@
 """Imports ahead of need: a node that has come up and has nothing to do brings in the modules of coordinators,
-so that the first member of the first group need not wait for them. They take longer than the rest of its join.
+so that the first member of the first group need not wait for them, longer than for all the rest of its join.
 
 One module at a time (with what it imports itself), so that the loop is never held up for long; a request that
 needs one earlier imports it, as ever.
