@@ -989,11 +989,11 @@ class HttpRequest:
     def in_pieces(self) -> bool:
         """Whether its body comes in pieces, which `read` gives."""
     def read(self) -> tuple[bytes, str | None]:
-        """What has come of its body since it was asked last, and how that has ended: None while more may come,
-        "complete", or why there will be no more."""
+        """What has come of its body since it was asked last, and how that has ended: None while more may
+        come, "complete", or why there will be no more."""
     def write(self, piece: bytes) -> int | None:
-        """Writes a piece of the body of the response that was begun: the bytes that are on their way. None when
-        the client has gone, or nothing was begun."""
+        """Writes a piece of the body of the response that was begun: the bytes that are on their way. None
+        when the client has gone, or nothing was begun."""
     def finish(self) -> None:
         """Ends the response that was begun."""
     @property
@@ -1010,8 +1010,8 @@ class HttpServer:
     def listen(
         self, name: str, host: str, port: int, published_bytes_max: int, in_pieces: str | None = None
     ) -> tuple[int, int]:
-        """Lets clients of a service in: its number, and the port, which may have been 0. To paths that end with
-        `in_pieces`, bodies without a length are handed over as they come. Raises OSError."""
+        """Lets clients of a service in: its number, and the port, which may have been 0. To paths that end
+        with `in_pieces`, bodies without a length are handed over as they come. Raises OSError."""
     def fileno(self) -> int:
         """A descriptor that is readable when `drain` has something to give."""
     def drain(self, limit: int) -> list[HttpRequest]:
@@ -1022,11 +1022,11 @@ class HttpServer:
         """Answers requests: status, headers, body, and whether the same request is answered so from now on
         without Python."""
     def begin(self, request: HttpRequest, status: int, headers: Sequence[tuple[str, str]]) -> bool:
-        """Begins the answer to a request; its body is what is written to the request. False when the client has
-        gone."""
+        """Begins the answer to a request; its body is what is written to the request. False when the client
+        has gone."""
     def news(self) -> list[int]:
-        """Requests of which there is something new: pieces of a body, room for more of a response, or an end of
-        either."""
+        """Requests of which there is something new: pieces of a body, room for more of a response, or an end
+        of either."""
     def withdraw(self, service: int) -> None:
         """Takes back all replies that were published for a service."""
     def stop(self, grace_ms: int) -> None:

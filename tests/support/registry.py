@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from tests.support.oracle import free_port
@@ -30,6 +30,8 @@ class Reply(NamedTuple):
 class RegistryProcess:
     """One registry for a cluster, on a port of the loopback address."""
 
+    command: tuple[str, ...] = ("registry",)
+
     def __init__(self, bootstrap: str, log: Path) -> None:
         self.bootstrap = bootstrap
         self.port = free_port()
@@ -37,12 +39,12 @@ class RegistryProcess:
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> RegistryProcess:
+    def start(self) -> Self:
         command = [
             sys.executable,
             "-m",
             "barnabas",
-            "registry",
+            *self.command,
             "-b",
             self.bootstrap,
             "--port",
@@ -55,7 +57,7 @@ class RegistryProcess:
         while b"is ready at" not in self.log.read_bytes()[said:]:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise RuntimeError(f"the registry did not come up:\n{self.log.read_text()}")
+                raise RuntimeError(f"{self.command} did not come up:\n{self.log.read_text()}")
             time.sleep(0.01)
         return self
 

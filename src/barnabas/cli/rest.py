@@ -21,10 +21,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("barnabas")
 
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
+"""How principals may log in at the cluster."""
+
 
 @click.command()
 @connection_options
 @click.option("--registry", metavar="URL", help="Schema Registry, for records with schemas.")
+@click.option(
+    "--login",
+    type=click.Choice(MECHANISMS, case_sensitive=False),
+    help="Have requests bring credentials, and log in with them at the cluster: name and password "
+    "(Authorization: Basic), or with OAUTHBEARER a token (Bearer).",
+)
+@click.option("--requests-per-second", type=click.FloatRange(min=0.01), help="Requests of one client.")
+@click.option(
+    "--bytes-per-second", type=click.FloatRange(min=1), help="Bytes of the bodies of one client's requests."
+)
+@click.option("--access-log", is_flag=True, help="Write a line for each request to the log.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -50,6 +64,10 @@ logger = logging.getLogger("barnabas")
 def rest(
     connection: Connection,
     registry: str | None,
+    login: str | None,
+    requests_per_second: float | None,
+    bytes_per_second: float | None,
+    access_log: bool,
     host: str,
     port: int,
     threads: int,
@@ -68,13 +86,15 @@ def rest(
     configure_logging(log_format, log_level)
     from barnabas.cli.properties import kafka_properties
     from barnabas.clients.configs import admin_keys, consumer_keys, producer_keys
+    from barnabas.http.limits import Rates
     from barnabas.http.listeners import Listeners
     from barnabas.rest.beside import IN_PIECES
     from barnabas.rest.service import RestSettings
 
     common = admin_keys().keys() & producer_keys().keys() & consumer_keys().keys()
     configs = kafka_properties(connection.config, common)
-    settings = RestSettings(connection.bootstrap, registry, configs)
+    rates = Rates(requests_per_second, bytes_per_second)
+    settings = RestSettings(connection.bootstrap, registry, configs, login, rates, access_log)
     listeners = Listeners(threads)
     service, port = listeners.listen("rest", host, port, IN_PIECES)
     asyncio.run(_run(settings, listeners, service, format_address(host, port)))

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from barnabas._core import HttpRequest, HttpServer
 from barnabas.http.errors import HttpError
+from barnabas.http.guard import Guard
 from barnabas.http.request import Request
 from barnabas.http.response import Response, json_bytes
 from barnabas.http.routes import Routes
@@ -51,9 +52,13 @@ class Application(Protocol):
 class Serving:
     """Answers the requests of services in an event loop."""
 
-    def __init__(self, native: HttpServer, applications: dict[int, Application]) -> None:
-        """`applications` by the numbers of their services."""
+    def __init__(
+        self, native: HttpServer, applications: dict[int, Application], guard: Guard | None = None
+    ) -> None:
+        """`applications` by the numbers of their services. Without a `guard` everybody may ask for anything,
+        unnoticed."""
         self._native = native
+        self._guard = guard or Guard()
         self._applications = applications
         self._loop = asyncio.get_running_loop()
         self._answers: list[tuple[HttpRequest, int, list[tuple[str, str]], bytes, bool]] = []
@@ -90,6 +95,7 @@ class Serving:
     def _begin(self, native: HttpRequest) -> None:
         application = self._applications[native.service]
         try:
+            self._guard.check(native)
             request = Request(native)
             if native.in_pieces:
                 request.stream = Stream(native, self._news)
@@ -107,9 +113,7 @@ class Serving:
             response = failure(application, native, error)
         return self._respond(application, native, response)
 
-    async def _answer(
-        self, application: Application, native: HttpRequest, answer: Awaitable[Answer]
-    ) -> None:
+    async def _answer(self, application: Application, native: HttpRequest, answer: Awaitable[Answer]) -> None:
         try:
             response = await answer
         except Exception as error:  # As above.
@@ -121,6 +125,7 @@ class Serving:
             task = self._loop.create_task(self._stream(native, response))
             self._streams.add(task)
             return task.add_done_callback(self._streams.discard)
+        self._guard.note(native, response.status)
         media_type = application.media_type(native.header("accept"))
         headers = [*response.headers.items()]
         if response.status != 204:
@@ -142,6 +147,7 @@ class Serving:
             logger.error("%s %s failed", native.method, native.path, exc_info=error)
         finally:
             native.finish()
+            self._guard.note(native, response.status)
 
     def _send(self) -> None:
         answers, self._answers = self._answers, []
@@ -161,7 +167,8 @@ def failure(application: Application, native: HttpRequest, error: Exception) -> 
     """What a client is told of an error."""
     if isinstance(error, HttpError):
         return application.error(error)
-    logger.error("%s %s failed", native.method, native.path, exc_info=error)
+    request_id = native.header("x-request-id") or "-"
+    logger.error("%s %s failed, request id %s", native.method, native.path, request_id, exc_info=error)
     return application.error(HttpError(500, "Internal Server Error"))
 
 

@@ -70,6 +70,11 @@ class Cluster:
             self._instances = Instances(self)
         return self._instances
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether somebody reads, or has an instance that might."""
+        return self.readings > 0 or (self._instances is not None and not self._instances.is_empty)
+
     async def id(self) -> str:
         """The cluster's id, asked for once."""
         if self._cluster_id is None:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from barnabas.http.guard import Guard
+from barnabas.http.limits import UNLIMITED, Rates
 from barnabas.http.serving import Serving
 from barnabas.rest.application import RestApplication
-from barnabas.rest.cluster import Cluster
+from barnabas.rest.tenants import Tenants
 
 if TYPE_CHECKING:
     from barnabas.http.listeners import Listeners
@@ -28,6 +30,12 @@ class RestSettings:
     """Address of the Schema Registry, for records with schemas."""
     configs: Mapping[str, Any] = field(default_factory=dict)
     """Configs of its clients, by Kafka's names."""
+    mechanism: str | None = None
+    """How the principals of requests log in at the cluster; None where the proxy speaks for all."""
+    rates: Rates = UNLIMITED
+    """What each client may ask for."""
+    access_log: bool = False
+    """Whether each request has a line in the log."""
 
 
 async def serve(
@@ -40,12 +48,13 @@ async def serve(
     """Answers the requests of `service` until `stopping` is set. `ready` is called when requests are
     answered."""
     configs = {"bootstrap.servers": settings.bootstrap, "client.id": "barnabas-rest", **settings.configs}
-    cluster = Cluster(configs, settings.registry)
+    tenants = Tenants(configs, settings.registry, settings.mechanism)
     try:
-        application: Application = RestApplication(lambda _: cluster)
-        serving = Serving(listeners.native, {service: application})
+        application: Application = RestApplication(tenants.of)
+        guard = Guard(settings.rates, access_log=settings.access_log)
+        serving = Serving(listeners.native, {service: application}, guard)
         ready()
         await stopping.wait()
         await serving.stop()
     finally:
-        await cluster.close()
+        await tenants.close()

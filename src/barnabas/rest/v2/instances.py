@@ -158,6 +158,11 @@ class Instances:
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep())
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is none."""
+        return not self._by_name
+
     def find(self, group: str, name: str) -> Instance:
         """An instance that there is; it is in use from now on. Raises HttpError."""
         instance = self._by_name.get((group, name))
