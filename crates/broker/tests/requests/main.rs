@@ -11,6 +11,7 @@ mod durability;
 mod fetch;
 mod fetch_sessions;
 mod harness;
+mod lent_groups;
 mod list_offsets;
 mod log_dirs;
 mod markers;
