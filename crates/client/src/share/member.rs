@@ -25,6 +25,8 @@ use crate::share::Purpose;
 const JOINING: i32 = 0;
 /// Leaves.
 const LEAVING: i32 = -1;
+/// How often a coordinator that does not answer is told so; it finds out by itself when the session is over.
+const FAREWELLS_MAX: u32 = 3;
 
 type Topics = BTreeSet<Arc<str>>;
 
@@ -53,6 +55,10 @@ pub struct Member {
     /// What the heartbeat on its way tells.
     telling: Option<Topics>,
     assigned: BTreeSet<Place>,
+    /// Whether the coordinator may have heard of it.
+    is_known: bool,
+    /// How often it was told that the member leaves.
+    farewells: u32,
     in_flight: bool,
     heartbeat_at: Millis,
     not_before: Millis,
@@ -69,6 +75,8 @@ impl Member {
             told: None,
             telling: None,
             assigned: BTreeSet::new(),
+            is_known: false,
+            farewells: 0,
             in_flight: false,
             heartbeat_at: Millis::MIN,
             not_before: Millis::MIN,
@@ -96,7 +104,7 @@ impl Member {
                     self.config.group_id
                 );
                 self.assigned.clear();
-                self.state = State::Leaving;
+                (self.state, self.farewells) = (State::Leaving, 0);
             }
             State::Idle if is_overdue => {}
             State::Failed(at) if polled_at <= at => {}
@@ -117,8 +125,10 @@ impl Member {
     pub fn leave(&mut self) {
         self.assigned.clear();
         self.wanted = None;
-        let is_known = self.state == State::Active && (self.epoch != JOINING || self.in_flight);
-        self.state = if is_known || self.state == State::Leaving { State::Leaving } else { State::Left };
+        if self.state != State::Leaving {
+            self.farewells = 0;
+        }
+        self.state = if self.is_known { State::Leaving } else { State::Left };
     }
 
     /// Whether it has left, or never was there.
@@ -155,7 +165,8 @@ impl Member {
             .send(now, node, api, Some(Purpose::Heartbeat), &[], |writer| request.encode(writer, version))
             .map_err(unwritable)?;
         self.telling = self.wanted.clone();
-        self.in_flight = true;
+        (self.in_flight, self.is_known) = (true, true);
+        self.farewells += u32::from(is_last);
         Ok(())
     }
 
@@ -167,7 +178,9 @@ impl Member {
         let response =
             reader.as_mut().and_then(|r| ShareGroupHeartbeatResponse::decode(r, answer.version).ok());
         if self.state == State::Leaving {
-            return Ok(self.parted(response.is_some_and(|response| response.member_epoch == LEAVING)));
+            let code =
+                response.map_or(ErrorCode::NETWORK_EXCEPTION, |response| ErrorCode(response.error_code));
+            return Ok(self.parted(code));
         }
         let Some(response) = response else {
             self.told = None;
@@ -199,14 +212,14 @@ impl Member {
         })
     }
 
-    /// The last heartbeat, or the one before it, was answered. Who can't be told finds out by the session's end.
-    fn parted(&mut self, was_last: bool) -> ErrorCode {
-        if was_last || self.epoch == LEAVING {
+    /// An answer came to one who leaves: to its last heartbeat, or to one before, behind which the last one goes.
+    fn parted(&mut self, code: ErrorCode) -> ErrorCode {
+        let is_heard = ![ErrorCode::NETWORK_EXCEPTION, ErrorCode::NOT_COORDINATOR].contains(&code);
+        if self.farewells >= FAREWELLS_MAX || (self.farewells > 0 && is_heard) {
             self.state = if self.wanted.is_some() { State::Idle } else { State::Left };
+            self.is_known = false;
         }
-        // The answer to a heartbeat before it: the last one is tried once, whatever comes of it.
-        self.epoch = LEAVING;
-        ErrorCode::NONE
+        code
     }
 
     fn accepted(&mut self, response: &ShareGroupHeartbeatResponse<'_>, now: Millis) {
