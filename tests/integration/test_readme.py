@@ -2,27 +2,29 @@
 
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.support.oracle import free_port
 from tests.support.server import BarnabasUp
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
-def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
-    assert found is not None
-    return found[1]
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
 
 
-def tour() -> list[tuple[str, str]]:
-    """Commands of the tour, each with the output that the README prints below it."""
+def tour(number: int) -> list[tuple[str, str]]:
+    """Commands of a tour, each with the output that the README prints below it."""
     steps: list[tuple[str, str]] = []
-    for line in block("console").splitlines():
+    for line in blocks("console")[number].splitlines():
         if line.startswith("$ "):
             steps.append((line[2:], ""))
         else:
@@ -31,18 +33,41 @@ def tour() -> list[tuple[str, str]]:
     return steps
 
 
-def test_the_tour_prints_what_the_readme_says(tmp_path: Path) -> None:
-    up = BarnabasUp(tmp_path / "data").start()
+def until_reachable(port: int) -> None:
+    """Services listen a moment after the broker does."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_tours_print_what_the_readme_says(tmp_path: Path, number: int) -> None:
+    if number == 1 and shutil.which("curl") is None:
+        pytest.skip("there is no curl")
+    registry, rest = free_port(), free_port()
+    up = BarnabasUp(tmp_path / "data", ["--registry-port", str(registry), "--rest-port", str(rest)]).start()
     binaries = Path(sys.executable).parent
     environment = {
         **os.environ,
         "BARNABAS_BOOTSTRAP": up.bootstrap,
+        "BARNABAS_REGISTRY": f"http://127.0.0.1:{registry}",
         "PATH": f"{binaries}:{os.environ['PATH']}",
     }
     try:
-        for command, expected in tour():
+        for port in (registry, rest):
+            until_reachable(port)
+        for command, expected in tour(number):
             done = subprocess.run(
-                ["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=60
+                ["bash", "-c", command.replace(":8082/", f":{rest}/")],
+                env=environment,
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                timeout=60,
             )
             assert (done.returncode, done.stdout) == (0, expected), f"{command}\n{done.stderr}"
         assert up.stop() == 0
@@ -51,5 +76,5 @@ def test_the_tour_prints_what_the_readme_says(tmp_path: Path) -> None:
 
 
 def test_the_python_example_prints_what_its_comment_says(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(block("python"), "README.md", "exec"), {})
-    assert capsys.readouterr().out == block("python").rpartition("# ")[2]
+    exec(compile(blocks("python")[0], "README.md", "exec"), {})
+    assert capsys.readouterr().out == blocks("python")[0].rpartition("# ")[2]

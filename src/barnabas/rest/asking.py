@@ -17,6 +17,10 @@ from barnabas.rest.places import Place, cluster_place
 Operation = Callable[[Request], Awaitable[Answer]]
 
 
+THE_CLUSTER = "-"
+"""Stands for the id of the one cluster behind the proxy."""
+
+
 class Part:
     """Some operations of an API."""
 
@@ -29,11 +33,11 @@ class Part:
         raise NotImplementedError
 
     async def at(self, request: Request) -> tuple[Cluster, Place]:
-        """The cluster that a path of API v3 names, and where it is."""
+        """The cluster that a path of API v3 names, by its id or as `-`, and where it is."""
         cluster = self._clusters(request)
         cluster_id = await cluster.id()
         named = request.path["cluster_id"]
-        if named != cluster_id:
+        if named not in (cluster_id, THE_CLUSTER):
             raise not_found(f"Cluster {named[:200]}")
         return cluster, cluster_place(request, cluster_id)
 
