@@ -23,6 +23,8 @@ struct Apply<'a> {
     image: &'a MetadataImage,
     hosted: HostedTopics,
     configs: HashMap<TopicId, Arc<PartitionConfig>>,
+    /// Partitions of coordinators that are new here: coordinators hear of them once they can be read.
+    untold: Vec<Arc<Partition>>,
     now: Millis,
 }
 
@@ -38,6 +40,7 @@ impl Broker {
             image: &image,
             hosted: (**self.hosted.load()).clone(),
             configs: HashMap::new(),
+            untold: Vec::new(),
             now,
         };
         for topic in &change.topics_deleted {
@@ -52,8 +55,16 @@ impl Broker {
         if !change.brokers.is_empty() {
             apply.refresh_eligible();
         }
-        self.hosted.store(Arc::new(apply.hosted));
+        let Apply { hosted, untold, .. } = apply;
+        self.hosted.store(Arc::new(hosted));
         self.image.store(Arc::new(image));
+        self.tell_of(untold);
+    }
+
+    fn tell_of(&self, untold: Vec<Arc<Partition>>) {
+        for partition in untold {
+            partition.tell_to(self.events.clone());
+        }
     }
 
     /// Takes back the log directories that had failed and work again. Their logs are recovered as at a start; the
@@ -70,13 +81,15 @@ impl Broker {
         }
         self.set_strays_aside(&image);
         let hosted = (**self.hosted.load()).clone();
-        let mut apply = Apply { broker: self, image: &image, hosted, configs: HashMap::new(), now };
+        let (configs, untold) = (HashMap::new(), Vec::new());
+        let mut apply = Apply { broker: self, image: &image, hosted, configs, untold, now };
         for topic in image.topics.iter() {
             for (index, partition) in topic.partitions() {
                 apply.bring_back(topic, index, partition);
             }
         }
         self.hosted.store(Arc::new(apply.hosted));
+        self.tell_of(apply.untold);
         for directory in mended {
             log::info!("log directory {directory} works again: its replicas are back");
             self.failed_directories.lock().remove(&directory);
@@ -100,7 +113,8 @@ impl Broker {
         self.log_defaults.store(Arc::new(defaults));
         let image = self.image.load_full();
         let hosted = (**self.hosted.load()).clone();
-        let mut apply = Apply { broker: self, image: &image, hosted, configs: HashMap::new(), now };
+        let (configs, untold) = (HashMap::new(), Vec::new());
+        let mut apply = Apply { broker: self, image: &image, hosted, configs, untold, now };
         for topic in image.topics.iter() {
             apply.reconfigure(&topic.name);
         }
@@ -166,7 +180,13 @@ impl Apply<'_> {
             return Some(partition);
         }
         let slot = match self.create(topic, index, image) {
-            Ok(partition) => Hosted::Online(partition.shared(self.broker.syncs.clone())),
+            Ok(partition) => {
+                let partition = partition.shared(self.broker.syncs.clone());
+                if topic_name::is_internal(&topic.name) {
+                    self.untold.push(partition.clone());
+                }
+                Hosted::Online(partition)
+            }
             Err(error) => {
                 log::error!("{}-{index} can't be opened: {error}", topic.name);
                 Hosted::Failed(log_error_code(&error))
@@ -221,11 +241,7 @@ impl Apply<'_> {
         // A log that was loaded at the start knows the defaults only.
         log.write().update_config(config.log.clone());
         let (node, lag_max_ms) = (settings.node_id, settings.replica_lag_time_max_ms);
-        let partition = Partition::new(node, topic.name.clone(), topic.id, index, config, log, lag_max_ms);
-        Ok(match topic_name::is_internal(&topic.name) {
-            true => partition.heard_by(broker.events.clone()),
-            false => partition,
-        })
+        Ok(Partition::new(node, topic.name.clone(), topic.id, index, config, log, lag_max_ms))
     }
 
     fn config(&mut self, topic: &TopicImage) -> Arc<PartitionConfig> {

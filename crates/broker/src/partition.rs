@@ -6,7 +6,7 @@
 //!   epoch of a leadership that is over
 //!   locks are taken in this order: role, log, waiters; each is held for memory and page cache, not for syncs
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use barnabas_log::{CompressionType, Durability, Log, LogConfig, LogError, LogRef, MessageTimestampType};
@@ -92,8 +92,8 @@ pub(crate) struct Partition {
     pub(crate) waiters: Waiters,
     pub(crate) sync: SyncState,
     pub(crate) metrics: PartitionMetrics,
-    /// Who hears of a coordinator's partition; None for any other.
-    events: Option<Arc<dyn CoordinatorEvents>>,
+    /// Who hears of a coordinator's partition; nobody of any other.
+    events: OnceLock<Arc<dyn CoordinatorEvents>>,
 }
 
 impl HasWaiters for Partition {
@@ -131,7 +131,7 @@ impl Partition {
             waiters: Waiters::default(),
             sync: SyncState::default(),
             metrics: PartitionMetrics::default(),
-            events: None,
+            events: OnceLock::new(),
         }
     }
 
@@ -142,15 +142,20 @@ impl Partition {
         partition
     }
 
-    /// The same, with `events` hearing of it.
-    pub(crate) fn heard_by(mut self, events: Arc<dyn CoordinatorEvents>) -> Partition {
-        self.events = Some(events);
-        self
+    /// Has `events` hear of it from now on: first of a leadership that has begun already, whose log can be read.
+    pub(crate) fn tell_to(&self, events: Arc<dyn CoordinatorEvents>) {
+        let role = self.role.write();
+        if self.events.set(events).is_err() {
+            return;
+        }
+        if let Role::Leader(leader) = &*role {
+            self.tell_leadership(Some(leader.leader_epoch));
+        }
     }
 
     /// Tells the coordinators, if they care for this partition. The caller holds its role, or its log.
     pub(crate) fn tell(&self, event: impl FnOnce(Arc<str>, PartitionIndex) -> CoordinatorEvent) {
-        if let Some(events) = &self.events {
+        if let Some(events) = self.events.get() {
             events.tell(event(self.topic.clone(), self.index));
         }
     }
