@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import threading
@@ -221,6 +222,35 @@ def test_associations_are_made_listed_and_deleted_with_their_subjects(registry: 
     assert batch.status == 207
     assert [each.get("error", {}).get("error_code") for each in batch.body["results"]] == [None, 40410, 42212]
     assert refused(registry.ask("GET", f"/subjects/{own}/versions?deleted=true")) == (404, 40401)
+
+
+def test_keys_are_kept_and_shared_ones_are_made_and_opened(registry: RegistryProcess) -> None:
+    name = uuid.uuid4().hex
+    keks, kek = "/dek-registry/v1/keks", f"/dek-registry/v1/keks/{name}"
+    body = {"name": name, "kmsType": "local-kms", "kmsKeyId": "mine", "shared": True}
+    made = registry.ask("POST", f"{keks}?testSharing=true", body)
+    assert made.status == 200, made
+    assert made.body == {**body, "kmsProps": {}, "ts": made.body["ts"]}
+    assert refused(registry.ask("POST", keks, body)) == (409, 40971)
+    assert name in registry.ask("GET", keks).body
+    dek = registry.ask("POST", f"{kek}/deks/s-value", {"algorithm": "AES256_SIV"})
+    assert dek.status == 200, dek
+    assert len(base64.b64decode(dek.body["keyMaterial"])) == 66
+    found = registry.ask("GET", f"{kek}/deks/s-value/versions/latest?algorithm=AES256_SIV")
+    assert found.body == dek.body
+    assert registry.ask("GET", f"{kek}/deks").body == ["s-value"]
+    assert registry.ask("GET", f"{kek}/deks/s-value/versions?algorithm=AES256_SIV").body == [1]
+    assert refused(registry.ask("GET", f"{kek}/deks/s-value")) == (404, 40470)
+    # Whoever is not shared with can't open it.
+    assert registry.ask("PUT", kek, {"shared": False}).body["shared"] is False
+    assert "keyMaterial" not in registry.ask("GET", f"{kek}/deks/s-value?algorithm=AES256_SIV").body
+    assert refused(registry.ask("POST", f"{kek}/deks/t-value", {})) == (422, 42271)
+    assert refused(registry.ask("DELETE", kek)) == (422, 42272)
+    for permanent in ("false", "true"):
+        path = f"{kek}/deks/s-value?algorithm=AES256_SIV&permanent={permanent}"
+        assert registry.ask("DELETE", path).status == 204
+        assert registry.ask("DELETE", f"{kek}?permanent={permanent}").status == 204
+    assert refused(registry.ask("POST", f"{kek}/undelete")) == (404, 40470)
 
 
 def test_what_is_published_is_taken_back_when_it_is_no_longer_so(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -52,7 +53,8 @@ class RegistryProcess:
         ]
         said = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            environment = {**os.environ, "LOCAL_SECRET": "the secret of the tests"}
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
         deadline = time.monotonic() + START_SECONDS_MAX
         while b"is ready at" not in self.log.read_bytes()[said:]:
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -10,6 +10,7 @@ from barnabas.http.routes import Routes
 from barnabas.http.serving import Handler, error_body
 from barnabas.schema_registry.handlers.associations import Associations
 from barnabas.schema_registry.handlers.compatibility import Compatibility
+from barnabas.schema_registry.handlers.keys import Keys
 from barnabas.schema_registry.handlers.reading import MEDIA_TYPE
 from barnabas.schema_registry.handlers.schemas import Schemas
 from barnabas.schema_registry.handlers.server import Server, release
@@ -40,8 +41,12 @@ class RegistryApplication:
     def __init__(self, registry: Registry, forwarding: Forwarding | None = None) -> None:
         around = None if forwarding is None else forwarding.around
         self.routes: Routes[Handler] = Routes(around, OPERATIONS)
-        for part in (Schemas, Subjects, Compatibility, Settings, Associations, Server):
-            part(registry).add_to(self.routes)
+        self.keys = Keys(registry)
+        parts = (
+            part(registry) for part in (Schemas, Subjects, Compatibility, Settings, Associations, Server)
+        )
+        for part in (*parts, self.keys):
+            part.add_to(self.routes)
         describe(self.routes, description())
 
     def error(self, error: HttpError) -> Response:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
-
-from barnabas.schema_registry.records import Record
+from typing import Any, Generic, TypeVar
 
 R = TypeVar("R")
 
@@ -15,4 +13,5 @@ class Decision(Generic[R]):
     """Nothing changes until the records are written and read back."""
 
     response: R
-    records: list[Record] = field(default_factory=list)
+    records: list[Any] = field(default_factory=list)
+    """Of the topic that the state is made of."""

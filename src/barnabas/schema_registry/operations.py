@@ -6,7 +6,20 @@ Always true:
 
 from __future__ import annotations
 
-from barnabas.http.openapi import FLAG, INT32, TEXT, TEXTS, Operation, Shape, array, mapping, members, shape
+from barnabas.http.openapi import (
+    FLAG,
+    INT32,
+    TEXT,
+    TEXTS,
+    Operation,
+    Shape,
+    array,
+    choice,
+    mapping,
+    members,
+    shape,
+)
+from barnabas.schema_registry.keys.entries import ALGORITHMS
 from barnabas.schema_registry.shapes import LIFECYCLE
 
 _PAGE: dict[str, Shape] = {"offset": INT32, "limit": INT32}
@@ -27,6 +40,11 @@ _SCHEMA, _REGISTERED = shape("Schema"), shape("RegisterSchemaResponse")
 _CHECKED = shape("CompatibilityCheckResponse")
 _ASSOCIATED = array(shape("Association"))
 _MAKE = shape("AssociationCreateOrUpdateRequest")
+_KEKS = "/dek-registry/v1/keks"
+_DEKS = f"{_KEKS}/{{name}}/deks/{{subject}}"
+_DEK_VERSION = f"{_DEKS}/versions/{{version}}"
+_ALGORITHM: dict[str, Shape] = {"algorithm": choice(*ALGORITHMS)}
+_KEK, _DEK, _NEW_DEK = shape("Kek"), shape("Dek"), shape("CreateDekRequest")
 _ONE = "/subjects/{subject}/versions/{version}"
 
 OPERATIONS: dict[str, Operation] = {
@@ -174,6 +192,46 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "GET /associations/resources/{resourceNamespace}/{resourceName}": Operation(
         "getAssociationsByResourceName", _ASSOCIATED, _ASSOCIATIONS, errors=(404, 422)
+    ),
+    # ---- keys
+    f"GET {_KEKS}": Operation(
+        "getKekNames", TEXTS, {"subjectPrefix": TEXTS, **_DELETED, **_PAGE}, errors=(404,)
+    ),
+    f"POST {_KEKS}": Operation(
+        "registerKek", _KEK, {"testSharing": FLAG}, shape("CreateKekRequest"), errors=(409, 422)
+    ),
+    f"GET {_KEKS}/{{name}}": Operation("getKek", _KEK, _DELETED, errors=(404, 422)),
+    f"PUT {_KEKS}/{{name}}": Operation(
+        "updateKek", _KEK, {"testSharing": FLAG}, shape("UpdateKekRequest"), errors=(404, 409, 422)
+    ),
+    f"DELETE {_KEKS}/{{name}}": Operation(
+        "deregisterKek", query={"permanent": FLAG}, status=204, errors=(404, 422)
+    ),
+    f"POST {_KEKS}/{{name}}/test": Operation("testKek", _KEK, errors=(404, 422)),
+    f"POST {_KEKS}/{{name}}/undelete": Operation("undeleteKek", status=204, errors=(404, 422)),
+    f"GET {_KEKS}/{{name}}/deks": Operation(
+        "getDekSubjects", TEXTS, {**_DELETED, **_PAGE}, errors=(404, 422)
+    ),
+    f"POST {_KEKS}/{{name}}/deks": Operation("registerDek", _DEK, body=_NEW_DEK, errors=(404, 409, 422)),
+    f"GET {_DEKS}": Operation("getDek", _DEK, {**_ALGORITHM, **_DELETED}, errors=(404, 422)),
+    f"POST {_DEKS}": Operation(
+        "registerDekWithSubject", _DEK, {"rewrap": FLAG}, _NEW_DEK, errors=(404, 409, 422)
+    ),
+    f"DELETE {_DEKS}": Operation(
+        "deregisterDekVersions", query={**_ALGORITHM, "permanent": FLAG}, status=204, errors=(404, 422)
+    ),
+    f"POST {_DEKS}/undelete": Operation(
+        "undeleteDekVersions", query=_ALGORITHM, status=204, errors=(404, 422)
+    ),
+    f"GET {_DEKS}/versions": Operation(
+        "getAllDekVersions", array(INT32), {**_ALGORITHM, **_DELETED, **_PAGE}, errors=(404, 422)
+    ),
+    f"GET {_DEK_VERSION}": Operation("getDekByVersion", _DEK, {**_ALGORITHM, **_DELETED}, errors=(404, 422)),
+    f"DELETE {_DEK_VERSION}": Operation(
+        "deregisterDekVersion", query={**_ALGORITHM, "permanent": FLAG}, status=204, errors=(404, 422)
+    ),
+    f"POST {_DEK_VERSION}/undelete": Operation(
+        "undeleteDekVersion", query=_ALGORITHM, status=204, errors=(404, 422)
     ),
 }
 """By method and path."""

@@ -1,125 +1,33 @@
-"""A registry that runs: what is committed, what is on its way, and the writes between them.
-
-Always true:
-  reads are answered from what is committed; decisions are made on the head, which has what is on its way too,
-  so that writes need not wait for one another
-  a write is answered when all of its records have been read back
-  only the primary decides, and not before it has read what earlier ones wrote
-  when a write fails, or somebody else has written, the head is made anew from what is committed, once nothing
-  is on its way any more; decisions wait for that
-"""
+"""A registry that runs: the schemas of a cluster, as its topic says them."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
 
-from barnabas.errors import BarnabasError, MessageTooLarge
-from barnabas.http.errors import HttpError
-from barnabas.schema_registry import errors, records
-from barnabas.schema_registry.decision import Decision
+from barnabas.schema_registry import records
 from barnabas.schema_registry.parsing import Parser
-from barnabas.schema_registry.primary.leadership import Alone
-from barnabas.schema_registry.records import Record, UnreadableRecord, noop_record
+from barnabas.schema_registry.records import Record, noop_record
+from barnabas.schema_registry.replica import Records, Replica
 from barnabas.schema_registry.state import State
-from barnabas.schema_registry.storage import Storage
-
-if TYPE_CHECKING:
-    from barnabas import _core
-    from barnabas.schema_registry.primary.leadership import Leadership
-
-logger = logging.getLogger("barnabas.registry")
-
-R = TypeVar("R")
-
-WRITE_SECONDS_MAX = 30.0
-"""Longest wait for a write to be read back."""
-LOAD_SECONDS_MAX = 60.0
-"""Longest silence of the cluster while the topic is read for the first time."""
+from barnabas.schema_registry.storage import TOPIC
 
 
-class Registry:
-    """State, storage, and what connects them. All calls belong into one event loop."""
+class Registry(Replica[State]):
+    """Schemas, and what parses them. All calls belong into one event loop."""
 
     def __init__(self, bootstrap: str, cluster_id: str = "") -> None:
-        self.state = State()
-        """What is committed."""
+        super().__init__(bootstrap, TOPIC, State(), Records(records.decode, records.encode, noop_record()))
+        self.bootstrap = bootstrap
         self.parser = Parser()
         self.cluster_id = cluster_id
-        self.leadership: Leadership = Alone()
-        """Who writes."""
-        self.offset = -1
-        """Offset of the record that was read last."""
-        self.quarantined = 0
-        """Records of the topic that could not be used."""
         self.changed: Callable[[], None] = lambda: None
         """Called before anything is answered that a published response may contradict."""
-        self._storage = Storage(bootstrap, self._take)
-        self._head: State | None = None
-        self._in_flight: set[asyncio.Future[None]] = set()
-        self._stale = False
-        self._foreign = 0
-        self._caught_up = 0
-        self._catching_up = asyncio.Lock()
-        self._readers: list[tuple[int, asyncio.Future[None]]] = []
 
-    async def start(self) -> None:
-        """Reads the topic. Raises BarnabasError when it can't be had."""
-        began = time.monotonic()
-        await asyncio.get_running_loop().run_in_executor(None, self._storage.load, LOAD_SECONDS_MAX)
-        self._foreign = self._storage.foreign
-        self._storage.start()
-        count = sum(len(versions) for versions in self.state.subjects.values())
-        logger.info("%d schemas were read in %.2f s", count, time.monotonic() - began)
-
-    def close(self) -> None:
-        """Ends it; writes on their way fail."""
-        self._storage.close()
-
-    @property
-    def problem(self) -> str | None:
-        """Why what is read here may be old."""
-        return self._storage.problem
-
-    # ---- records
-
-    async def read_up_to(self, offset: int, seconds: float) -> bool:
-        """Waits until the record at `offset` has been read; False if that takes longer than `seconds`."""
-        if self.offset >= offset:
-            return True
-        read: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._readers.append((offset, read))
-        try:
-            async with asyncio.timeout(seconds):
-                await read
-        except TimeoutError:
-            return False
-        return True
-
-    def _take(self, record: _core.Record) -> Exception | None:
-        problem = self._taken(record)
-        self.offset = record.offset
-        if self._readers:
-            for offset, read in self._readers:
-                if offset <= self.offset and not read.done():
-                    read.set_result(None)
-            self._readers = [reader for reader in self._readers if not reader[1].done()]
-        return problem
-
-    def _taken(self, record: _core.Record) -> Exception | None:
-        try:
-            read = records.decode(record.key, record.value)
-            adds = self._adds(read)
-            self.state.replay(read, record.timestamp)
-        except UnreadableRecord as error:
-            self.quarantined += 1
-            return error
+    def _replay(self, record: Record, timestamp: int) -> None:
+        adds = self._adds(record)
+        super()._replay(record, timestamp)
         if not adds:
             self.changed()
-        return None
 
     def _adds(self, record: Record) -> bool:
         """Whether a record takes nothing back that was said before."""
@@ -129,83 +37,3 @@ class Registry:
             assert key.version is not None
             return self.state.version(key.subject, key.version) is None
         return key.keytype in ("NOOP", "CONTEXT")
-
-    # ---- writes
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing is on its way: what is committed is what decisions are made on."""
-        return not self._in_flight and not self._stale
-
-    async def write(self, decide: Callable[[State], Decision[R]]) -> R:
-        """Decides, writes, and waits until what was written is committed. Raises HttpError, and NotPrimary
-        when another instance has to be asked."""
-        while True:
-            term = await self.leadership.term()
-            if term != self._caught_up:
-                await self._catch_up(term)
-            head = await self._fresh_head()
-            if self.leadership.holds(term):
-                break
-        decision = decide(head)
-        # What the decision relies on may be on its way itself.
-        waited = list(self._in_flight) if not decision.records else []
-        for record in decision.records:
-            head.replay(record)
-            future = self._storage.write(*records.encode(record))
-            self._in_flight.add(future)
-            future.add_done_callback(self._landed)
-            waited.append(future)
-        await self._read_back(waited)
-        return decision.response
-
-    async def _catch_up(self, term: int) -> None:
-        """Reads what was written before this instance became the primary."""
-        async with self._catching_up:
-            if term == self._caught_up:
-                return
-            try:
-                async with asyncio.timeout(WRITE_SECONDS_MAX):
-                    offset = await self._storage.append(*records.encode(noop_record()))
-            except TimeoutError as error:
-                raise errors.write_timed_out(WRITE_SECONDS_MAX) from error
-            except BarnabasError as error:
-                raise errors.write_failed(error) from error
-            if not await self.read_up_to(offset, WRITE_SECONDS_MAX):
-                raise errors.write_timed_out(WRITE_SECONDS_MAX)
-            self._stale = True  # The head has not seen it.
-            self._caught_up = term
-
-    async def _read_back(self, waited: list[asyncio.Future[None]]) -> None:
-        if not waited:
-            return
-        try:
-            async with asyncio.timeout(WRITE_SECONDS_MAX):
-                # A client that goes away takes no write with it.
-                await asyncio.shield(asyncio.gather(*waited))
-        except TimeoutError as error:
-            self._stale = True
-            raise errors.write_timed_out(WRITE_SECONDS_MAX) from error
-        except MessageTooLarge as error:
-            raise HttpError(422, "The schema is too large for the schemas' topic", 42209) from error
-        except (BarnabasError, UnreadableRecord) as error:
-            raise errors.write_failed(error) from error
-
-    def _landed(self, future: asyncio.Future[None]) -> None:
-        self._in_flight.discard(future)
-        if future.cancelled() or future.exception() is not None:
-            self._stale = True
-
-    async def _fresh_head(self) -> State:
-        """The head. Anew, when it is not what will be committed."""
-        while True:
-            if self._storage.foreign != self._foreign:
-                self._stale = True
-            if self._head is not None and not self._stale:
-                return self._head
-            if not self._in_flight:
-                self._foreign = self._storage.foreign
-                self._stale = False
-                self._head = self.state.copy()
-                return self._head
-            await asyncio.wait(set(self._in_flight))

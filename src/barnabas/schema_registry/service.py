@@ -55,11 +55,13 @@ async def serve(
         if elected is not None:
             elected.start()
         registry.changed = lambda: listeners.native.withdraw(service)
-        application: Application = RegistryApplication(registry, forwarding)
-        serving = Serving(listeners.native, {service: application})
+        application = RegistryApplication(registry, forwarding)
+        services: dict[int, Application] = {service: application}
+        serving = Serving(listeners.native, services)
         ready()
         await stopping.wait()
         await serving.stop()
+        await application.keys.close()
     finally:
         # Another becomes the primary when this one writes no more.
         if elected is not None:

@@ -57,6 +57,23 @@ _RESOURCE = {"resourceName": TEXT, "resourceNamespace": TEXT, "resourceId": TEXT
 _ASSOCIATED = {"associationType": TEXT, "lifecycle": LIFECYCLE, "frozen": FLAG}
 _WANTED = {"subject": TEXT, **_ASSOCIATED, "schema": shape("RegisterSchemaRequest"), "normalize": FLAG}
 
+_KEK = {
+    "name": TEXT,
+    "kmsType": TEXT,
+    "kmsKeyId": TEXT,
+    "kmsProps": mapping(TEXT),
+    "doc": TEXT,
+    "shared": FLAG,
+    "deleted": FLAG,
+}
+_DEK = {
+    "subject": TEXT,
+    "version": INT32,
+    "algorithm": choice("AES128_GCM", "AES256_GCM", "AES256_SIV"),
+    "encryptedKeyMaterial": TEXT,
+    "deleted": FLAG,
+}
+
 
 def _operation(**properties: Shape) -> Shape:
     """One operation of a batch, told apart by its `opType`."""
@@ -83,6 +100,11 @@ SHAPES: dict[str, Shape] = {
     "Schema": members(**_VERSION),
     "ExtendedSchema": members(**_VERSION, aliases=TEXTS, associations=array(shape("Association"))),
     "SubjectVersion": members(**_PLACE),
+    "Kek": members(**_KEK, ts=INT64),
+    "CreateKekRequest": members(**_KEK),
+    "UpdateKekRequest": members(kmsProps=mapping(TEXT), doc=TEXT, shared=FLAG),
+    "Dek": members(kekName=TEXT, **_DEK, keyMaterial=TEXT, ts=INT64),
+    "CreateDekRequest": members(**_DEK),
     "ContextId": members(context=TEXT, id=INT32),
     "ServerClusterId": members(scope=mapping({}), id=TEXT),
     "SchemaRegistryServerVersion": members(version=TEXT, commitId=TEXT),

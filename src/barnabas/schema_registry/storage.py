@@ -82,6 +82,8 @@ class Storage:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._room = threading.Semaphore(BATCHES_MAX)
+        self.count = 0
+        """Records that were handed on."""
         self.problem: str | None = None
         """Why the topic can't be read now."""
         self.foreign = 0
@@ -140,6 +142,7 @@ class Storage:
 
     def _hand_on(self, record: Record) -> None:
         problem = self._take(record)
+        self.count += 1
         if problem is not None:
             logger.warning("offset %d of %s is left out: %s", record.offset, self._topic, problem)
         written = self._written[0] if self._written else None

@@ -16,32 +16,32 @@ REPLICAS_WANTED = 3
 """Replicas of the topic, where there are as many brokers."""
 
 
-def ensure(bootstrap: str) -> str:
+def ensure(bootstrap: str, topic: str = TOPIC) -> str:
     """Has the topic there: one partition, compacted. The id of the cluster. Raises BarnabasError."""
     with Admin(bootstrap_servers=bootstrap, client_id="barnabas-registry") as admin:
         cluster = admin.describe_cluster()
         try:
-            _check(admin)
+            _check(admin, topic)
         except UnknownTopicOrPartition:
-            _create(admin, min(REPLICAS_WANTED, len(cluster.nodes)))
+            _create(admin, topic, min(REPLICAS_WANTED, len(cluster.nodes)))
         return cluster.cluster_id or ""
 
 
-def _create(admin: Admin, replicas: int) -> None:
+def _create(admin: Admin, topic: str, replicas: int) -> None:
     try:
-        admin.create_topics(NewTopic(TOPIC, 1, replicas, {"cleanup.policy": "compact"}))
-        logger.info("topic %s was created", TOPIC)
+        admin.create_topics(NewTopic(topic, 1, replicas, {"cleanup.policy": "compact"}))
+        logger.info("topic %s was created", topic)
     except TopicAlreadyExists:
-        _check(admin)  # Another instance was quicker.
+        _check(admin, topic)  # Another instance was quicker.
 
 
-def _check(admin: Admin) -> None:
-    partitions = len(admin.describe_topics(TOPIC)[TOPIC].partitions)
+def _check(admin: Admin, topic: str) -> None:
+    partitions = len(admin.describe_topics(topic)[topic].partitions)
     if partitions != 1:
-        raise TopicUnusable(f"topic {TOPIC} has {partitions} partitions, and must have one")
-    resource = ConfigResource.topic(TOPIC)
+        raise TopicUnusable(f"topic {topic} has {partitions} partitions, and must have one")
+    resource = ConfigResource.topic(topic)
     policy = admin.describe_configs(resource)[resource]["cleanup.policy"].value
     if policy != "compact":
         raise TopicUnusable(
-            f"topic {TOPIC} has cleanup.policy={policy}, with which schemas get lost: it must be compact"
+            f"topic {topic} has cleanup.policy={policy}, with which records get lost: it must be compact"
         )

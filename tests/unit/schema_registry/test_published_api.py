@@ -15,8 +15,10 @@ from barnabas.schema_registry.application import RegistryApplication, descriptio
 from barnabas.schema_registry.operations import OPERATIONS
 
 PUBLISHED = json.loads((Path(__file__).parent / "published_api.json").read_text())
-ADDED = {"GET /health"}
-"""Operations that the published API lacks."""
+ADDED = {"GET /health", *(name for name in OPERATIONS if "/dek-registry/" in name)}
+"""Operations that the published API lacks. That of keys is published elsewhere."""
+KEYS = {"Kek", "CreateKekRequest", "UpdateKekRequest", "Dek", "CreateDekRequest"}
+"""Shapes of theirs."""
 CONFIG, NOTHING = "#Config", None
 BETTER: dict[str, dict[str, Any]] = {
     # The published description has the types of methods here; what is sent is this.
@@ -104,7 +106,7 @@ def test_shapes_are_the_published_ones() -> None:
     ours = {name: facts(each) for name, each in described()["components"]["schemas"].items()}
     published = PUBLISHED["schemas"]
     published["ServerClusterId"]["scope"] = {"*": "any"}  # One of its members is a list.
-    assert ours == published
+    assert {name: each for name, each in ours.items() if name not in KEYS} == published
 
 
 def test_the_page_tells_of_every_operation_and_loads_nothing() -> None:
