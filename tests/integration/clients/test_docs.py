@@ -12,7 +12,14 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 @pytest.mark.parametrize(
-    ("page", "count"), [("producer.md", 4), ("consumer.md", 4), ("share-groups.md", 2)]
+    ("page", "count"),
+    [
+        ("producer.md", 4),
+        ("consumer.md", 4),
+        ("share-groups.md", 2),
+        ("retries.md", 1),
+        ("stored-offsets.md", 1),
+    ],
 )
 def test_the_examples_run(page: str, count: int) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
