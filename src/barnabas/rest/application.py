@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 
+from barnabas.http.describing import describe
 from barnabas.http.errors import HttpError
+from barnabas.http.openapi import Description, shape
 from barnabas.http.request import Request
 from barnabas.http.response import Response
 from barnabas.http.routes import Routes
 from barnabas.http.serving import Handler, error_body
 from barnabas.rest.cluster import Cluster
+from barnabas.rest.operations import OPERATIONS
+from barnabas.rest.shapes import ADDED, SHAPES
 from barnabas.rest.v2.asking import CONSUMED
 from barnabas.rest.v2.consumers import Consumers
 from barnabas.rest.v2.metadata import Metadata
@@ -25,19 +30,33 @@ from barnabas.rest.v3.records import Records
 from barnabas.rest.v3.topics import Topics
 
 V3 = (Clusters, Topics, Partitions, Configs, Acls, Groups, Lags, Records, Consuming)
+CONSUMED_V3 = frozenset({"application/json", "application/octet-stream"})
 V2 = (Metadata, TopicRecords, Consumers)
+
+
+def description() -> Description:
+    """What is said of the API as a whole."""
+    shapes = {**SHAPES, **ADDED}
+    return Description("REST Proxy", version("barnabas"), shape("Error"), shapes, consumed=CONSUMED_V3)
+
+
+def health(_: Request) -> Response:
+    """That it is there."""
+    return Response(200, b"{}", publish=True)
 
 
 class RestApplication:
     """Routes, and how errors are worded."""
 
-    consumed = frozenset({"application/json", "application/octet-stream", *CONSUMED})
+    consumed = CONSUMED_V3 | CONSUMED
 
     def __init__(self, clusters: Callable[[Request], Cluster]) -> None:
         """`clusters` gives the clients that speak for whoever has made a request."""
-        self.routes: Routes[Handler] = Routes()
+        self.routes: Routes[Handler] = Routes(operations=OPERATIONS)
         for part in (*V3, *V2):
             part(clusters).add_to(self.routes)
+        self.routes.add("GET", "/health", health)
+        describe(self.routes, description())
 
     def error(self, error: HttpError) -> Response:
         """The response that tells of an error."""

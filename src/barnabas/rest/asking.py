@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Any
 
 from barnabas.errors import BarnabasError
@@ -45,6 +46,7 @@ class Part:
 def telling(operation: Operation) -> Handler:
     """The operation, whose errors are told as the API tells them."""
 
+    @wraps(operation)
     async def answer(request: Request) -> Answer:
         try:
             return await operation(request)

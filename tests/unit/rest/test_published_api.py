@@ -1,55 +1,21 @@
-"""The routes beside the operations of the published APIs."""
+"""The described API beside the published ones. `published_v3.json` has the facts of Confluent's OpenAPI,
+paths, parameters and shapes in a few words, without its texts."""
 
 from __future__ import annotations
 
-from barnabas.rest.application import RestApplication
+import json
+from pathlib import Path
+from typing import Any
 
-CLUSTER = "/v3/clusters/{cluster_id}"
-GROUP = f"{CLUSTER}/consumer-groups/{{consumer_group_id}}"
-TOPIC = f"{CLUSTER}/topics/{{topic_name}}"
-BROKER = f"{CLUSTER}/brokers/{{broker_id}}"
-PARTITION = f"{TOPIC}/partitions/{{partition_id}}"
-V3 = {
-    "/v3/clusters": "GET",
-    CLUSTER: "GET",
-    f"{CLUSTER}/acls": "GET POST DELETE",
-    f"{CLUSTER}/acls:batch": "POST",
-    f"{CLUSTER}/broker-configs": "GET",
-    f"{CLUSTER}/broker-configs:alter": "POST",
-    f"{CLUSTER}/broker-configs/{{name}}": "GET PUT DELETE",
-    f"{CLUSTER}/brokers": "GET",
-    BROKER: "GET",
-    f"{CLUSTER}/brokers/-/configs": "GET",
-    f"{BROKER}/configs": "GET",
-    f"{BROKER}/configs:alter": "POST",
-    f"{BROKER}/configs/{{name}}": "GET PUT DELETE",
-    f"{BROKER}/partition-replicas": "GET",
-    f"{CLUSTER}/consumer-groups": "GET",
-    GROUP: "GET",
-    f"{GROUP}/consumers": "GET",
-    f"{GROUP}/lag-summary": "GET",
-    f"{GROUP}/lags": "GET",
-    f"{GROUP}/lags/{{topic_name}}/partitions/{{partition_id}}": "GET",
-    f"{GROUP}/consumers/{{consumer_id}}": "GET",
-    f"{GROUP}/consumers/{{consumer_id}}/assignments": "GET",
-    f"{GROUP}/consumers/{{consumer_id}}/assignments/{{topic_name}}/partitions/{{partition_id}}": "GET",
-    f"{CLUSTER}/topics": "GET POST",
-    TOPIC: "GET PATCH DELETE",
-    f"{TOPIC}/configs": "GET",
-    f"{TOPIC}/configs:alter": "POST",
-    f"{TOPIC}/configs/{{name}}": "GET PUT DELETE",
-    f"{PARTITION}/offset": "GET",
-    f"{TOPIC}/partitions": "GET",
-    PARTITION: "GET",
-    f"{CLUSTER}/topics/-/partitions/-/reassignment": "GET",
-    f"{TOPIC}/partitions/-/reassignment": "GET",
-    f"{PARTITION}/reassignment": "GET",
-    f"{PARTITION}/replicas": "GET",
-    f"{PARTITION}/replicas/{{broker_id}}": "GET",
-    f"{CLUSTER}/topics/-/configs": "GET",
-    f"{TOPIC}/records": "POST",
-    f"{TOPIC}/records:batch": "POST",
-}
+import pytest
+
+from barnabas.http.openapi import document
+from barnabas.rest.application import RestApplication, description
+from barnabas.rest.operations import OPERATIONS
+from tests.support.described import facts, operation_facts
+
+PUBLISHED = json.loads((Path(__file__).parent / "published_v3.json").read_text())
+TOPIC = "/v3/clusters/{cluster_id}/topics/{topic_name}"
 INSTANCE = "/consumers/{group}/instances/{instance}"
 V2 = {
     "/": "GET POST",
@@ -69,19 +35,37 @@ V2 = {
     f"{INSTANCE}/positions/end": "POST",
     f"{INSTANCE}/assignments": "POST GET",
 }
-ADDED = {f"{TOPIC}/records": "GET", f"{PARTITION}/records": "GET"}
+ADDED = {f"GET {TOPIC}/records", f"GET {TOPIC}/partitions/{{partition_id}}/records", "GET /health"}
 """What the published API lacks: reading."""
-DESCRIBED = {"/openapi.json", "/openapi", "/health"}
+ADDED_SHAPES = {"RecordData", "RecordPart", "RecordDataList", "Error"}
 
 
-def operations(table: dict[str, str]) -> set[tuple[str, str]]:
-    return {(method, path) for path, methods in table.items() for method in methods.split()}
-
-
-def test_every_published_operation_is_served_and_what_is_added_is_known() -> None:
-    assert len(operations(V3)) == 50
-    assert len(operations(V2)) == 23
+def described() -> dict[str, Any]:
     application = RestApplication(lambda _: None)  # type: ignore[arg-type, return-value]
-    served = {(one.method, one.pattern) for one in application.routes.declared}
-    own = {(method, path) for method, path in served if path not in DESCRIBED}
-    assert own == operations(V3) | operations(V2) | operations(ADDED)
+    declared = [route for route in application.routes.declared if "openapi" not in route.pattern]
+    return document(declared, description())
+
+
+def test_every_operation_of_the_published_apis_is_there_and_no_other() -> None:
+    v2 = {f"{method} {path}" for path, methods in V2.items() for method in methods.split()}
+    assert (len(PUBLISHED["operations"]), len(v2)) == (50, 23)
+    ours = {
+        f"{method.upper()} {path}" for path, methods in described()["paths"].items() for method in methods
+    }
+    assert ours == set(PUBLISHED["operations"]) | v2 | ADDED
+    assert set(OPERATIONS) == ours - v2 - {"GET /health"}
+
+
+@pytest.mark.parametrize("name", PUBLISHED["operations"])
+def test_operations_take_and_answer_what_the_published_ones_do(name: str) -> None:
+    method, path = name.split()
+    published = PUBLISHED["operations"][name]
+    ours = operation_facts(described()["paths"][path][method.lower()])
+    if published["id"] is None:  # Some have no name there.
+        published = {**published, "id": ours["id"]}
+    assert ours == published
+
+
+def test_shapes_are_the_published_ones() -> None:
+    ours = {name: facts(each) for name, each in described()["components"]["schemas"].items()}
+    assert {name: one for name, one in ours.items() if name not in ADDED_SHAPES} == PUBLISHED["schemas"]

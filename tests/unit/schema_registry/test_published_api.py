@@ -13,6 +13,7 @@ from barnabas.http.openapi import document
 from barnabas.http.openapi_page import page
 from barnabas.schema_registry.application import RegistryApplication, description
 from barnabas.schema_registry.operations import OPERATIONS
+from tests.support.described import facts, operation_facts
 
 PUBLISHED = json.loads((Path(__file__).parent / "published_api.json").read_text())
 ADDED = {"GET /health", *(name for name in OPERATIONS if "/dek-registry/" in name)}
@@ -43,48 +44,6 @@ def described() -> dict[str, Any]:
     application = RegistryApplication(None)  # type: ignore[arg-type]
     declared = [route for route in application.routes.declared if "openapi" not in route.pattern]
     return document(declared, description())
-
-
-def facts(shape: dict[str, Any]) -> Any:
-    """A shape in a few words."""
-    if "$ref" in shape:
-        return "#" + shape["$ref"].rpartition("/")[2]
-    if "allOf" in shape:
-        return {"all": [facts(each) for each in shape["allOf"]]}
-    kind = shape.get("type", "any")
-    if kind == "array":
-        return [facts(shape["items"])]
-    if kind == "object" and "properties" in shape:
-        return {name: facts(each) for name, each in sorted(shape["properties"].items())}
-    if kind == "object":
-        return {"*": facts(shape["additionalProperties"])}
-    if "enum" in shape:
-        return "|".join(sorted(shape["enum"]))
-    return f"{kind}:{shape['format']}" if "format" in shape else kind
-
-
-def content(told: dict[str, Any] | None) -> Any:
-    if not told or "content" not in told:
-        return None
-    (each,) = {json.dumps(facts(each["schema"])) for each in told["content"].values()}
-    return json.loads(each)
-
-
-def operation_facts(operation: dict[str, Any]) -> dict[str, Any]:
-    status, response = next(
-        (status, each) for status, each in operation["responses"].items() if status[0] == "2"
-    )
-    places: dict[str, dict[str, Any]] = {"path": {}, "query": {}}
-    for parameter in operation["parameters"]:
-        places[parameter["in"]][parameter["name"]] = facts(parameter["schema"])
-    body = content(operation.get("requestBody"))
-    return {
-        "id": operation["operationId"],
-        **places,
-        "body": body,
-        "status": status,
-        "response": content(response),
-    }
 
 
 def test_every_operation_of_the_published_api_is_there_and_no_other() -> None:

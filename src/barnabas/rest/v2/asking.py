@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
 from barnabas import errors
@@ -25,6 +26,7 @@ assert set(FORMATS) <= {name.lower() for name in EMBEDDED + WITH_SCHEMA}
 def telling(operation: Operation) -> Handler:
     """The operation, whose errors are told as API v2 tells them."""
 
+    @wraps(operation)
     async def answered(request: Request) -> Answer:
         try:
             return await operation(request)
