@@ -89,6 +89,8 @@ def populated(state: State, subject: str, offered: Offered) -> Schema:
     metadata = merged_metadata(metadata, config.get("overrideMetadata"))
     rule_set = merged_rule_set(config.get("defaultRuleSet"), rule_set)
     rule_set = merged_rule_set(rule_set, config.get("overrideRuleSet"))
+    if text is schema.text and metadata is schema.metadata and rule_set is schema.rule_set:
+        return schema
     return Schema.of(schema_type, text, references, metadata, rule_set)
 
 

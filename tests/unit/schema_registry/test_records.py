@@ -87,3 +87,10 @@ def test_what_is_no_record_is_told(key: bytes | None, value: bytes | None) -> No
 def test_any_bytes_are_a_record_or_unreadable(key: bytes, value: bytes | None) -> None:
     with contextlib.suppress(UnreadableRecord):
         decode(key, value)
+
+
+def test_space_around_the_json_of_others_is_read_over() -> None:
+    record = records.decode(b' {"keytype":"MODE","magic":0}\n', b' {"mode":"IMPORT"} ')
+    assert (record.key.keytype, record.value) == ("MODE", {"mode": "IMPORT"})
+    with pytest.raises(records.UnreadableRecord):
+        records.decode(b'{"keytype":"MODE"} {}', None)
