@@ -8,8 +8,8 @@ Always true:
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from json.scanner import make_scanner
 from typing import Any, NamedTuple
 
 from barnabas.http.response import json_bytes
@@ -24,7 +24,7 @@ ID_MAX = "maxId"
 """Member of a CLEAR_SUBJECT's value that only barnabas writes; others read over it."""
 
 
-_scan_json = make_scanner(json.JSONDecoder())
+_scan_json: Callable[[str, int], tuple[Any, int]] = vars(json.JSONDecoder())["scan_once"]
 
 
 class UnreadableRecord(Exception):
