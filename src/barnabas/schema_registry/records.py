@@ -8,7 +8,6 @@ Always true:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,7 +23,7 @@ ID_MAX = "maxId"
 """Member of a CLEAR_SUBJECT's value that only barnabas writes; others read over it."""
 
 
-_scan_json: Callable[[str, int], tuple[Any, int]] = vars(json.JSONDecoder())["scan_once"]
+_read_json = json.JSONDecoder().decode
 
 
 class UnreadableRecord(Exception):
@@ -155,19 +154,10 @@ def _object(data: bytes | None, what: str) -> dict[str, Any]:
     if data is None:
         raise UnreadableRecord(f"there is no {what}")
     try:
-        read = _json(data.decode())
+        # Without a look at which encoding it might have; there are many of these to read at a start.
+        read = _read_json(data.decode())
     except (ValueError, RecursionError) as error:
         raise UnreadableRecord(f"the {what} is no JSON: {error}") from error
     if not isinstance(read, dict):
         raise UnreadableRecord(f"the {what} is no JSON object")
     return read
-
-
-def _json(text: str) -> Any:
-    """Reads JSON; faster what has no space around it, for there is much of that to read at a start. Raises
-    ValueError."""
-    try:
-        read, end = _scan_json(text, 0)
-    except StopIteration:
-        return json.loads(text)
-    return read if end == len(text) else json.loads(text)
