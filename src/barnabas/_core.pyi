@@ -354,9 +354,9 @@ OpenTransaction = tuple[int, int, str, int, int, Sequence[tuple[str, int]]]
 """(partition of `__transaction_state`, leader epoch, transactional id, producer id, producer epoch,
 partitions as (topic, partition))"""
 
-LentGroup = tuple[int, int, str, bool, bool, int, Sequence[Uuid]]
-"""(partition of `__consumer_offsets`, leader epoch, group id, whether nobody is in it, whether it is classic,
-offset.metadata.max.bytes, topics that may be committed to)"""
+LentGroup = tuple[int, int, int, str, bool, bool, int, Sequence[Uuid]]
+"""(partition of `__consumer_offsets`, how many there are, leader epoch, group id, whether nobody is in it, whether
+it is classic, offset.metadata.max.bytes, topics that may be committed to)"""
 
 TransactionChanges = tuple[int, int, int, int, Sequence[tuple[str, int]], int, int, int, int]
 """What plain steps change of a transaction: producer epoch, last producer epoch, previous producer id, state,
@@ -392,9 +392,9 @@ class LentGroups:
     def lend(self, lent: Sequence[LentGroup]) -> None:
         """Lends groups that are not lent, whose records are all committed. Python decides nothing about one of
         them before it has taken it back."""
-    def take_back(self, group_ids: Sequence[str]) -> tuple[int, list[CoordinatorRecord]]:
-        """Takes groups back that may be lent. How many records were written of them, and the newest of each
-        key, by offset, all of them committed."""
+    def take_back(self, partition: int, group_ids: Sequence[str]) -> tuple[int, list[CoordinatorRecord]]:
+        """Takes groups back that a partition has lent. How many records were written of them, and the newest of
+        each key, by offset, all of them committed."""
     def forget(self, partition: int) -> None:
         """Takes back all that a partition of `__consumer_offsets` has lent, before its log is read."""
 

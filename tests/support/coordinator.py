@@ -18,6 +18,7 @@ from typing import Any
 from barnabas._core import MetadataImage, Uuid
 from barnabas.config.resolve import BrokerConfigs
 from barnabas.coordinator.group.lending import LendGroup
+from barnabas.coordinator.group.machine import GroupMachine
 from barnabas.coordinator.group.settings import GroupSettings
 from barnabas.coordinator.machine import Call, Context, Machine, Steady
 from barnabas.coordinator.shard import Appended, EncodedBatch, Phase, Shard, StoredBytes, decoded
@@ -164,6 +165,8 @@ class CoordinatorSim:
         self.machine: Any = self.make()
         self._steady.clear()
         self.plane.forget()
+        if isinstance(self.machine, GroupMachine):
+            self.machine.lending.plane = self.plane
         self.shard = Shard(
             self.topic,
             self.partition,
@@ -325,10 +328,7 @@ class CoordinatorSim:
 
     def context(self) -> Context:
         configs = BrokerConfigs(self.cluster.settings, {}, {})
-        settings = self.configs(configs)
-        if isinstance(settings, GroupSettings):
-            settings.lending = self.plane
-        return Context(self.now, self.image, settings, self.new_id, self._heard)
+        return Context(self.now, self.image, self.configs(configs), self.new_id, self._heard)
 
     def _heard(self, group_id: str, member_id: str) -> int | None:
         member = (group_id, member_id)

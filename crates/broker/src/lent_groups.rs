@@ -25,6 +25,8 @@ use crate::coordinator_log::{CoordinatorAppended, CoordinatorBatch, CoordinatorR
 pub struct LentGroup {
     /// Partition of `__consumer_offsets` that the group belongs to.
     pub index: PartitionIndex,
+    /// How many partitions there are: with more of them, the group may belong to another one.
+    pub partitions: usize,
     /// The leadership of its coordinator.
     pub leader_epoch: LeaderEpoch,
     /// Whether nobody is in the group: then those may commit who say no generation, and else steady members.
@@ -83,15 +85,23 @@ impl LentGroups {
     fn lend(&self, groups: impl Iterator<Item = (String, LentGroup)>) {
         let mut by_id = self.by_id.write();
         for (group_id, group) in groups {
+            let index = group.index;
             let lent = Lent { group, written: Mutex::new(Some(Written::default())) };
-            let before = by_id.insert(group_id, Arc::new(lent));
-            assert!(before.is_none(), "a group is lent once, or what was written of it would be lost");
+            if let Some(before) = by_id.insert(group_id, Arc::new(lent)) {
+                // Lent by the partition that the group belonged to before there were more of them.
+                assert!(before.group.index != index, "a group is lent once: what was written would be lost");
+                before.written.lock().take();
+            }
         }
     }
 
-    fn take(&self, group_ids: &[&str]) -> Vec<Arc<Lent>> {
+    fn take(&self, index: PartitionIndex, group_ids: &[&str]) -> Vec<Arc<Lent>> {
         let mut by_id = self.by_id.write();
-        group_ids.iter().filter_map(|group_id| by_id.remove(*group_id)).collect()
+        let mut take = |group_id: &&str| {
+            let is_of_it = by_id.get(*group_id)?.group.index == index;
+            is_of_it.then(|| by_id.remove(*group_id)).flatten()
+        };
+        group_ids.iter().filter_map(&mut take).collect()
     }
 
     fn take_all_of(&self, index: PartitionIndex) -> Vec<Arc<Lent>> {
@@ -131,10 +141,10 @@ impl Broker {
         self.lent_groups.lend(groups);
     }
 
-    /// Takes groups back, with what was written of them; those that are not lent change nothing.
-    pub fn take_back_groups(&self, group_ids: &[&str]) -> TakenBack {
+    /// Takes groups back that a partition has lent, with what was written of them; others change nothing.
+    pub fn take_back_groups(&self, index: PartitionIndex, group_ids: &[&str]) -> TakenBack {
         let mut back = TakenBack::default();
-        for lent in self.lent_groups.take(group_ids) {
+        for lent in self.lent_groups.take(index, group_ids) {
             if let Some(written) = lent.written.lock().take() {
                 back.add(&written);
             }

@@ -16,6 +16,7 @@ use barnabas_protocol::wire::{EncodeError, Reader, Writer};
 
 use crate::authorize::{allowed, Operation, Resource};
 use crate::broker::Broker;
+use crate::coordinator::CONSUMER_OFFSETS;
 use crate::lent_groups::LentGroup;
 use crate::request::{BrokerRequest, Handled};
 use crate::steady::{Heard, Says};
@@ -49,7 +50,11 @@ impl Broker {
         request: &BrokerRequest<'_>,
     ) -> Option<Handled> {
         let lent = self.lent_groups.find(asked.group_id)?;
-        let records = records(asked, request, &lent.group, &self.image.load())?;
+        let image = self.image.load();
+        if image.topics.by_name(CONSUMER_OFFSETS)?.partitions().len() != lent.group.partitions {
+            return None;
+        }
+        let records = records(asked, request, &lent.group, &image)?;
         if !self.may_commit(&lent.group, asked, request) {
             return None;
         }

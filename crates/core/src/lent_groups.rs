@@ -10,9 +10,9 @@ use crate::coordinators;
 use crate::node::Node;
 use crate::uuid::Uuid;
 
-/// (partition of `__consumer_offsets`, leader epoch, group id, whether it is empty, whether it is classic, longest
-/// metadata, topics)
-pub(crate) type Lent = (PartitionIndex, LeaderEpoch, String, bool, bool, usize, Vec<Py<Uuid>>);
+/// (partition of `__consumer_offsets`, how many there are, leader epoch, group id, whether it is empty, whether it is
+/// classic, longest metadata, topics)
+pub(crate) type Lent = (PartitionIndex, usize, LeaderEpoch, String, bool, bool, usize, Vec<Py<Uuid>>);
 
 /// What a node has lent.
 #[pyclass(frozen, module = "barnabas._core")]
@@ -40,11 +40,12 @@ impl LentGroups {
     fn take_back<'py>(
         &self,
         py: Python<'py>,
+        partition: PartitionIndex,
         group_ids: Vec<PyBackedStr>,
     ) -> PyResult<(u64, Bound<'py, PyList>)> {
         let running = self.node.get().running()?;
         let group_ids: Vec<&str> = group_ids.iter().map(|id| &**id).collect();
-        let back = py.detach(|| running.broker.take_back_groups(&group_ids));
+        let back = py.detach(|| running.broker.take_back_groups(partition, &group_ids));
         Ok((back.count, coordinators::records(py, &back.newest)?))
     }
 
@@ -56,7 +57,7 @@ impl LentGroups {
 }
 
 fn lent_group(row: Lent) -> (String, LentGroup) {
-    let (index, leader_epoch, group_id, empty, classic, metadata_bytes_max, topics) = row;
+    let (index, partitions, leader_epoch, group_id, empty, classic, metadata_bytes_max, topics) = row;
     let topics = topics.iter().map(|id| id.get().0).collect();
-    (group_id, LentGroup { index, leader_epoch, empty, classic, metadata_bytes_max, topics })
+    (group_id, LentGroup { index, partitions, leader_epoch, empty, classic, metadata_bytes_max, topics })
 }

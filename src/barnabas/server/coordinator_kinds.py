@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def kinds(node: NodeContext) -> list[Kind]:
     """All kinds, for one node."""
     return [
-        Kind(GROUPS, partial(_groups, node, Counter()), partial(_group_settings, node)),
+        Kind(GROUPS, partial(_groups, node, Counter()), _group_settings),
         Kind(TRANSACTIONS, partial(_transactions, node), partial(_transaction_settings, node)),
         Kind(SHARES, partial(_shares, node), _share_settings),
     ]
@@ -30,15 +30,15 @@ def _groups(node: NodeContext, tally: Counter[str], partition: int) -> Machine:
     from barnabas.server import lent_groups, share_states
 
     share_states.of(node)  # Carries out what share groups ask of the share coordinator.
-    lent_groups.of(node).forget(partition)
-    return GroupMachine(tally=tally)
+    machine = GroupMachine(tally=tally)
+    machine.lending.plane = lent_groups.of(node).of_partition(partition)
+    return machine
 
 
-def _group_settings(node: NodeContext, configs: BrokerConfigs) -> Any:
+def _group_settings(configs: BrokerConfigs) -> Any:
     from barnabas.coordinator.group.settings import GroupSettings
-    from barnabas.server import lent_groups
 
-    return GroupSettings(configs, lent_groups.of(node))
+    return GroupSettings(configs)
 
 
 def _transactions(node: NodeContext, partition: int) -> Machine:

@@ -38,6 +38,7 @@ impl Lending {
     fn group(&self) -> LentGroup {
         LentGroup {
             index: 0,
+            partitions: 1,
             leader_epoch: 0,
             empty: true,
             classic: true,
@@ -149,12 +150,12 @@ fn a_plain_commit_is_written_and_answered_in_all_versions() {
         let codes = topic.partitions.iter().map(|one| (one.partition_index, one.error_code));
         assert_eq!(codes.collect::<Vec<_>>(), [(1, 0), (0, 0)]);
     }
-    let back = lending.node.broker.take_back_groups(&["g"]);
+    let back = lending.node.broker.take_back_groups(0, &["g"]);
     assert_eq!(back.count, 18);
     let row = |at, index, offset| (at, "g".to_string(), "orders".to_string(), index, offset);
     assert_eq!(rows(&back.newest), [row(16, 1, 10), row(17, 0, 7)]);
     assert_eq!(rows(&lending.log()).len(), 18);
-    assert_eq!(lending.node.broker.take_back_groups(&["g", "h"]), TakenBack::default());
+    assert_eq!(lending.node.broker.take_back_groups(0, &["g", "h"]), TakenBack::default());
 }
 
 #[test]
@@ -259,10 +260,10 @@ fn what_is_taken_back_or_forgotten_is_the_coordinators() {
     assert!(lending.written(&lending.plain(2)), "another partition's");
     lending.node.broker.forget_lent_groups(0);
     assert!(!lending.written(&lending.plain(3)));
-    assert_eq!(lending.node.broker.take_back_groups(&["g", "h"]), TakenBack::default());
+    assert_eq!(lending.node.broker.take_back_groups(0, &["g", "h"]), TakenBack::default());
     lending.lend("g", lending.group());
     assert!(lending.written(&lending.plain(4)));
-    assert_eq!(lending.node.broker.take_back_groups(&["g"]).count, 1);
+    assert_eq!(lending.node.broker.take_back_groups(0, &["g"]).count, 1);
     assert!(!lending.written(&lending.plain(5)));
     assert_eq!(rows(&lending.log()).len(), 3);
 }
@@ -292,6 +293,20 @@ fn what_would_have_to_wait_is_the_coordinators() {
 }
 
 #[test]
+fn with_more_partitions_a_group_may_be_anothers() {
+    let mut lending = lending();
+    lending.lend("g", lending.group());
+    assert!(lending.written(&lending.plain(1)));
+    let id = lending.node.image.topics.by_name(OFFSETS).unwrap().id;
+    lending.node.add_partition(id, 1);
+    assert!(!lending.written(&lending.plain(2)));
+    lending.lend("g", LentGroup { index: 1, partitions: 2, ..lending.group() });
+    assert!(lending.written(&lending.plain(3)));
+    assert_eq!(lending.node.broker.take_back_groups(0, &["g"]), TakenBack::default());
+    assert_eq!(lending.node.broker.take_back_groups(1, &["g"]).count, 1);
+}
+
+#[test]
 fn commits_of_a_deleted_topic_are_the_coordinators() {
     let mut lending = lending();
     lending.lend("g", lending.group());
@@ -318,7 +333,7 @@ fn nothing_is_written_once_a_group_is_taken_back() {
             while lending.end(before) < before + 10 {
                 std::thread::yield_now();
             }
-            let back = lending.node.broker.take_back_groups(&["g"]);
+            let back = lending.node.broker.take_back_groups(0, &["g"]);
             let end = lending.end(before);
             done.store(true, Ordering::Relaxed);
             (back, end)
@@ -343,7 +358,7 @@ proptest! {
         let mut taken: BTreeMap<(String, i32), i64> = BTreeMap::new();
         let mut count = 0;
         let mut take_back = |groups: &[&str]| {
-            let back = lending.node.broker.take_back_groups(groups);
+            let back = lending.node.broker.take_back_groups(0, groups);
             count += back.count;
             for (_, group, _, index, offset) in rows(&back.newest) {
                 taken.insert((group, index), offset);

@@ -78,6 +78,8 @@ class LentGroups:
     def __init__(
         self, groups: Groups, steady: SteadyGroups, replay: Callable[[Stored], None], tally: Counter[str]
     ) -> None:
+        self.plane: Lending = Nobody()
+        """Who writes what is plain."""
         self._groups = groups
         self._steady = steady
         self._replay = replay
@@ -90,27 +92,27 @@ class LentGroups:
 
     # ---- before a decision
 
-    def call_comes(self, call: Call, context: Context) -> None:
+    def call_comes(self, call: Call) -> None:
         """A call is about to be decided."""
         if self._lent or self._offered:
             group_id = _concerned(call.request)
             if group_id is not None:
-                self._take_back((group_id,), context.configs.lending)
+                self._take_back((group_id,))
 
-    def timer_comes(self, key: TimerKey, context: Context) -> None:
+    def timer_comes(self, key: TimerKey) -> None:
         """A timer is about to be decided."""
         match key:
             case (_, _, str(group_id), *_):
-                self._take_back((group_id,), context.configs.lending)
+                self._take_back((group_id,))
             case _:
-                self.take_back_all(context.configs.lending)
+                self.take_back_all()
 
-    def take_back_all(self, lending: Lending) -> None:
-        """Something about any of them is about to be decided."""
-        self._take_back(tuple(self._lent | self._offered.keys()), lending)
+    def take_back_all(self) -> None:
+        """Something about any of them is about to be decided, or asked."""
+        self._take_back(tuple(self._lent | self._offered.keys()))
         self._topics.clear()
 
-    def _take_back(self, group_ids: Iterable[str], lending: Lending) -> None:
+    def _take_back(self, group_ids: Iterable[str]) -> None:
         lent = []
         for group_id in group_ids:
             self._offered.pop(group_id, None)
@@ -119,7 +121,7 @@ class LentGroups:
                 lent.append(group_id)
         if not lent:
             return
-        records, newest = lending.take_back(lent)
+        records, newest = self.plane.take_back(lent)
         self._tally[OFFSET_COMMIT] += records
         for stored in newest:
             self._replay(stored)
@@ -141,9 +143,9 @@ class LentGroups:
         out.effect(offer)
 
     def lend(self, offer: LendGroup) -> Lent | None:
-        """Takes note that the group is lent from now on, and says as what. None when it is not to be, or would
-        be of no use: something has been decided since, a transaction would change its offsets, or none of its
-        members is steady."""
+        """Takes note that the group is lent from now on, and says as what. None where it is not to be, for
+        something has been decided since, or a transaction would change its offsets; and where it would be
+        useless, for none of its members is steady."""
         group_id = offer.group_id
         if self._offered.get(group_id) is not offer:
             return None

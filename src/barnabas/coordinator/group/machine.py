@@ -63,7 +63,7 @@ class GroupMachine:
 
     def handle(self, call: Call, context: Context, out: Outputs) -> None:
         """Decides a call."""
-        self.lending.call_comes(call, context)
+        self.lending.call_comes(call)
         self._calls[type(call.request)](call, context, out)
         count_call(self.tally, call, out)
         self._steady.called(call, out)
@@ -72,14 +72,14 @@ class GroupMachine:
     def expire(self, key: TimerKey, context: Context, out: Outputs) -> None:
         """A timer has come to its deadline."""
         assert isinstance(key, tuple)
-        self.lending.timer_comes(key, context)
+        self.lending.timer_comes(key)
         self.parts[key[0]].expire(key, context, out)
         count_expired(self.tally, out)
         self._steady.expired(key, out)
 
     def metadata_changed(self, context: Context, out: Outputs) -> None:
         """The committed metadata is another now."""
-        self.lending.take_back_all(context.configs.lending)
+        self.lending.take_back_all()
         for part in self.parts.values():
             part.metadata_changed(context, out)
         self._steady.happened(out)

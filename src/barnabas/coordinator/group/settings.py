@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, cast
 
 from barnabas.config.resolve import BrokerConfigs, group_value
 from barnabas.config.synonyms import group_synonym
-from barnabas.coordinator.group.lending import Nobody
 
 if TYPE_CHECKING:
     from barnabas._core import MetadataImage
     from barnabas.config.values import Value
-    from barnabas.coordinator.group.lending import Lending
 
 GROUP_RESOURCE = 32
 MINUTE_MS = 60_000
@@ -24,10 +22,8 @@ MINUTE_MS = 60_000
 class GroupSettings:
     """What the group coordinator reads of the configuration."""
 
-    def __init__(self, configs: BrokerConfigs, lending: Lending | None = None) -> None:
+    def __init__(self, configs: BrokerConfigs) -> None:
         self._configs = configs
-        self.lending: Lending = lending or Nobody()
-        """Who writes plain commits to groups that are lent."""
         self._image: MetadataImage | None = None
         self._overridden: dict[tuple[str, str], Value] = {}
         value = self.integer

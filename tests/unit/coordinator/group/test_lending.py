@@ -270,6 +270,6 @@ def test_what_is_written_without_the_machine_is_what_it_would_have_written(
             world.replies.append(world.sim.fetch(group=group))
     assert ours.told() == plain.told()
     assert ours.sim.log.records == plain.sim.log.records
-    ours.sim.machine.lending.take_back_all(ours.sim.plane)
+    ours.sim.machine.lending.take_back_all()
     assert ours.sim.machine.tally == plain.sim.machine.tally
     assert plain.sim.plane.commits == 0

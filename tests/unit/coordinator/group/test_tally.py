@@ -9,7 +9,7 @@ from tests.unit.coordinator.group.group_sim import GroupSim
 
 
 def counted(sim: CoordinatorSim) -> dict[str, int]:
-    sim.machine.lending.take_back_all(sim.plane)
+    sim.machine.lending.take_back_all()
     return {name: sim.machine.tally[name] for name in NAMES if sim.machine.tally[name]}
 
 
