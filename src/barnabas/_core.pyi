@@ -737,8 +737,16 @@ class BearerToken:
     def in_use(self) -> bool:
         """Whether a client may still ask for it."""
 
+class Watched:
+    """What all native clients have for event loops."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when something may have come. From the first call on it is rung."""
+    def clear(self) -> None:
+        """Silences the descriptor until it is rung again."""
+
 @final
-class NativeCalls:
+class NativeCalls(Watched):
     """The engine below `barnabas.Admin`, and of all who send requests now and then. Finds the broker and the
     version, and asks again when a connection was lost; errors in answers are the caller's."""
 
@@ -762,14 +770,10 @@ class NativeCalls:
         """Nobody waits for the call any more."""
     def refresh(self) -> None:
         """Something was not where it was thought to be: asks for the metadata anew."""
-    def fileno(self) -> int:
-        """A descriptor that is readable when `take` may have something to give."""
-    def clear(self) -> None:
-        """Silences the descriptor."""
     def close(self) -> None:
         """Gives up all calls, and ends the thread."""
 
-class NativeProducer:
+class NativeProducer(Watched):
     """The producer below `barnabas.Producer`."""
 
     def __new__(
@@ -850,15 +854,11 @@ class NativeProducer:
     @property
     def buffered_bytes(self) -> int:
         """Bytes of `buffer.memory` in use."""
-    def fileno(self) -> int:
-        """A descriptor that is readable when `poll` has something to tell."""
-    def clear(self) -> None:
-        """Silences the descriptor."""
     def stop(self) -> None:
         """Gives up what is not sent, tells those who wait, and ends the thread."""
 
 @final
-class NativeConsumer:
+class NativeConsumer(Watched):
     """The consumer below `barnabas.Consumer`. A place is an offset, or "earliest", "latest", or "timestamp"
     with a time instead of the offset."""
 
@@ -920,15 +920,11 @@ class NativeConsumer:
         self, topic: str, index: int, offset: int | None, place: str, timeout: float | None
     ) -> tuple[int, int] | None:
         """Offset and timestamp of a place in a partition; None when no record is that new."""
-    def fileno(self) -> int:
-        """A descriptor that is readable when `poll` may have something to give."""
-    def clear(self) -> None:
-        """Silences the descriptor."""
     def close(self) -> None:
         """Ends the thread."""
 
 @final
-class NativeShareConsumer:
+class NativeShareConsumer(Watched):
     """The share consumer below `barnabas.ShareConsumer`."""
 
     def __new__(cls, configs: dict[str, Any]) -> Self: ...
@@ -954,10 +950,6 @@ class NativeShareConsumer:
         """Begins to give everything back and to leave the group."""
     def has_left(self, timeout: float | None) -> bool:
         """Whether it has left; waits up to `timeout` seconds."""
-    def fileno(self) -> int:
-        """A descriptor that is readable when something may have come."""
-    def clear(self) -> None:
-        """Silences the descriptor."""
     def close(self) -> None:
         """Ends the thread."""
 

@@ -63,6 +63,17 @@ pub enum Purpose {
     Positions(Whom),
 }
 
+/// What a member looks at when it sends.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// Whom it talks to.
+    pub coordinator: NodeId,
+    /// The metadata.
+    pub cluster: &'a Cluster,
+    /// What it owns.
+    pub possession: &'a Possession,
+}
+
 /// Purposes of a client that has a group among other things.
 pub trait Spoken {
     /// One of the group's.
@@ -335,13 +346,13 @@ impl Group {
         let sent = commits.transmit(node, links, &self.identity(), now);
         self.commits = commits;
         sent?;
-        let possession = &self.possession;
+        let around = Around { coordinator: node, cluster, possession: &self.possession };
         let holds = self.commits.has_before(self.barrier, now);
         match &mut self.member {
             Member::Classic(member) if holds => member.beat(node, links, now),
             Member::Consumer(_) if holds => Ok(()),
-            Member::Classic(member) => member.transmit(node, links, cluster, possession, now),
-            Member::Consumer(member) => member.transmit(node, links, cluster, possession, now),
+            Member::Classic(member) => member.transmit(links, &around, now),
+            Member::Consumer(member) => member.transmit(links, &around, now),
         }
     }
 

@@ -23,6 +23,7 @@ use pyo3::prelude::*;
 
 /// Adds the classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<doorbell::Watched>()?;
     module.add_class::<calls::NativeCalls>()?;
     module.add_class::<security::BearerToken>()?;
     module.add_class::<producer::NativeProducer>()?;

@@ -32,7 +32,7 @@ use crate::group::subscription::{
     decode_assignment, decode_subscription, encode_assignment, encode_subscription, Subscription,
     NO_GENERATION,
 };
-use crate::group::{unwritable, Purpose, Reply, Spoken};
+use crate::group::{unwritable, Around, Purpose, Reply, Spoken};
 use crate::link::Links;
 
 const PROTOCOL_TYPE: &str = "consumer";
@@ -229,12 +229,11 @@ impl Classic {
     /// Sends what is due.
     pub fn transmit<P: Spoken>(
         &mut self,
-        node: NodeId,
         links: &mut Links<P>,
-        cluster: &Cluster,
-        possession: &Possession,
+        around: &Around<'_>,
         now: Millis,
     ) -> Result<()> {
+        let Around { coordinator: node, cluster, possession } = *around;
         let sent = match &self.state {
             State::Preparing if possession.is_settled() && self.retry_at <= now => {
                 self.join(node, links, possession, now)

@@ -23,7 +23,7 @@ use crate::fetch_session::Partition;
 use crate::group::config::GroupConfig;
 use crate::group::desk::Wanted;
 use crate::group::possession::Possession;
-use crate::group::{unwritable, Purpose, Reply, Spoken};
+use crate::group::{unwritable, Around, Purpose, Reply, Spoken};
 use crate::link::Links;
 
 /// Joins.
@@ -222,12 +222,11 @@ impl ConsumerMember {
     /// Sends what is due.
     pub fn transmit<P: Spoken>(
         &mut self,
-        node: NodeId,
         links: &mut Links<P>,
-        cluster: &Cluster,
-        possession: &Possession,
+        around: &Around<'_>,
         now: Millis,
     ) -> Result<()> {
+        let Around { coordinator: node, cluster, possession } = *around;
         if let State::Leaving(epoch) = self.state {
             self.state = State::Parting;
             return self.send_leave(node, links, epoch, now);

@@ -9,7 +9,7 @@ const RESPONSE_BYTES_MAX: usize = 1 << 30;
 /// What has to be missing of a response for it to be read to where it stays, without another copy.
 const MISSING_BYTES_MIN: usize = 64 * 1024;
 /// Room that is made for a response at once.
-const ROOM_BYTES: usize = 4 * 1024 * 1024;
+const ROOM_BYTES: usize = 8 * 1024 * 1024;
 
 /// Bytes that are no response.
 pub(super) struct WrongLength;

@@ -10,7 +10,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
-use super::doorbell::Doorbell;
+use super::doorbell::{Doorbell, Watched};
 use super::errors::{exception, raised};
 use super::fork::Process;
 use super::options::Options;
@@ -21,11 +21,10 @@ use crate::codec;
 type Answer = (Py<PyAny>, i32, i16);
 
 /// The engine below `barnabas.Admin` and all who send requests now and then.
-#[pyclass(frozen, module = "barnabas._core")]
+#[pyclass(frozen, extends = Watched, module = "barnabas._core")]
 pub(crate) struct NativeCalls {
     caller: ManuallyDrop<Caller>,
     process: Process,
-    doorbell: Arc<Doorbell>,
 }
 
 impl Drop for NativeCalls {
@@ -78,12 +77,13 @@ fn answer(response: &Bound<'_, PyType>, outcome: Outcome) -> PyResult<Answer> {
 #[pymethods]
 impl NativeCalls {
     #[new]
-    fn new(configs: &Bound<'_, PyDict>) -> PyResult<NativeCalls> {
+    fn new(configs: &Bound<'_, PyDict>) -> PyResult<PyClassInitializer<NativeCalls>> {
         let config = Options(configs).caller()?;
         let doorbell = Doorbell::new()?;
         let caller = Caller::start(config, Some(doorbell.notify()));
         let caller = caller.map_err(|error| PyOSError::new_err(error.to_string()))?;
-        Ok(NativeCalls { caller: ManuallyDrop::new(caller), process: Process::current(), doorbell })
+        let process = Process::current();
+        Ok(Watched::base(doorbell).add_subclass(NativeCalls { caller: ManuallyDrop::new(caller), process }))
     }
 
     /// Begins a call; its number.
@@ -147,16 +147,6 @@ impl NativeCalls {
         self.process.check(py)?;
         self.caller.refresh();
         Ok(())
-    }
-
-    /// A descriptor that is readable when [`NativeCalls::take`] has something to give.
-    fn fileno(&self) -> i32 {
-        self.doorbell.listen()
-    }
-
-    /// Silences the descriptor.
-    fn clear(&self) {
-        self.doorbell.clear();
     }
 
     /// Gives up all calls, and ends the thread.

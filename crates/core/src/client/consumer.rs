@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use super::columns::RecordBatch;
-use super::doorbell::Doorbell;
+use super::doorbell::{Doorbell, Watched};
 use super::errors::{exception, raised};
 use super::fork::Process;
 use super::membership::{
@@ -46,12 +46,11 @@ struct Reading {
 }
 
 /// The consumer below `barnabas.Consumer`.
-#[pyclass(frozen, module = "barnabas._core")]
+#[pyclass(frozen, extends = Watched, module = "barnabas._core")]
 pub(crate) struct NativeConsumer {
     consumer: ManuallyDrop<Consumer>,
     process: Process,
     reading: Mutex<Reading>,
-    doorbell: Arc<Doorbell>,
 }
 
 impl Drop for NativeConsumer {
@@ -237,14 +236,18 @@ impl NativeConsumer {
 #[pymethods]
 impl NativeConsumer {
     #[new]
-    fn new(configs: &Bound<'_, PyDict>) -> PyResult<NativeConsumer> {
+    fn new(configs: &Bound<'_, PyDict>) -> PyResult<PyClassInitializer<NativeConsumer>> {
         let config = Options(configs).consumer()?;
         let doorbell = Doorbell::new()?;
         let consumer = Consumer::start(config, Some(doorbell.notify()));
         let consumer = consumer.map_err(|error| PyOSError::new_err(error.to_string()))?;
         let reading = Mutex::new(Reading::default());
         let process = Process::current();
-        Ok(NativeConsumer { consumer: ManuallyDrop::new(consumer), process, reading, doorbell })
+        Ok(Watched::base(doorbell).add_subclass(NativeConsumer {
+            consumer: ManuallyDrop::new(consumer),
+            process,
+            reading,
+        }))
     }
 
     /// Reads exactly these from now on: topic, partition, and where to begin.
@@ -546,16 +549,6 @@ impl NativeConsumer {
         let found = self.until(py, seconds(timeout)?, |slice| self.consumer.looked_up(id, slice))?;
         let silence = || ClientError::Timeout(format!("no broker has told of offsets of {topic}-{index}"));
         found.unwrap_or_else(|| Err(silence())).map_err(|error| raised(py, &error))
-    }
-
-    /// A descriptor that is readable when [`NativeConsumer::poll`] may have something to give.
-    fn fileno(&self) -> i32 {
-        self.doorbell.listen()
-    }
-
-    /// Silences the descriptor.
-    fn clear(&self) {
-        self.doorbell.clear();
     }
 
     /// Ends the thread.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use barnabas_client::producer::Notify;
+use pyo3::prelude::*;
 
 /// Both ends, and whether anybody listens.
 #[derive(Debug)]
@@ -46,5 +47,29 @@ impl Doorbell {
     pub(crate) fn clear(&self) {
         let mut buffer = [0; 256];
         while matches!((&self.reader).read(&mut buffer), Ok(count) if count == buffer.len()) {}
+    }
+}
+
+/// What all native clients have for event loops.
+#[pyclass(frozen, subclass, module = "barnabas._core")]
+pub(crate) struct Watched(Arc<Doorbell>);
+
+impl Watched {
+    /// What an object begins with whose class adds to this one.
+    pub(crate) fn base(doorbell: Arc<Doorbell>) -> PyClassInitializer<Watched> {
+        PyClassInitializer::from(Watched(doorbell))
+    }
+}
+
+#[pymethods]
+impl Watched {
+    /// A descriptor that is readable when something may have come.
+    fn fileno(&self) -> i32 {
+        self.0.listen()
+    }
+
+    /// Silences the descriptor.
+    fn clear(&self) {
+        self.0.clear();
     }
 }

@@ -1,7 +1,6 @@
 //! `barnabas._core.NativeProducer`.
 
 use std::mem::ManuallyDrop;
-use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_client::accumulator::{Completed, NewRecord, Refused, TopicIndex};
@@ -16,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::arrow::rows::Rows;
-use super::doorbell::Doorbell;
+use super::doorbell::{Doorbell, Watched};
 use super::errors::{exception, raised};
 use super::fork::Process;
 use super::options::Options;
@@ -93,13 +92,12 @@ impl Reports {
 type LastTopic = Option<(Py<PyString>, TopicIndex)>;
 
 /// The producer below `barnabas.Producer`.
-#[pyclass(frozen, subclass, module = "barnabas._core")]
+#[pyclass(frozen, extends = Watched, subclass, module = "barnabas._core")]
 pub(crate) struct NativeProducer {
     producer: ManuallyDrop<Producer>,
     process: Process,
     last: Mutex<LastTopic>,
     reports: Mutex<Reports>,
-    doorbell: Arc<Doorbell>,
     /// The user's own: called with key, value and the number of partitions.
     partitioner: Option<Py<PyAny>>,
 }
@@ -312,19 +310,19 @@ impl NativeProducer {
         configs: &Bound<'_, PyDict>,
         seed: u64,
         partitioner: Option<Py<PyAny>>,
-    ) -> PyResult<NativeProducer> {
+    ) -> PyResult<PyClassInitializer<NativeProducer>> {
         let config = Options(configs).producer(seed)?;
         let doorbell = Doorbell::new()?;
         let producer = Producer::start(config, Some(doorbell.notify()));
         let producer = producer.map_err(|error| PyOSError::new_err(error.to_string()))?;
-        Ok(NativeProducer {
+        let producer = NativeProducer {
             producer: ManuallyDrop::new(producer),
             process: Process::current(),
             last: Mutex::new(None),
             reports: Mutex::new(Reports::default()),
-            doorbell,
             partitioner,
-        })
+        };
+        Ok(Watched::base(doorbell).add_subclass(producer))
     }
 
     /// Hands a record in. Waits at most `max.block.ms` for metadata and for room in `buffer.memory`.
@@ -512,16 +510,6 @@ impl NativeProducer {
     fn buffered_bytes(&self, py: Python<'_>) -> PyResult<usize> {
         self.process.check(py)?;
         Ok(self.producer.buffered_bytes())
-    }
-
-    /// A descriptor that is readable when [`NativeProducer::poll`] has something to tell.
-    fn fileno(&self) -> i32 {
-        self.doorbell.listen()
-    }
-
-    /// Silences the descriptor.
-    fn clear(&self) {
-        self.doorbell.clear();
     }
 
     /// Gives up what is not sent, tells those who wait, and ends the thread. Raises if nobody waited for it.

@@ -16,7 +16,7 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use super::doorbell::Doorbell;
+use super::doorbell::{Doorbell, Watched};
 use super::errors::{exception, raised};
 use super::fork::Process;
 use super::membership::partition;
@@ -28,13 +28,12 @@ use super::waiting::{self, seconds};
 type Acknowledged<'py> = (String, i32, Vec<Offset>, Option<Bound<'py, PyAny>>);
 
 /// The share consumer below `barnabas.ShareConsumer`.
-#[pyclass(frozen, module = "barnabas._core")]
+#[pyclass(frozen, extends = Watched, module = "barnabas._core")]
 pub(crate) struct NativeShareConsumer {
     consumer: ManuallyDrop<ShareConsumer>,
     process: Process,
     /// Names of topics as Python has them; held by who polls.
     names: Mutex<HashMap<Arc<str>, Py<PyString>>>,
-    doorbell: Arc<Doorbell>,
 }
 
 impl Drop for NativeShareConsumer {
@@ -78,14 +77,18 @@ fn give(py: Python<'_>, ready: &Ready, name: &Py<PyString>, records: &mut Vec<Py
 #[pymethods]
 impl NativeShareConsumer {
     #[new]
-    fn new(configs: &Bound<'_, PyDict>) -> PyResult<NativeShareConsumer> {
+    fn new(configs: &Bound<'_, PyDict>) -> PyResult<PyClassInitializer<NativeShareConsumer>> {
         let config = Options(configs).share_consumer()?;
         let doorbell = Doorbell::new()?;
         let consumer = ShareConsumer::start(config, Some(doorbell.notify()));
         let consumer = consumer.map_err(|error| PyOSError::new_err(error.to_string()))?;
         let process = Process::current();
         let names = Mutex::default();
-        Ok(NativeShareConsumer { consumer: ManuallyDrop::new(consumer), process, names, doorbell })
+        Ok(Watched::base(doorbell).add_subclass(NativeShareConsumer {
+            consumer: ManuallyDrop::new(consumer),
+            process,
+            names,
+        }))
     }
 
     /// Wants these topics from now on.
@@ -196,16 +199,6 @@ impl NativeShareConsumer {
         self.process.check(py)?;
         let look = |slice| self.consumer.has_left(slice).then_some(());
         Ok(waiting::until(py, seconds(timeout)?, look)?.is_some())
-    }
-
-    /// A descriptor that is readable when something may have come.
-    fn fileno(&self) -> i32 {
-        self.doorbell.listen()
-    }
-
-    /// Silences the descriptor.
-    fn clear(&self) {
-        self.doorbell.clear();
     }
 
     /// Ends the thread.
