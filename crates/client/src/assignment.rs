@@ -49,6 +49,8 @@ pub struct Slot {
     pub position: Option<Offset>,
     /// Leader epoch of the batch that the user got last, or -1.
     pub position_epoch: LeaderEpoch,
+    /// Behind the last batch that was fetched for the user: what follows up to `fetch_offset` is not for users.
+    pub visible_end: Option<Offset>,
     /// Batches that wait, with their share of bytes.
     pub queue: VecDeque<(Arc<FetchedBatch>, usize)>,
     /// Bytes that wait.
@@ -150,6 +152,7 @@ impl Assignment {
             last_epoch: -1,
             position: None,
             position_epoch: -1,
+            visible_end: None,
             queue: VecDeque::new(),
             buffered: 0,
             paused: false,
@@ -199,6 +202,11 @@ impl Assignment {
         self.slots.get_mut(partition).filter(|slot| slot.generation == generation)
     }
 
+    /// One partition, to be changed.
+    pub fn slot_mut(&mut self, partition: &Partition) -> Option<&mut Slot> {
+        self.slots.get_mut(partition)
+    }
+
     /// Whether more of the partition is to be fetched.
     pub fn is_hungry(&self, slot: &Slot) -> bool {
         !slot.paused && slot.error.is_none() && slot.buffered < self.buffered_max
@@ -236,7 +244,11 @@ impl Assignment {
     pub fn advance(&mut self, partition: &Partition, generation: u64, offset: Offset) -> bool {
         match self.current(partition, generation) {
             Some(slot) => {
+                // As in Java's client: markers and what was aborted behind the last record are passed with it.
                 slot.position = Some(offset);
+                if slot.queue.is_empty() && slot.visible_end == Some(offset) && slot.fetch_offset.is_some() {
+                    (slot.position, slot.position_epoch) = (slot.fetch_offset, slot.last_epoch);
+                }
                 true
             }
             None => false,
@@ -297,6 +309,11 @@ impl Assignment {
         self.lookups.swap_remove(index).answer
     }
 
+    /// Nobody waits for the answer to a question any more.
+    pub fn forget_lookup(&mut self, id: u64) {
+        self.lookups.retain(|lookup| lookup.id != id);
+    }
+
     /// Nothing is read any more.
     pub fn close(&mut self) {
         self.closed = true;
@@ -316,9 +333,38 @@ impl Slot {
             other => (Some(other), None),
         };
         self.position = self.fetch_offset;
+        self.visible_end = None;
         self.last_epoch = -1;
         self.position_epoch = -1;
         self.queue.clear();
         self.buffered = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_the_last_record_has_passed_what_is_not_for_users_behind_it() {
+        let mut assignment = Assignment::new(1);
+        let partition: Partition = (Arc::from("t"), 0);
+        assignment.assign(vec![(partition.clone(), Some(Start::Offset(0)))], Start::None);
+        let generation = assignment.get(&partition).map(|slot| slot.generation).unwrap();
+        let slot = assignment.slot_mut(&partition).unwrap();
+        (slot.fetch_offset, slot.visible_end, slot.last_epoch) = (Some(7), Some(5), 3);
+        assert!(assignment.advance(&partition, generation, 4));
+        assert_eq!(assignment.get(&partition).unwrap().position, Some(4));
+        assert!(assignment.advance(&partition, generation, 5));
+        let slot = assignment.get(&partition).unwrap();
+        assert_eq!((slot.position, slot.position_epoch), (Some(7), 3));
+    }
+
+    #[test]
+    fn a_question_that_nobody_waits_for_is_gone() {
+        let mut assignment = Assignment::new(1);
+        let id = assignment.look_up((Arc::from("t"), 0), Start::Latest);
+        assignment.forget_lookup(id);
+        assert!(assignment.lookups.is_empty());
     }
 }

@@ -120,6 +120,11 @@ impl Cluster {
         self.refresh_at = self.refresh_at.min(now.max(self.refresh_not_before));
     }
 
+    /// `metadata.max.age.ms`.
+    pub fn max_age_ms(&self) -> Millis {
+        self.config.max_age_ms
+    }
+
     /// The controller, or the broker that stands for it; [`NO_NODE`] while none is known.
     pub fn controller(&self) -> NodeId {
         self.controller

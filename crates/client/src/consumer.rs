@@ -234,6 +234,11 @@ impl Consumer {
         self.within(slice_ms, |held| held.assignment.take_lookup(id))
     }
 
+    /// Nobody waits for the answer to a question any more.
+    pub fn forget_lookup(&self, id: u64) {
+        self.shared.held.lock().assignment.forget_lookup(id);
+    }
+
     /// Looks, waits for something to come, and looks again.
     fn within<T>(&self, slice_ms: u64, mut look: impl FnMut(&mut Held) -> Option<T>) -> Option<T> {
         let mut held = self.shared.held.lock();

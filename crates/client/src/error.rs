@@ -57,6 +57,21 @@ pub enum ClientError {
         /// What was tried.
         reason: String,
     },
+    /// What was read is not in the log any more, while `auto.offset.reset` is `none` (KIP-320).
+    #[error(
+        "{topic}-{partition} was truncated: what was read up to {position} is gone, and the log differs from \
+         {divergent} on (-1: nobody knows from where on)"
+    )]
+    Truncated {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Offset of the record that would come next.
+        position: i64,
+        /// The first offset at which the log differs.
+        divergent: i64,
+    },
     /// A regular expression that is none.
     #[error("the pattern is no regular expression: {0}")]
     Pattern(String),

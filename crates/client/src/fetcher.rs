@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::generated::fetch_request::{FetchPartition, FetchRequest, FetchTopic, ForgottenTopic};
+use barnabas_protocol::generated::fetch_request::FetchPartition;
 use barnabas_protocol::generated::fetch_response::{FetchResponse, PartitionData};
 use barnabas_protocol::generated::list_offsets_request::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
@@ -18,12 +18,16 @@ use barnabas_protocol::generated::list_offsets_response::ListOffsetsResponse;
 use barnabas_protocol::{Millis, NodeId, Offset};
 
 use crate::assignment::{Assignment, Slot, Start};
+use crate::closest::Closest;
 use crate::cluster::{Cluster, NO_NODE};
 use crate::error::ClientError;
-use crate::fetch_session::{FetchSession, Partition, SessionRequest};
+use crate::fetch_session::{FetchSession, Partition};
 use crate::fetched::{decode, Decoded};
 use crate::group;
 use crate::link::{Answer, Links};
+use crate::truncation::{diverged, Divergence};
+
+mod request;
 
 /// ListOffsets: the first record.
 const EARLIEST: i64 = -2;
@@ -95,7 +99,8 @@ pub enum Whom {
 /// What came, on its way to the assignment.
 #[derive(Debug)]
 enum News {
-    Records(Partition, u64, Decoded, Offset),
+    Records(Partition, Asked, Decoded, Offset),
+    Diverged(Divergence),
     /// The offset is not in the log any more, or not yet.
     OutOfRange(Partition, u64, Offset),
     Failed(Partition, u64, ClientError),
@@ -116,6 +121,8 @@ pub struct Fetcher {
     cluster: Cluster,
     links: Links<Purpose>,
     sessions: HashMap<NodeId, FetchSession>,
+    /// Who is read from.
+    closest: Closest,
     /// Brokers that a fetch is under way to.
     fetching: Vec<NodeId>,
     /// Partitions of which an offset is being looked for.
@@ -137,6 +144,7 @@ impl Fetcher {
             cluster,
             links,
             sessions: HashMap::new(),
+            closest: Closest::default(),
             fetching: Vec::new(),
             resetting: BTreeSet::new(),
             news: Vec::new(),
@@ -194,10 +202,14 @@ impl Fetcher {
 
     fn tell(&self, assignment: &mut Assignment, news: News) {
         match news {
-            News::Records(partition, generation, decoded, high_watermark) => {
-                let Some(slot) = assignment.current(&partition, generation) else { return };
-                take_in(slot, decoded, high_watermark);
+            News::Records(partition, asked, decoded, high_watermark) => {
+                let Some(slot) = assignment.current(&partition, asked.generation) else { return };
+                // Who was asked before may answer too, when another is read from by now.
+                if slot.fetch_offset == Some(asked.offset) {
+                    take_in(slot, decoded, high_watermark);
+                }
             }
+            News::Diverged(found) => diverged(assignment, &found, self.config.reset),
             News::OutOfRange(partition, generation, offset) => {
                 let Some(slot) = assignment.current(&partition, generation) else { return };
                 if slot.fetch_offset == Some(offset) && slot.queue.is_empty() {
@@ -251,9 +263,12 @@ impl Fetcher {
                 (Some(start), _) if slot.error.is_none() => {
                     self.plan_offset(leader, partition, Whom::Slot(slot.generation), start, now);
                 }
-                (None, Some(offset)) if assignment.is_hungry(slot) && !self.fetching.contains(&leader) => {
-                    let asked = self.wanted(partition, slot, offset);
-                    self.plan.fetches.entry(leader).or_default().insert(partition.clone(), asked);
+                (None, Some(offset)) if assignment.is_hungry(slot) => {
+                    let node = self.closest.node(partition, leader, now);
+                    if !self.fetching.contains(&node) {
+                        let asked = self.wanted(partition, slot, offset);
+                        self.plan.fetches.entry(node).or_default().insert(partition.clone(), asked);
+                    }
                 }
                 _ => {}
             }
@@ -279,7 +294,7 @@ impl Fetcher {
             partition: partition.1,
             current_leader_epoch: known.map_or(-1, |known| known.leader_epoch),
             fetch_offset: offset,
-            last_fetched_epoch: -1,
+            last_fetched_epoch: slot.last_epoch,
             partition_max_bytes: self.config.max_partition_fetch_bytes,
             ..Default::default()
         };
@@ -364,7 +379,7 @@ impl Fetcher {
             asked.insert(partition, ask);
         }
         let session = self.sessions.entry(leader).or_default().request(data);
-        let request = fetch_request(&self.config, version, &session);
+        let request = request::fetch(&self.config, version, &session);
         let api = (ApiKey::Fetch, version);
         let encode = |writer: &mut _| request.encode(writer, version);
         match self.links.send(now, leader, api, Some(Purpose::Fetch(asked)), &[], encode) {
@@ -440,6 +455,7 @@ impl Fetcher {
         let session = self.sessions.entry(answer.node).or_default();
         let (Some((frame, body_at)), Purpose::Fetch(asked)) = (answer.frame, answer.purpose) else {
             session.forget();
+            self.closest.lost(answer.node);
             return self.back_off(now);
         };
         let frame = Arc::new(frame);
@@ -461,7 +477,7 @@ impl Fetcher {
             for data in &topic.partitions {
                 let partition = (Arc::from(topic.topic), data.partition_index);
                 if let Some(ask) = asked.get(&partition) {
-                    self.partition_answered(&frame, partition, ask, data, now);
+                    self.partition_answered(answer.node, &frame, partition, ask, data, now);
                 }
             }
         }
@@ -469,23 +485,38 @@ impl Fetcher {
 
     fn partition_answered(
         &mut self,
+        node: NodeId,
         frame: &Arc<Vec<u8>>,
         partition: Partition,
         ask: &Asked,
         data: &PartitionData<'_>,
         now: Millis,
     ) {
-        match ErrorCode(data.error_code) {
+        let code = ErrorCode(data.error_code);
+        let was_named = code.is_error() && self.closest.forget(&partition, node);
+        match code {
+            ErrorCode::NONE if data.diverging_epoch.epoch >= 0 => {
+                let (generation, asked) = (ask.generation, ask.offset);
+                let (end_offset, epoch) = (data.diverging_epoch.end_offset, data.diverging_epoch.epoch);
+                let found = Divergence { partition, generation, asked, end_offset, epoch };
+                self.news.push(News::Diverged(found));
+            }
             ErrorCode::NONE => {
+                if data.preferred_read_replica >= 0 && data.preferred_read_replica != node {
+                    let until = now + self.cluster.max_age_ms();
+                    self.closest.name(partition.clone(), data.preferred_read_replica, until);
+                }
                 let Some(bytes) = data.records.bytes() else { return };
                 let start = bytes.as_ptr() as usize - frame.as_ptr() as usize;
                 let aborted = data.aborted_transactions.as_deref().unwrap_or_default();
                 let aborted = self.config.read_committed.then_some(aborted);
                 let range = start..start + bytes.len();
                 let decoded = decode(frame, range, ask.offset, aborted, self.config.check_crcs);
-                let news = News::Records(partition, ask.generation, decoded, data.high_watermark);
+                let news = News::Records(partition, ask.clone(), decoded, data.high_watermark);
                 self.news.push(news);
             }
+            // A follower may not have it yet, or still: the leader knows.
+            ErrorCode::OFFSET_OUT_OF_RANGE if was_named => {}
             ErrorCode::OFFSET_OUT_OF_RANGE => {
                 self.news.push(News::OutOfRange(partition, ask.generation, ask.offset));
             }
@@ -524,6 +555,9 @@ fn take_in(slot: &mut Slot, decoded: Decoded, high_watermark: Offset) {
     let count = decoded.batches.len();
     // The bytes of a response count as long as one of its batches is there; the last one carries the rest.
     let share = decoded.size / count.max(1);
+    if let Some(last) = decoded.batches.last() {
+        slot.visible_end = Some(last.header.next_offset());
+    }
     slot.queue.extend(decoded.batches.into_iter().map(|batch| (batch, share)));
     slot.buffered += share * count;
     let all_taken = slot.position == slot.fetch_offset;
@@ -535,44 +569,4 @@ fn take_in(slot: &mut Slot, decoded: Decoded, high_watermark: Offset) {
     }
     slot.last_epoch = decoded.last_epoch.unwrap_or(slot.last_epoch);
     slot.error = decoded.error;
-}
-
-fn fetch_request<'a>(
-    config: &'a FetcherConfig,
-    version: i16,
-    session: &'a SessionRequest,
-) -> FetchRequest<'a> {
-    let mut topics: Vec<FetchTopic<'a>> = Vec::new();
-    for ((topic, _), data) in &session.changed {
-        let mut data = data.clone();
-        if version < 9 {
-            data.current_leader_epoch = -1;
-        }
-        match topics.last_mut().filter(|last| last.topic == &**topic) {
-            Some(last) => last.partitions.push(data),
-            None => topics.push(FetchTopic { topic, partitions: vec![data], ..Default::default() }),
-        }
-    }
-    let mut forgotten: Vec<ForgottenTopic<'a>> = Vec::new();
-    for (topic, partition) in session.forgotten.iter().filter(|_| version >= 7) {
-        match forgotten.last_mut().filter(|last| last.topic == &**topic) {
-            Some(last) => last.partitions.push(*partition),
-            None => {
-                forgotten.push(ForgottenTopic { topic, partitions: vec![*partition], ..Default::default() })
-            }
-        }
-    }
-    FetchRequest {
-        replica_id: CONSUMER,
-        max_wait_ms: config.fetch_max_wait_ms,
-        min_bytes: config.fetch_min_bytes,
-        max_bytes: config.fetch_max_bytes,
-        isolation_level: i8::from(config.read_committed),
-        session_id: if version >= 7 { session.id } else { 0 },
-        session_epoch: if version >= 7 { session.epoch } else { -1 },
-        topics,
-        forgotten_topics_data: forgotten,
-        rack_id: if version >= 11 { &config.client_rack } else { "" },
-        ..Default::default()
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! State machines take bytes, records and the time, and give bytes and results: `link` (connections, with `auth`,
 //! `sasl` and `versions`), `cluster` (metadata), `coordinator`, `calls` (requests of any kind), `accumulator`, `pipeline`
-//! and `sender` (producer), `assignment`, `fetch_session`, `fetched`, `fetcher` and `group` (consumer), `share` (share
+//! and `sender` (producer), `assignment`, `closest`, `fetch_session`, `fetched`, `fetcher`, `truncation` and `group` (consumer), `share` (share
 //! consumer). `driver` is the one place with sockets and a clock: a thread for each client, which reaches brokers
 //! through `resolver`, `transport` and `tls`. `producer`, `consumer`, `share_consumer` and `caller` are what users hold.
 
@@ -12,6 +12,7 @@ pub mod auth;
 pub mod bulk;
 pub mod caller;
 pub mod calls;
+pub mod closest;
 pub mod cluster;
 pub mod columns;
 pub mod consumer;
@@ -38,6 +39,7 @@ pub mod transaction;
 pub mod transactional;
 pub mod transactor;
 pub mod transport;
+pub mod truncation;
 pub mod versions;
 
 pub use error::ClientError;

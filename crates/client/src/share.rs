@@ -190,9 +190,7 @@ impl ShareEngine {
             return wanted;
         }
         for (name, topic) in self.cluster.topics() {
-            if !self.names.contains_key(&topic.id) {
-                self.names.insert(topic.id, name.into());
-            }
+            self.names.entry(topic.id).or_insert_with(|| name.into());
         }
         let mut is_missing = false;
         for &place in self.member.assigned() {

@@ -16,6 +16,7 @@ from barnabas.clients.consumer_types import (
     Commits,
     OffsetAndMetadata,
     OffsetAndTimestamp,
+    OnConsume,
     Place,
     TopicPartition,
 )
@@ -34,8 +35,15 @@ class Consumer(ConsumerBase):
 
     One task at a time may poll. The callables of `subscribe` may be coroutines."""
 
-    def __init__(self, configs: Mapping[str, Any] | None = None, /, **keywords: Any) -> None:
-        super().__init__(configs, **keywords)
+    def __init__(
+        self,
+        configs: Mapping[str, Any] | None = None,
+        /,
+        *,
+        on_consume: OnConsume | None = None,
+        **keywords: Any,
+    ) -> None:
+        super().__init__(configs, on_consume=on_consume, **keywords)
         self._bell = Bell(self._native, self._report_commits)
 
     async def assign_topic(self, topic: str, timeout: float | None = 60.0) -> None:
@@ -62,7 +70,7 @@ class Consumer(ConsumerBase):
             rung.clear()
             records = self._native.poll(0.0, most)
             if records:
-                return records
+                return self._consumed(records)
             if records is None:
                 await self._attend()
                 continue
@@ -108,20 +116,16 @@ class Consumer(ConsumerBase):
     async def commit(self, offsets: Commits | None = None, timeout: float | None = 60.0) -> None:
         """Commits where it is in all partitions; or up to a record, or to the last of several in each
         partition, each with it; or offsets, of the records that come next. Waits until that is done."""
-        self._bell.event()
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def told(error: Exception | None) -> None:
-            if not done.done():
-                done.set_result(None) if error is None else done.set_exception(error)
-
-        self.commit_async(offsets, told)
-        try:
-            await asyncio.wait_for(done, timeout)
-        except TimeoutError:
-            if done.done() and not done.cancelled():
-                raise
-            raise ClientTimeout(f"the commit was not acknowledged in {timeout} seconds") from None
+        rung = self._bell.event()
+        pending = self.commit_async(offsets)
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            rung.clear()
+            pending.look()
+            left = SIGN_SECONDS_MAX if end is None else min(end - time.monotonic(), SIGN_SECONDS_MAX)
+            if pending.is_done or left <= 0:
+                return pending.result(0.0)
+            await self._bell.wait(left)
 
     async def committed(
         self, partitions: Iterable[Place], timeout: float | None = 60.0

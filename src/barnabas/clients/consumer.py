@@ -47,8 +47,9 @@ class Consumer(ConsumerBase):
             for record in consumer:
                 print(record.offset, record.key, record.value)
 
-    A record's key, value and headers are read from its batch when they are asked for. One thread at a time
-    may poll. Not to be used in a child process of the one that made it."""
+    A record's key, value and headers are read from its batch when they are asked for. `on_consume` is shown
+    the records of each `poll` before it gives them, and may give back others; columns are not shown to it.
+    One thread at a time may poll. Not to be used in a child process of the one that made it."""
 
     def assign_topic(self, topic: str, timeout: float | None = 60.0) -> None:
         """Reads all partitions of a topic, and nothing else."""
@@ -70,12 +71,12 @@ class Consumer(ConsumerBase):
             return self._take_ahead(most)
         records = self._native.poll(timeout, most)
         if records is not None:
-            return records
+            return self._consumed(records)
         end = None if timeout is None else time.monotonic() + timeout
         while records is None:
             self._attend()
             records = self._native.poll(None if end is None else max(end - time.monotonic(), 0.0), most)
-        return records
+        return self._consumed(records)
 
     def _attend(self) -> None:
         """Does what the group waits for."""
@@ -106,7 +107,7 @@ class Consumer(ConsumerBase):
         """All records, as they come, without an end. A record counts as read once it is given out."""
         if not self._has_group:
             while True:
-                yield from self._native.poll(None, ITERATION_RECORDS) or ()
+                yield from self._consumed(self._native.poll(None, ITERATION_RECORDS) or [])
         while True:
             if not self._ahead:
                 self._ahead.extend(self.poll(None))

@@ -17,6 +17,7 @@ from barnabas.clients.consumer_types import (
     ConsumerGroupMetadata,
     Listener,
     OnCommit,
+    OnConsume,
     OnRebalance,
     PendingCommit,
     Place,
@@ -34,7 +35,15 @@ WAIT_SLICE_SECONDS = 0.05
 class ConsumerBase:
     """The state of a consumer, and what it does without waiting."""
 
-    def __init__(self, configs: Mapping[str, Any] | None = None, /, **keywords: Any) -> None:
+    def __init__(
+        self,
+        configs: Mapping[str, Any] | None = None,
+        /,
+        *,
+        on_consume: OnConsume | None = None,
+        **keywords: Any,
+    ) -> None:
+        self._on_consume = on_consume
         values = consumer_values(configs, keywords)
         self._max_poll_records: int = values["max.poll.records"]
         self._request_seconds: float = values["request.timeout.ms"] / 1000
@@ -184,6 +193,19 @@ class ConsumerBase:
         for pending, error in done:
             if pending is not None:
                 pending.done(error)
+
+    # ---- what is given out
+
+    def _consumed(self, records: list[Record]) -> list[Record]:
+        """Shows records to `on_consume` before the user gets them."""
+        if self._on_consume is None or not records:
+            return records
+        try:
+            given = self._on_consume(records)
+        except Exception:  # As in Java's client: an interceptor loses no records.
+            log.exception("on_consume failed for %d records", len(records))
+            return records
+        return records if given is None else given
 
     # ---- what iteration has taken
 

@@ -61,6 +61,8 @@ Commits = (
 OnRebalance = Callable[[Any, list[TopicPartition]], object]
 """Called with the consumer and partitions, from `poll`, in the thread that calls it."""
 OnCommit = Callable[[Exception | None], object]
+OnConsume = Callable[[list[Record]], list[Record] | None]
+"""Is shown records before `poll` gives them; gives back those to be given instead. None: these."""
 
 
 class Listener(NamedTuple):
@@ -99,6 +101,10 @@ class PendingCommit:
         self._error, self.is_done = error, True
         if self._on_commit is not None:
             self._on_commit(error)
+
+    def look(self) -> None:
+        """Learns whether it is done, without waiting."""
+        self._consumer.wait_for_commit(self._id, self, 0.0)
 
     def result(self, timeout: float | None = None) -> None:
         """Waits up to `timeout` seconds until it is done; raises why it has failed."""

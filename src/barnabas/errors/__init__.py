@@ -35,6 +35,15 @@ class NoOffset(BarnabasError):
     """A consumer has no position, and `auto.offset.reset` is `none`."""
 
 
+class LogTruncation(NoOffset):
+    """What a consumer has read is not in the log any more, and `auto.offset.reset` is `none` (KIP-320)."""
+
+    def __init__(self, message: str, divergent_offset: int) -> None:
+        super().__init__(message)
+        self.divergent_offset = divergent_offset
+        """The first offset at which the log differs from what was read; -1 where nobody knows."""
+
+
 class TlsFailed(BarnabasError, ConnectionError):
     """Client and broker don't trust or understand each other."""
 

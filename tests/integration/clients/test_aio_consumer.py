@@ -1,9 +1,13 @@
 """`barnabas.aio.Consumer`: the same names, awaited."""
 
 import asyncio
+import contextlib
+
+import pytest
 
 import barnabas
 from barnabas import aio
+from barnabas.errors import TlsFailed
 from tests.integration.clients.topics import create
 
 
@@ -81,3 +85,26 @@ def test_other_tasks_run_while_one_waits_for_records(cluster: str, topic: str) -
             return len(await waiting)
 
     assert asyncio.run(run()) == 1
+
+
+def test_a_commit_fails_at_once_where_nobody_lets_the_consumer_in() -> None:
+    """An alert of TLS is what a client hears that does not speak it."""
+
+    async def alert(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"\x15\x03\x01\x00\x02\x02\x46")
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+            await reader.read()
+        writer.close()
+
+    async def commit() -> None:
+        server = await asyncio.start_server(alert, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        consumer = aio.Consumer(bootstrap_servers=f"127.0.0.1:{port}", group_id="g")
+        with pytest.raises(TlsFailed, match="the broker speaks TLS"):
+            await consumer.commit({("t", 0): 1}, timeout=None)
+        await consumer.close(timeout=0.0)
+        server.close()
+
+    asyncio.run(commit())

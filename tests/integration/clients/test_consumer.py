@@ -8,7 +8,7 @@ import pytest
 
 import barnabas
 from barnabas.errors import NoOffset
-from tests.integration.clients.topics import create, read_all
+from tests.integration.clients.topics import create, read_all, soon
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
@@ -130,6 +130,41 @@ def test_readers_of_committed_records_see_no_aborted_ones(cluster: str, topic: s
     records = read_all(cluster, topic, len(committed), isolation_level="read_committed")
     assert numbers(records) == committed
     assert numbers(read_all(cluster, topic, 20)) == list(range(20))
+    for isolation in ("read_committed", "read_uncommitted"):
+        with barnabas.Consumer(
+            bootstrap_servers=cluster, auto_offset_reset="earliest", isolation_level=isolation
+        ) as consumer:
+            consumer.assign_topic(topic)
+            seen = 0
+            while seen < (len(committed) if isolation == "read_committed" else 20):
+                seen += len(consumer.poll(30))
+            # Behind the last record there is a marker, which is passed too.
+            assert soon(lambda consumer=consumer: consumer.poll(0.05) == [] and at_end(consumer, topic))
+
+
+def at_end(consumer: barnabas.Consumer, topic: str) -> bool:
+    return consumer.position(topic, 0) == consumer.end_offset(topic, 0)
+
+
+def test_an_interceptor_sees_what_is_given_and_loses_nothing(bootstrap: str, topic: str) -> None:
+    create(bootstrap, topic, partitions=1)
+    fill(bootstrap, topic, 6)
+    shown: list[list[int]] = []
+
+    def even(records: list[barnabas.Record]) -> list[barnabas.Record] | None:
+        shown.append(numbers(records))
+        if len(shown) == 1:
+            raise ZeroDivisionError
+        return records[::2] if len(shown) == 2 else None
+
+    with barnabas.Consumer(
+        bootstrap_servers=bootstrap, auto_offset_reset="earliest", on_consume=even
+    ) as consumer:
+        consumer.assign_topic(topic)
+        assert numbers(consumer.poll(30, max_records=2)) == [0, 1]
+        assert numbers(consumer.poll(30, max_records=3)) == [2, 4]
+        assert numbers([next(iter(consumer))]) == [5]
+    assert shown == [[0, 1], [2, 3, 4], [5]]
 
 
 def test_latest_sees_what_is_written_from_now_on(cluster: str, topic: str) -> None:

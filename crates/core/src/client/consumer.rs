@@ -546,7 +546,10 @@ impl NativeConsumer {
         self.process.check(py)?;
         let start = start(offset, Some(place))?.ok_or_else(|| PyValueError::new_err("where?"))?;
         let id = self.consumer.look_up(partition(topic, index), start);
-        let found = self.until(py, seconds(timeout)?, |slice| self.consumer.looked_up(id, slice))?;
+        let found = self.until(py, seconds(timeout)?, |slice| self.consumer.looked_up(id, slice));
+        // Without an answer, after Ctrl-C say, nobody asks for it any more.
+        self.consumer.forget_lookup(id);
+        let found = found?;
         let silence = || ClientError::Timeout(format!("no broker has told of offsets of {topic}-{index}"));
         found.unwrap_or_else(|| Err(silence())).map_err(|error| raised(py, &error))
     }

@@ -29,6 +29,9 @@ pub(crate) fn exception<'py>(py: Python<'py>, error: &ClientError) -> PyResult<B
         ClientError::Timeout(_) => module.getattr("ClientTimeout")?.call1((text,)),
         ClientError::Aborted => module.getattr("TransactionAborted")?.call1((text,)),
         ClientError::BufferFull { .. } => module.getattr("BufferFull")?.call1((text,)),
+        ClientError::Truncated { divergent, .. } => {
+            module.getattr("LogTruncation")?.call1((text, *divergent))
+        }
         ClientError::NoOffset { .. } => module.getattr("NoOffset")?.call1((text,)),
         ClientError::Tls(_) => module.getattr("TlsFailed")?.call1((text,)),
         ClientError::Closed => module.getattr("ClientClosed")?.call1((text,)),
