@@ -983,6 +983,9 @@ class HttpRequest:
     def read(self) -> tuple[bytes, str | None]:
         """What has come of its body since it was asked last, and how that has ended: None while more may
         come, "complete", or why there will be no more."""
+    @property
+    def is_secured(self) -> bool:
+        """Whether it came through TLS."""
     def write(self, piece: bytes) -> int | None:
         """Writes a piece of the body of the response that was begun: the bytes that are on their way. None
         when the client has gone, or nothing was begun."""
@@ -1000,10 +1003,18 @@ class HttpServer:
 
     def __new__(cls, threads: int, body_bytes_max: int) -> Self: ...
     def listen(
-        self, name: str, host: str, port: int, published_bytes_max: int, in_pieces: str | None = None
+        self,
+        name: str,
+        host: str,
+        port: int,
+        published_bytes_max: int,
+        in_pieces: str | None = None,
+        tls: tuple[str, str, str | None] | None = None,
     ) -> tuple[int, int]:
         """Lets clients of a service in: its number, and the port, which may have been 0. To paths that end
-        with `in_pieces`, bodies without a length are handed over as they come. Raises OSError."""
+        with `in_pieces`, bodies without a length are handed over as they come. `tls` has PEM texts:
+        certificates, key, and authorities of clients' certificates, if clients must have some. Raises OSError,
+        and ValueError for texts that can't be used."""
     def fileno(self) -> int:
         """A descriptor that is readable when `drain` has something to give."""
     def drain(self, limit: int) -> list[HttpRequest]:

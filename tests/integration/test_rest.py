@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
+import ssl
+import subprocess
+import sys
 import time
 import uuid
 from base64 import b64encode
@@ -15,6 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.certificates import Authority
 from tests.support.oracle import apache_kafka, free_port
 from tests.support.registry import RegistryProcess, Reply
 from tests.support.rest import RestProcess
@@ -569,3 +574,45 @@ def test_a_client_that_asks_too_much_is_told_to_wait(cluster: Cluster, tmp_path:
         assert int(reply.headers["retry-after"]) > 1
     finally:
         proxy.kill()
+
+
+@pytest.mark.parametrize("cluster", ["barnabas"], indirect=True)
+def test_clients_are_talked_to_over_tls_and_may_need_a_certificate(cluster: Cluster, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "certificates")
+    server, client = str(authority.store("server")), str(authority.store("client"))
+    options = ("--certificate", server, "--key", server, "--client-authority", str(authority.certificate))
+    proxy = RestProcess(cluster.bootstrap, tmp_path / "log", *options).start()
+    trusting = ssl.create_default_context(cafile=str(authority.certificate))
+    known = ssl.create_default_context(cafile=str(authority.certificate))
+    known.load_cert_chain(client)
+
+    def asked(context: ssl.SSLContext) -> Any:
+        connection = http.client.HTTPSConnection("localhost", proxy.port, timeout=PATIENCE, context=context)
+        with contextlib.closing(connection):
+            connection.request("GET", "/v3/clusters")
+            return json.loads(connection.getresponse().read())
+
+    try:
+        assert asked(known)["metadata"]["self"] == f"https://localhost:{proxy.port}/v3/clusters"
+        for stranger in (trusting, ssl.create_default_context()):
+            with pytest.raises((OSError, http.client.HTTPException)):
+                asked(stranger)
+        with pytest.raises((OSError, http.client.HTTPException)):
+            proxy.ask("GET", "/v3/clusters")
+        assert asked(known)["kind"] == "KafkaClusterList"
+    finally:
+        proxy.kill()
+
+
+def test_tls_that_can_not_be_had_is_told(tmp_path: Path) -> None:
+    (tmp_path / "nothing.pem").write_text("nothing")
+    for options in (
+        ("--certificate", "nothing.pem"),
+        ("--certificate", "nothing.pem", "--key", "nothing.pem"),
+        ("--certificate", "missing.pem", "--key", "missing.pem"),
+    ):
+        command = [sys.executable, "-m", "barnabas", "rest", "--port", "0", *options]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode != 0
+        assert "TLS" in done.stderr
+        assert "Traceback" not in done.stderr

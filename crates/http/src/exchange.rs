@@ -117,6 +117,7 @@ async fn reply(
         body: read,
         pieces,
         peer: origin.peer,
+        is_secured: origin.served.tls.is_some(),
         _charge: charge,
     };
     let mut waiting = shared.inbox.hand_over(request).ok_or(Refusal::Stopping)?;

@@ -39,6 +39,8 @@ pub struct Request {
     pub pieces: Option<BodyReader>,
     /// Address of the client.
     pub peer: std::net::SocketAddr,
+    /// Whether it came through TLS.
+    pub is_secured: bool,
     /// What the body takes of the budget, given back with the request.
     pub(crate) _charge: Charge,
 }

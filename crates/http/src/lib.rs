@@ -21,11 +21,13 @@ mod reply;
 mod server;
 mod settings;
 mod streams;
+mod tls;
 mod worker;
 
 pub use inbox::{Inbox, Notify, Request};
 pub use published::Published;
 pub use reply::Reply;
-pub use server::{HttpServer, Service};
+pub use server::{HttpServer, Service, Serving};
 pub use settings::HttpSettings;
 pub use streams::{BodyEnd, BodyReader, BodyWriter, OUTFLOW_BYTES_MAX};
+pub use tls::{Tls, TlsError, TlsTexts};

@@ -15,6 +15,7 @@ use crate::exchange::Shared;
 use crate::inbox::{Inbox, Notify};
 use crate::published::Published;
 use crate::settings::HttpSettings;
+use crate::tls::Tls;
 use crate::worker::{self, Command, Crew, Served};
 
 /// A running server. Dropping it cuts everybody off.
@@ -34,6 +35,15 @@ pub struct Service {
     pub number: usize,
     /// Its published replies.
     pub published: Arc<Published>,
+}
+
+/// What may be different with a service.
+#[derive(Debug, Clone, Default)]
+pub struct Serving {
+    /// How paths end to which bodies without a length are handed over in pieces.
+    pub in_pieces: Option<Arc<str>>,
+    /// Connections go through TLS.
+    pub tls: Option<Tls>,
 }
 
 impl HttpServer {
@@ -59,20 +69,21 @@ impl HttpServer {
 
     /// Serves whoever connects to `listener`; up to `published_bytes_max` bytes of replies may be published.
     pub fn serve(&self, listener: TcpListener, published_bytes_max: usize) -> io::Result<Service> {
-        self.serve_pieces(listener, published_bytes_max, None)
+        self.serve_with(listener, published_bytes_max, Serving::default())
     }
 
-    /// As [`HttpServer::serve`]; to paths that end so, bodies without a length are handed over in pieces.
-    pub fn serve_pieces(
+    /// As [`HttpServer::serve`], otherwise than usual.
+    pub fn serve_with(
         &self,
         listener: TcpListener,
         published_bytes_max: usize,
-        in_pieces: Option<Arc<str>>,
+        how: Serving,
     ) -> io::Result<Service> {
         listener.set_nonblocking(true)?;
         let number = self.services.fetch_add(1, Ordering::Relaxed);
         let published = Arc::new(Published::new(published_bytes_max));
-        let served = Served { service: number, published: published.clone(), in_pieces };
+        let Serving { in_pieces, tls } = how;
+        let served = Served { service: number, published: published.clone(), in_pieces, tls };
         let command = Command::Listen { listener, served };
         self.crew.workers[0].send(command).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
         Ok(Service { number, published })

@@ -7,13 +7,16 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::exchange::{answer, Origin, Shared};
 use crate::patience::Patience;
 use crate::published::Published;
+use crate::tls::Tls;
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(crate) struct Served {
     pub(crate) published: Arc<Published>,
     /// How paths end to which bodies without a length are sent in pieces.
     pub(crate) in_pieces: Option<Arc<str>>,
+    /// None: connections are in clear.
+    pub(crate) tls: Option<Tls>,
 }
 
 /// A connection on its way to the worker that will serve it.
@@ -118,18 +123,41 @@ async fn usable(accepted: std::io::Result<(TcpStream, SocketAddr)>) -> Option<(T
     }
 }
 
-async fn serve(shared: Arc<Shared>, accepted: Accepted, mut stopping: watch::Receiver<Option<Duration>>) {
+async fn serve(shared: Arc<Shared>, accepted: Accepted, stopping: watch::Receiver<Option<Duration>>) {
     let Accepted { stream, peer, served, permit } = accepted;
     let Ok(stream) = TcpStream::from_std(stream) else { return };
-    let settings = &shared.settings;
-    let stream = TokioIo::new(Patience::new(stream, settings.write_time_max));
     let origin = Arc::new(Origin { shared: shared.clone(), served, peer, stopping: stopping.clone() });
+    let Some(tls) = origin.served.tls.clone() else { return exchange(origin, stream, permit).await };
+    let mut stopping = stopping;
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(HANDSHAKE_TIME_MAX, TlsAcceptor::from(tls.0).accept(stream)) => shaken,
+        () = stopped(&mut stopping) => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => exchange(origin, stream, permit).await,
+        Ok(Err(error)) => log::debug!("http: no TLS with {peer}: {error}"),
+        Err(_) => log::debug!("http: no TLS with {peer}: it takes too long"),
+    }
+}
+
+/// Longest time until client and server trust each other.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Answers what comes on a connection, until it ends.
+async fn exchange<S>(origin: Arc<Origin>, stream: S, permit: OwnedSemaphorePermit)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (peer, mut stopping) = (origin.peer, origin.stopping.clone());
+    let settings = &origin.shared.settings;
+    let stream = TokioIo::new(Patience::new(stream, settings.write_time_max));
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(settings.head_time_max)
         .max_buf_size(settings.head_bytes_max)
         .max_headers(settings.headers_max);
+    let origin = origin.clone();
     let connection = builder.serve_connection(stream, service_fn(move |request| answer(&origin, request)));
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {

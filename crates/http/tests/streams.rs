@@ -7,7 +7,7 @@ use std::sync::mpsc::{channel, Receiver};
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_http::{BodyEnd, HttpServer, HttpSettings, Reply, Request, OUTFLOW_BYTES_MAX};
+use barnabas_http::{BodyEnd, HttpServer, HttpSettings, Reply, Request, Serving, OUTFLOW_BYTES_MAX};
 use bytes::Bytes;
 use hyper::header::HeaderMap;
 use hyper::StatusCode;
@@ -27,7 +27,8 @@ fn running() -> Running {
     let server = HttpServer::start(HttpSettings::default(), notify).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    server.serve_pieces(listener, 1 << 20, Some("/records".into())).unwrap();
+    let how = Serving { in_pieces: Some("/records".into()), ..Serving::default() };
+    server.serve_with(listener, 1 << 20, how).unwrap();
     let client = TcpStream::connect(address).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     Running { server, arrivals, client }

@@ -39,6 +39,13 @@ MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
     "--bytes-per-second", type=click.FloatRange(min=1), help="Bytes of the bodies of one client's requests."
 )
 @click.option("--access-log", is_flag=True, help="Write a line for each request to the log.")
+@click.option("--certificate", metavar="FILE", help="Speak TLS: certificate and those above it, in PEM.")
+@click.option("--key", metavar="FILE", help="The certificate's key, in PEM.")
+@click.option(
+    "--client-authority",
+    metavar="FILE",
+    help="Let in only clients with a certificate that these authorities have signed, in PEM.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -68,6 +75,9 @@ def rest(
     requests_per_second: float | None,
     bytes_per_second: float | None,
     access_log: bool,
+    certificate: str | None,
+    key: str | None,
+    client_authority: str | None,
     host: str,
     port: int,
     threads: int,
@@ -87,7 +97,7 @@ def rest(
     from barnabas.cli.properties import kafka_properties
     from barnabas.clients.configs import admin_keys, consumer_keys, producer_keys
     from barnabas.http.limits import Rates
-    from barnabas.http.listeners import Listeners
+    from barnabas.http.listeners import Listeners, TlsFiles
     from barnabas.rest.beside import IN_PIECES
     from barnabas.rest.service import RestSettings
 
@@ -95,13 +105,19 @@ def rest(
     configs = kafka_properties(connection.config, common)
     rates = Rates(requests_per_second, bytes_per_second)
     settings = RestSettings(connection.bootstrap, registry, configs, login, rates, access_log)
+    tls = None
+    if certificate is not None and key is not None:
+        tls = TlsFiles(certificate, key, client_authority)
+    elif certificate or key or client_authority:
+        raise click.UsageError("TLS needs both --certificate and --key.")
     listeners = Listeners(threads)
-    service, port = listeners.listen("rest", host, port, IN_PIECES)
-    asyncio.run(_run(settings, listeners, service, format_address(host, port)))
+    service, port = listeners.listen("rest", host, port, IN_PIECES, tls)
+    scheme = "http" if tls is None else "https"
+    asyncio.run(_run(settings, listeners, service, f"{scheme}://{format_address(host, port)}"))
     return exit_codes.OK
 
 
-async def _run(settings: RestSettings, listeners: Listeners, service: int, address: str) -> None:
+async def _run(settings: RestSettings, listeners: Listeners, service: int, url: str) -> None:
     from barnabas.rest.service import serve
 
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
@@ -109,7 +125,7 @@ async def _run(settings: RestSettings, listeners: Listeners, service: int, addre
         loop.add_signal_handler(number, stopping.set)
 
     def ready() -> None:
-        click.echo(f"REST proxy is ready at {click.style(f'http://{address}', bold=True)}")
+        click.echo(f"REST proxy is ready at {click.style(url, bold=True)}")
         click.echo(f"  cluster  {settings.bootstrap}")
         sys.stdout.flush()
 

@@ -29,9 +29,9 @@ class Place(NamedTuple):
 def base_url(request: Request) -> str:
     """Where the client has found the proxy."""
     native = request.native
-    scheme = native.header("x-forwarded-proto") or "http"
-    host = native.header("host") or "localhost"
-    return f"{scheme if scheme in ('http', 'https') else 'http'}://{host}"
+    forwarded = native.header("x-forwarded-proto")
+    scheme = "https" if native.is_secured or forwarded == "https" else "http"
+    return f"{scheme}://{native.header('host') or 'localhost'}"
 
 
 def cluster_place(request: Request, cluster_id: str) -> Place:

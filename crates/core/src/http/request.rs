@@ -87,6 +87,12 @@ impl HttpRequest {
         self.writer.lock().take();
     }
 
+    /// Whether it came through TLS.
+    #[getter]
+    fn is_secured(&self) -> bool {
+        self.request.is_secured
+    }
+
     /// Address of the client.
     #[getter]
     fn peer(&self) -> String {

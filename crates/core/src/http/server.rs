@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_http::{HttpSettings, Reply, Service};
+use barnabas_http::{HttpSettings, Reply, Service, Serving, Tls, TlsTexts};
 use barnabas_net::{BoundListener, ListenerSettings};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::StatusCode;
@@ -17,6 +17,9 @@ use crate::metadata::describe;
 
 /// Headers as Python has them.
 type Headers = Vec<(String, String)>;
+
+/// Certificates, key, and authorities of clients, in PEM.
+type TlsOf = (String, String, Option<String>);
 
 /// An answer: to which request, status, headers, body, and whether it is published.
 type Answer<'py> = (PyRef<'py, HttpRequest>, u16, Headers, Vec<u8>, bool);
@@ -42,7 +45,10 @@ impl HttpServer {
 
     /// Lets clients of a service in: its number, and the port, which may have been 0. To paths that end with
     /// `in_pieces`, bodies without a length are handed over as they come. Raises OSError.
-    #[pyo3(signature = (name, host, port, published_bytes_max, in_pieces=None))]
+    /// `tls` has PEM texts: certificates, key, and authorities of clients' certificates, if clients must have some.
+    /// Raises ValueError where they can't be used.
+    #[pyo3(signature = (name, host, port, published_bytes_max, in_pieces=None, tls=None))]
+    #[allow(clippy::too_many_arguments, reason = "all but the first have names in Python")]
     fn listen(
         &self,
         py: Python<'_>,
@@ -51,14 +57,16 @@ impl HttpServer {
         port: u16,
         published_bytes_max: usize,
         in_pieces: Option<&str>,
+        tls: Option<TlsOf>,
     ) -> PyResult<(usize, u16)> {
+        let tls = tls.map(|texts| secured(&texts)).transpose()?;
         let settings = ListenerSettings::new(name, host, port);
         let bound = py.detach(|| BoundListener::bind(&settings));
         let bound = bound.map_err(|error| PyOSError::new_err(describe(&error)))?;
         let port = bound.address().port();
         let mut services = self.services.lock();
-        let service =
-            self.server.serve_pieces(bound.into_socket(), published_bytes_max, in_pieces.map(Arc::from))?;
+        let how = Serving { in_pieces: in_pieces.map(Arc::from), tls };
+        let service = self.server.serve_with(bound.into_socket(), published_bytes_max, how)?;
         assert_eq!(service.number, services.len(), "services are numbered as they come");
         let number = service.number;
         services.push(service);
@@ -127,6 +135,11 @@ impl HttpServer {
     fn stop(&self, py: Python<'_>, grace_ms: u64) {
         py.detach(|| self.server.stop(Duration::from_millis(grace_ms)));
     }
+}
+
+fn secured((certificates, key, authorities): &TlsOf) -> PyResult<Tls> {
+    let texts = TlsTexts { certificates, key, client_authorities: authorities.as_deref() };
+    Tls::new(texts).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 fn reply(status: u16, headers: Headers, body: Vec<u8>) -> PyResult<Arc<Reply>> {

@@ -38,7 +38,7 @@ GROUP = "/consumers/{group}"
 INSTANCE = f"{GROUP}/instances/{{instance}}"
 TIMEOUT_MS = 1_000
 TIMEOUT_MS_MAX = 50_000
-BYTES_MAX = 64 * 1024 * 1024
+BYTES_MAX = 16 * 1024 * 1024
 """Bytes of a response's keys and values; fewer where the client says so."""
 LISTED_MAX = 10_000
 NAME_LENGTH_MAX = 250
