@@ -26,6 +26,7 @@ from barnabas.rest.values import EMBEDDED, WITH_SCHEMA
 from barnabas.serde.base import Headers, SerializationError
 
 READINGS_MAX = 200
+CLOSE_SECONDS_MAX = 2.0
 AUTO = "AUTO"
 """Whatever the bytes look like: JSON, else text, else base64."""
 TYPES = (AUTO, *EMBEDDED, *WITH_SCHEMA)
@@ -76,7 +77,7 @@ async def reading(cluster: Cluster, wish: Wish) -> AsyncIterator[Consumer]:
                 _begin(consumer, wish, wish.partitions or tuple(sorted(known)))
             yield consumer
         finally:
-            await consumer.close(5.0)
+            await consumer.close(CLOSE_SECONDS_MAX)
     finally:
         cluster.readings -= 1
 

@@ -33,7 +33,8 @@ CONNECTED_MAX = 500
 """Instances that have subscribed or been assigned something. Each has a thread of its own."""
 RECORDS_MAX = 500
 """Records taken from the consumer at once."""
-CLOSE_SECONDS_MAX = 5.0
+CLOSE_SECONDS_MAX = 2.0
+"""How long a group is told that a member leaves: the broker beside the proxy may have stopped before."""
 
 Partition = tuple[str, int]
 
