@@ -4,8 +4,8 @@
 //! that says the same on the same connection has the same answer. Whatever changes in the group *withdraws* it,
 //! and so do a change of leadership, another connection and a pause longer than the session: then heartbeats
 //! are the coordinator's again. What it asks for in return is when a member was heard of last, before it
-//! declares the member dead. An OffsetCommit that is written without the coordinator (`offset_commit`) must be of
-//! a steady member too, and keeps a member of a classic group alive.
+//! declares the member dead. The commits of a group's members too are written without the
+//! coordinator (`offset_commit`) only while they are steady, and keep members of classic groups alive.
 //!
 //! Always true:
 //!   a heartbeat that is not exactly the published one goes to the coordinator
