@@ -31,8 +31,8 @@ use crate::steady::SteadyMembers;
 use crate::syncs::SyncQueues;
 use crate::transaction_checks::TransactionChecks;
 use crate::{
-    api_versions, delete_records, describe_producers, fetch, list_offsets, markers, metadata,
-    offset_commit, offset_for_leader_epoch, plain_transactions, produce, steady, topic_partitions,
+    api_versions, delete_records, describe_producers, fetch, list_offsets, markers, metadata, offset_commit,
+    offset_for_leader_epoch, plain_transactions, produce, steady, topic_partitions,
 };
 
 /// A replica that should be on this node.
