@@ -355,8 +355,8 @@ OpenTransaction = tuple[int, int, str, int, int, Sequence[tuple[str, int]]]
 partitions as (topic, partition))"""
 
 LentGroup = tuple[int, int, int, str, bool, bool, int, Sequence[Uuid]]
-"""(partition of `__consumer_offsets`, how many there are, leader epoch, group id, whether nobody is in it, whether
-it is classic, offset.metadata.max.bytes, topics that may be committed to)"""
+"""(partition of `__consumer_offsets`, how many there are, leader epoch, group id, whether nobody is in it,
+whether it is classic, offset.metadata.max.bytes, topics that may be committed to)"""
 
 TransactionChanges = tuple[int, int, int, int, Sequence[tuple[str, int]], int, int, int, int]
 """What plain steps change of a transaction: producer epoch, last producer epoch, previous producer id, state,
@@ -390,11 +390,11 @@ class LentGroups:
         """Whether what is appended to this partition of `__consumer_offsets` is committed at once: no other
         groups are to be lent."""
     def lend(self, lent: Sequence[LentGroup]) -> None:
-        """Lends groups that are not lent, whose records are all committed. Python decides nothing about one of
-        them before it has taken it back."""
+        """Lends groups that are not lent, whose records are all committed. Python decides nothing about one
+        of them before it has taken it back."""
     def take_back(self, partition: int, group_ids: Sequence[str]) -> tuple[int, list[CoordinatorRecord]]:
-        """Takes groups back that a partition has lent. How many records were written of them, and the newest of
-        each key, by offset, all of them committed."""
+        """Takes groups back that a partition has lent. How many records were written of them, and the newest
+        of each key, by offset, all of them committed."""
     def forget(self, partition: int) -> None:
         """Takes back all that a partition of `__consumer_offsets` has lent, before its log is read."""
 
@@ -1013,8 +1013,8 @@ class HttpServer:
     ) -> tuple[int, int]:
         """Lets clients of a service in: its number, and the port, which may have been 0. To paths that end
         with `in_pieces`, bodies without a length are handed over as they come. `tls` has PEM texts:
-        certificates, key, and authorities of clients' certificates, if clients must have some. Raises OSError,
-        and ValueError for texts that can't be used."""
+        certificates, key, and authorities of clients' certificates, if clients must have some. Raises
+        OSError, and ValueError for texts that can't be used."""
     def fileno(self) -> int:
         """A descriptor that is readable when `drain` has something to give."""
     def drain(self, limit: int) -> list[HttpRequest]:
