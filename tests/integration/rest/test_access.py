@@ -1,0 +1,118 @@
+"""Who is let in to the REST Proxy, and how: log-ins, limits, TLS."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import ssl
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.rest.asking import PATIENCE, Cluster, refused
+from tests.support.certificates import Authority
+from tests.support.registry import Reply
+from tests.support.rest import RestProcess
+
+
+@pytest.mark.parametrize("cluster", [pytest.param("apache", marks=pytest.mark.oracle)], indirect=True)
+def test_the_clusters_acls_decide_for_whoever_asks(
+    cluster: Cluster, rest: RestProcess, v3: str, topic: str, tmp_path: Path
+) -> None:
+    assert cluster.login is not None
+    for operation in ("WRITE", "DESCRIBE"):
+        acl = {
+            "resource_type": "TOPIC",
+            "resource_name": topic,
+            "pattern_type": "LITERAL",
+            "principal": "User:alice",
+            "host": "*",
+            "operation": operation,
+            "permission": "ALLOW",
+        }
+        assert rest.ask("POST", f"{v3}/acls", acl).status == 201
+    proxy = RestProcess(cluster.login, tmp_path / "log", "--login", "plain", "--access-log").start()
+    path = f"{v3}/topics/{topic}/records"
+    record = {"value": {"type": "JSON", "data": 1}}
+
+    def asked(who: str | None) -> Reply:
+        headers = {} if who is None else {"Authorization": f"Basic {b64encode(who.encode()).decode()}"}
+        return proxy.ask("POST", path, record, X_Request_ID=f"of {who}", **headers)
+
+    try:
+        nobody = asked(None)
+        assert refused(nobody) == (401, 40101)
+        assert nobody.headers["www-authenticate"].startswith("Basic ")
+        assert refused(asked("alice:guessed")) == (401, 40101)
+        deadline = time.monotonic() + PATIENCE
+        while (written := asked("alice:a")).status != 200:
+            assert time.monotonic() < deadline, written
+            time.sleep(0.05)
+        # Who may not even describe a topic is not told that there is one.
+        assert refused(asked("bob:b")) == (403, 40301)
+        assert asked("alice:a").status == 200
+        assert proxy.stop() == 0
+        log = (tmp_path / "log").read_text()
+        assert f"POST {path} -> 403" in log
+        assert "request id of bob:b" in log
+    finally:
+        proxy.kill()
+
+
+def test_a_client_that_asks_too_much_is_told_to_wait(cluster: Cluster, tmp_path: Path) -> None:
+    proxy = RestProcess(cluster.bootstrap, tmp_path / "log", "--requests-per-second", "0.01").start()
+    try:
+        assert proxy.ask("GET", "/v3/clusters").status == 200
+        reply = proxy.ask("GET", "/v3/clusters")
+        assert refused(reply) == (429, 429)
+        assert int(reply.headers["retry-after"]) > 1
+    finally:
+        proxy.kill()
+
+
+@pytest.mark.parametrize("cluster", ["barnabas"], indirect=True)
+def test_clients_are_talked_to_over_tls_and_may_need_a_certificate(cluster: Cluster, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "certificates")
+    server, client = str(authority.store("server")), str(authority.store("client"))
+    options = ("--certificate", server, "--key", server, "--client-authority", str(authority.certificate))
+    proxy = RestProcess(cluster.bootstrap, tmp_path / "log", *options).start()
+    trusting = ssl.create_default_context(cafile=str(authority.certificate))
+    known = ssl.create_default_context(cafile=str(authority.certificate))
+    known.load_cert_chain(client)
+
+    def asked(context: ssl.SSLContext) -> Any:
+        connection = http.client.HTTPSConnection("localhost", proxy.port, timeout=PATIENCE, context=context)
+        with contextlib.closing(connection):
+            connection.request("GET", "/v3/clusters")
+            return json.loads(connection.getresponse().read())
+
+    try:
+        assert asked(known)["metadata"]["self"] == f"https://localhost:{proxy.port}/v3/clusters"
+        for stranger in (trusting, ssl.create_default_context()):
+            with pytest.raises((OSError, http.client.HTTPException)):
+                asked(stranger)
+        with pytest.raises((OSError, http.client.HTTPException)):
+            proxy.ask("GET", "/v3/clusters")
+        assert asked(known)["kind"] == "KafkaClusterList"
+    finally:
+        proxy.kill()
+
+
+def test_tls_that_can_not_be_had_is_told(tmp_path: Path) -> None:
+    (tmp_path / "nothing.pem").write_text("nothing")
+    for options in (
+        ("--certificate", "nothing.pem"),
+        ("--certificate", "nothing.pem", "--key", "nothing.pem"),
+        ("--certificate", "missing.pem", "--key", "missing.pem"),
+    ):
+        command = [sys.executable, "-m", "barnabas", "rest", "--port", "0", *options]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode != 0
+        assert "TLS" in done.stderr
+        assert "Traceback" not in done.stderr
