@@ -322,6 +322,15 @@ def test_nobody_to_ask_is_a_timeout_that_says_why() -> None:
         admin.list_topics()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as in a terminal: shells have what they start in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_a_wait_at_once() -> None:
     with barnabas.Admin(bootstrap_servers=f"127.0.0.1:{free_port()}") as admin:
         alarm = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
