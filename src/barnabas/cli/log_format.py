@@ -4,10 +4,28 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., object])
 
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31;1m", "DEBUG": "\x1b[2m"}
 _RESET = "\x1b[0m"
+
+
+def logging_options(command: F) -> F:
+    """Adds `--log-format` and `--log-level`."""
+    how = click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+    level = click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        show_default=True,
+    )
+    return how(level(command))
 
 
 def configure_logging(log_format: str, level: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import signal
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -15,7 +14,8 @@ import click
 
 from barnabas.cli import exit_codes
 from barnabas.cli.connection import DEFAULT_BOOTSTRAP
-from barnabas.cli.log_format import configure_logging
+from barnabas.cli.log_format import configure_logging, logging_options
+from barnabas.cli.serving import listening_options, stop_asked
 from barnabas.config.listeners import format_address
 
 if TYPE_CHECKING:
@@ -36,21 +36,7 @@ logger = logging.getLogger("barnabas")
     metavar="HOST:PORT,…",
     help="Brokers of the cluster that keeps the schemas.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8081,
-    show_default=True,
-    help="Port to listen on; 0 takes a free one.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="Threads that talk to clients.",
-)
+@listening_options(8081)
 @click.option(
     "--advertise",
     metavar="URL",
@@ -66,13 +52,7 @@ logger = logging.getLogger("barnabas")
     "--eligible/--not-eligible", default=True, show_default=True, help="Whether this one may be elected."
 )
 @click.option("--alone", is_flag=True, help="Elect nobody: this is the only instance.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-)
+@logging_options
 def registry(
     bootstrap: str,
     host: str,
@@ -128,10 +108,6 @@ async def _run(
 ) -> None:
     from barnabas.schema_registry.service import serve
 
-    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
-
     def ready() -> None:
         # What was read stays for good: it need not be looked through for garbage again and again.
         gc.freeze()
@@ -139,5 +115,5 @@ async def _run(
         click.echo(f"  cluster  {bootstrap}")
         sys.stdout.flush()
 
-    await serve(bootstrap, listeners, service, stopping, ready, candidacy)
+    await serve(bootstrap, listeners, service, stop_asked(), ready, candidacy)
     logger.info("stopped")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,8 @@ import click
 
 from barnabas.cli import exit_codes
 from barnabas.cli.connection import Connection, connection_options
-from barnabas.cli.log_format import configure_logging
+from barnabas.cli.log_format import configure_logging, logging_options
+from barnabas.cli.serving import listening_options, stop_asked
 from barnabas.config.listeners import format_address
 
 if TYPE_CHECKING:
@@ -46,28 +46,8 @@ MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
     metavar="FILE",
     help="Let in only clients with a certificate that these authorities have signed, in PEM.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8082,
-    show_default=True,
-    help="Port to listen on; 0 takes a free one.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="Threads that talk to clients.",
-)
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-)
+@listening_options(8082)
+@logging_options
 def rest(
     connection: Connection,
     registry: str | None,
@@ -120,14 +100,10 @@ def rest(
 async def _run(settings: RestSettings, listeners: Listeners, service: int, url: str) -> None:
     from barnabas.rest.service import serve
 
-    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
-
     def ready() -> None:
         click.echo(f"REST proxy is ready at {click.style(url, bold=True)}")
         click.echo(f"  cluster  {settings.bootstrap}")
         sys.stdout.flush()
 
-    await serve(settings, listeners, service, stopping, ready)
+    await serve(settings, listeners, service, stop_asked(), ready)
     logger.info("stopped")

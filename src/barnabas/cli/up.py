@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from barnabas.cli import exit_codes
-from barnabas.cli.log_format import configure_logging
+from barnabas.cli.log_format import configure_logging, logging_options
 from barnabas.cli.output import print_error
 from barnabas.config.errors import ConfigError, PropertiesError, UnknownConfig
 from barnabas.config.listeners import format_address
@@ -92,13 +92,7 @@ class _UpCommand(click.Command):
     type=click.Choice(SERVICES),
     help="Leave a service out that runs beside the broker.",
 )
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-)
+@logging_options
 def up(
     directory: Path | None,
     memory: bool,

@@ -19,6 +19,32 @@ from barnabas.http.openapi import (
 INTEGER: Shape = {"type": "integer"}
 TIME: Shape = {"type": "string", "format": "date-time"}
 BASE64: Shape = {"type": "string", "format": "byte"}
+_PAYLOAD = choice("AVRO", "BINARY", "JSON", "JSONSCHEMA", "PROTOBUF", "STRING")
+_ACL = {
+    "host": TEXT,
+    "operation": shape("AclOperation"),
+    "pattern_type": shape("AclPatternType"),
+    "permission": shape("AclPermission"),
+    "principal": TEXT,
+    "resource_name": TEXT,
+    "resource_type": shape("AclResourceType"),
+}
+_RECORD = {
+    "headers": array(shape("ProduceRequestHeader")),
+    "key": shape("ProduceRequestData"),
+    "partition_id": INT32,
+    "timestamp": TIME,
+    "value": shape("ProduceRequestData"),
+}
+_PRODUCED = {
+    "cluster_id": TEXT,
+    "key": shape("ProduceResponseData"),
+    "offset": INT64,
+    "partition_id": INT32,
+    "timestamp": TIME,
+    "topic_name": TEXT,
+    "value": shape("ProduceResponseData"),
+}
 
 
 def _resource(**fields: Shape) -> Shape:
@@ -44,15 +70,7 @@ def _list(name: str) -> Shape:
 
 SHAPES: dict[str, Shape] = {
     "Error": members(error_code=INT32, message=TEXT),
-    "AclData": _resource(
-        host=TEXT,
-        operation=shape("AclOperation"),
-        pattern_type=shape("AclPatternType"),
-        permission=shape("AclPermission"),
-        principal=TEXT,
-        resource_name=TEXT,
-        resource_type=shape("AclResourceType"),
-    ),
+    "AclData": _resource(**_ACL),
     "AclOperation": choice(
         "ALL",
         "ALTER",
@@ -184,15 +202,7 @@ SHAPES: dict[str, Shape] = {
         partition_id=INTEGER,
         topic_name=TEXT,
     ),
-    "CreateAclRequestData": members(
-        host=TEXT,
-        operation=shape("AclOperation"),
-        pattern_type=shape("AclPatternType"),
-        permission=shape("AclPermission"),
-        principal=TEXT,
-        resource_name=TEXT,
-        resource_type=shape("AclResourceType"),
-    ),
+    "CreateAclRequestData": members(**_ACL),
     "CreateAclRequestDataList": members(data=array(shape("CreateAclRequestData"))),
     "CreateTopicRequestData": members(
         configs=array(members(name=TEXT, value=TEXT)),
@@ -213,36 +223,14 @@ SHAPES: dict[str, Shape] = {
         earliest_offset=INT64, latest_offset=INT64, partition_id=INTEGER, topic_name=TEXT
     ),
     "ProduceBatchRequest": members(entries=array(shape("ProduceBatchRequestEntry"))),
-    "ProduceBatchRequestEntry": members(
-        headers=array(shape("ProduceRequestHeader")),
-        id=TEXT,
-        key=shape("ProduceRequestData"),
-        partition_id=INT32,
-        timestamp=TIME,
-        value=shape("ProduceRequestData"),
-    ),
+    "ProduceBatchRequestEntry": members(id=TEXT, **_RECORD),
     "ProduceBatchResponse": members(
         failures=array(shape("ProduceBatchResponseFailureEntry")),
         successes=array(shape("ProduceBatchResponseSuccessEntry")),
     ),
     "ProduceBatchResponseFailureEntry": members(error_code=INT32, id=TEXT, message=TEXT),
-    "ProduceBatchResponseSuccessEntry": members(
-        cluster_id=TEXT,
-        id=TEXT,
-        key=shape("ProduceResponseData"),
-        offset=INT64,
-        partition_id=INT32,
-        timestamp=TIME,
-        topic_name=TEXT,
-        value=shape("ProduceResponseData"),
-    ),
-    "ProduceRequest": members(
-        headers=array(shape("ProduceRequestHeader")),
-        key=shape("ProduceRequestData"),
-        partition_id=INT32,
-        timestamp=TIME,
-        value=shape("ProduceRequestData"),
-    ),
+    "ProduceBatchResponseSuccessEntry": members(id=TEXT, **_PRODUCED),
+    "ProduceRequest": members(**_RECORD),
     "ProduceRequestData": members(
         data=shape("AnyValue"),
         schema=TEXT,
@@ -250,26 +238,16 @@ SHAPES: dict[str, Shape] = {
         schema_version=INTEGER,
         subject=TEXT,
         subject_name_strategy=choice("RECORD_NAME", "TOPIC_NAME", "TOPIC_RECORD_NAME"),
-        type=choice("AVRO", "BINARY", "JSON", "JSONSCHEMA", "PROTOBUF", "STRING"),
+        type=_PAYLOAD,
     ),
     "ProduceRequestHeader": members(name=TEXT, value=BASE64),
-    "ProduceResponse": members(
-        cluster_id=TEXT,
-        error_code=INT32,
-        key=shape("ProduceResponseData"),
-        message=TEXT,
-        offset=INT64,
-        partition_id=INT32,
-        timestamp=TIME,
-        topic_name=TEXT,
-        value=shape("ProduceResponseData"),
-    ),
+    "ProduceResponse": members(error_code=INT32, message=TEXT, **_PRODUCED),
     "ProduceResponseData": members(
         schema_id=INTEGER,
         schema_version=INTEGER,
         size=INT64,
         subject=TEXT,
-        type=choice("AVRO", "BINARY", "JSON", "JSONSCHEMA", "PROTOBUF", "STRING"),
+        type=_PAYLOAD,
     ),
     "ReassignmentData": _resource(
         adding_replicas=array(INTEGER),
