@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from tests.support.oracle import free_port
 from tests.support.server import BarnabasUp
+from tests.support.toolchain import require
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -46,8 +46,8 @@ def until_reachable(port: int) -> None:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_tours_print_what_the_readme_says(tmp_path: Path, number: int) -> None:
-    if number == 1 and shutil.which("curl") is None:
-        pytest.skip("there is no curl")
+    if number == 1:
+        require("curl")
     registry, rest = free_port(), free_port()
     up = BarnabasUp(tmp_path / "data", ["--registry-port", str(registry), "--rest-port", str(rest)]).start()
     binaries = Path(sys.executable).parent
