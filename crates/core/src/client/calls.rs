@@ -1,6 +1,5 @@
 //! `barnabas._core.NativeCalls`.
 
-use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use barnabas_client::caller::Caller;
@@ -12,7 +11,7 @@ use pyo3::types::{PyDict, PyType};
 
 use super::doorbell::{Doorbell, Watched};
 use super::errors::{exception, raised};
-use super::fork::Process;
+use super::fork::Owned;
 use super::options::Options;
 use super::waiting::{self, seconds};
 use crate::codec;
@@ -23,17 +22,7 @@ type Answer = (Py<PyAny>, i32, i16);
 /// The engine below `barnabas.Admin` and all who send requests now and then.
 #[pyclass(frozen, extends = Watched, module = "barnabas._core")]
 pub(crate) struct NativeCalls {
-    caller: ManuallyDrop<Caller>,
-    process: Process,
-}
-
-impl Drop for NativeCalls {
-    fn drop(&mut self) {
-        if !self.process.is_gone() {
-            // SAFETY: dropped here only, and nobody uses it afterwards.
-            unsafe { ManuallyDrop::drop(&mut self.caller) };
-        }
-    }
+    caller: Owned<Caller>,
 }
 
 /// The request in all versions that it may be sent in: which one is known only when the broker is.
@@ -82,8 +71,7 @@ impl NativeCalls {
         let doorbell = Doorbell::new()?;
         let caller = Caller::start(config, Some(doorbell.notify()));
         let caller = caller.map_err(|error| PyOSError::new_err(error.to_string()))?;
-        let process = Process::current();
-        Ok(Watched::base(doorbell).add_subclass(NativeCalls { caller: ManuallyDrop::new(caller), process }))
+        Ok(Watched::base(doorbell).add_subclass(NativeCalls { caller: Owned::new(caller) }))
     }
 
     /// Begins a call; its number.
@@ -98,7 +86,7 @@ impl NativeCalls {
         highest: i16,
     ) -> PyResult<u64> {
         let py = request.py();
-        self.process.check(py)?;
+        self.caller.check(py)?;
         let code = request.get_type().getattr("API_KEY")?.extract()?;
         let api = ApiKey::from_code(code);
         let api = api.ok_or_else(|| PyValueError::new_err(format!("API key {code} is not known")))?;
@@ -111,7 +99,7 @@ impl NativeCalls {
 
     /// Waits for the answer, read as `response`; raises why there is none.
     fn result(&self, py: Python<'_>, id: u64, response: &Bound<'_, PyType>) -> PyResult<Answer> {
-        self.process.check(py)?;
+        self.caller.check(py)?;
         match waiting::until(py, None, |slice| self.caller.outcome(id, slice)) {
             Ok(Some(outcome)) => answer(response, outcome),
             Ok(None) => Err(PyValueError::new_err(format!("call {id} has no outcome"))),
@@ -124,7 +112,7 @@ impl NativeCalls {
 
     /// Numbers of calls that are done, and their outcomes: the answer's bytes with node and version, or an error.
     fn take(&self, py: Python<'_>) -> PyResult<Vec<(u64, Py<PyAny>)>> {
-        self.process.check(py)?;
+        self.caller.check(py)?;
         let outcome = |outcome: Outcome| match outcome {
             Ok(answered) => {
                 let body = pyo3::types::PyBytes::new(py, &answered.frame[answered.at..]);
@@ -137,21 +125,21 @@ impl NativeCalls {
 
     /// Nobody waits for the call any more.
     fn cancel(&self, id: u64) {
-        if !self.process.is_gone() {
+        if !self.caller.is_gone() {
             self.caller.cancel(id);
         }
     }
 
     /// Something was not where it was thought to be: asks for the metadata anew.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
-        self.process.check(py)?;
+        self.caller.check(py)?;
         self.caller.refresh();
         Ok(())
     }
 
     /// Gives up all calls, and ends the thread.
     fn close(&self, py: Python<'_>) {
-        if !self.process.is_gone() {
+        if !self.caller.is_gone() {
             py.detach(|| self.caller.close());
         }
     }

@@ -1,7 +1,6 @@
 //! `barnabas._core.NativeConsumer`.
 
 use std::collections::HashMap;
-use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 use super::columns::RecordBatch;
 use super::doorbell::{Doorbell, Watched};
 use super::errors::{exception, raised};
-use super::fork::Process;
+use super::fork::Owned;
 use super::membership::{
     kind_name, leaving, named, offsets, partition, silence, subscription, told, unseen, wanted, Called,
     Metadata, Offsets, Subscribed, Told, Unseen,
@@ -48,18 +47,8 @@ struct Reading {
 /// The consumer below `barnabas.Consumer`.
 #[pyclass(frozen, extends = Watched, module = "barnabas._core")]
 pub(crate) struct NativeConsumer {
-    consumer: ManuallyDrop<Consumer>,
-    process: Process,
+    consumer: Owned<Consumer>,
     reading: Mutex<Reading>,
-}
-
-impl Drop for NativeConsumer {
-    fn drop(&mut self) {
-        if !self.process.is_gone() {
-            // SAFETY: dropped here only, and nobody uses it afterwards.
-            unsafe { ManuallyDrop::drop(&mut self.consumer) };
-        }
-    }
 }
 
 /// Where to begin: an offset, or one of the words for a place.
@@ -242,12 +231,7 @@ impl NativeConsumer {
         let consumer = Consumer::start(config, Some(doorbell.notify()));
         let consumer = consumer.map_err(|error| PyOSError::new_err(error.to_string()))?;
         let reading = Mutex::new(Reading::default());
-        let process = Process::current();
-        Ok(Watched::base(doorbell).add_subclass(NativeConsumer {
-            consumer: ManuallyDrop::new(consumer),
-            process,
-            reading,
-        }))
+        Ok(Watched::base(doorbell).add_subclass(NativeConsumer { consumer: Owned::new(consumer), reading }))
     }
 
     /// Reads exactly these from now on: topic, partition, and where to begin.
@@ -256,7 +240,7 @@ impl NativeConsumer {
         py: Python<'_>,
         partitions: Vec<(String, i32, Option<i64>, Option<String>)>,
     ) -> PyResult<()> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let mut wanted = Vec::with_capacity(partitions.len());
         for (topic, index, offset, place) in &partitions {
             wanted.push((partition(topic, *index), start(*offset, place.as_deref())?));
@@ -274,26 +258,26 @@ impl NativeConsumer {
         offset: Option<i64>,
         place: Option<&str>,
     ) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let start = start(offset, place)?.ok_or_else(|| PyValueError::new_err("where to?"))?;
         Ok(self.consumer.seek(&partition(topic, index), start))
     }
 
     /// Stops or goes on giving out records; False when the partition is not read.
     fn pause(&self, py: Python<'_>, topic: &str, index: i32, paused: bool) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         Ok(self.consumer.pause(&partition(topic, index), paused))
     }
 
     /// What is read.
     fn assignment(&self, py: Python<'_>) -> PyResult<Vec<(String, i32)>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         Ok(self.consumer.assignment().into_iter().map(|(topic, index)| (topic.to_string(), index)).collect())
     }
 
     /// What of it is paused.
     fn paused(&self, py: Python<'_>) -> PyResult<Vec<(String, i32)>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         Ok(self.consumer.paused().into_iter().map(|(topic, index)| (topic.to_string(), index)).collect())
     }
 
@@ -305,7 +289,7 @@ impl NativeConsumer {
         index: i32,
         timeout: Option<f64>,
     ) -> PyResult<Option<i64>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let partition = partition(topic, index);
         let found = self.until(py, seconds(timeout)?, |slice| match self.consumer.position(&partition) {
             None => Some(None),
@@ -330,7 +314,7 @@ impl NativeConsumer {
         timeout: Option<f64>,
         max_records: usize,
     ) -> PyResult<Option<Bound<'py, PyList>>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let timeout = seconds(timeout)?;
         if self.begin_poll() {
             return Ok(None);
@@ -380,20 +364,20 @@ impl NativeConsumer {
         topics: Option<Vec<String>>,
         pattern: Option<String>,
     ) -> PyResult<()> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         self.consumer.subscribe(wanted(topics, pattern)?).map_err(|error| raised(py, &error))
     }
 
     /// What it is subscribed to: topics, or a pattern.
     fn subscription(&self, py: Python<'_>) -> PyResult<Subscribed> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         Ok(subscription(self.consumer.subscription()))
     }
 
     /// What the caller has to do: "assigned", "revoked" or "lost", and the partitions; to be followed by
     /// [`NativeConsumer::called`]. Raises what the membership can't get over.
     fn take_call(&self, py: Python<'_>) -> PyResult<Option<Called>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         if let Some(error) = self.consumer.take_error() {
             return Err(raised(py, &error));
         }
@@ -403,7 +387,7 @@ impl NativeConsumer {
 
     /// The caller has done what it was called for.
     fn called(&self, py: Python<'_>) -> PyResult<()> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         self.consumer.called();
         Ok(())
     }
@@ -411,7 +395,7 @@ impl NativeConsumer {
     /// Orders a commit of these offsets, or of all positions; the caller has seen nothing from `unseen` on. The
     /// result comes under the number.
     fn commit(&self, py: Python<'_>, given: Option<Offsets>, not_seen: Unseen) -> PyResult<u64> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         if !self.consumer.has_group() {
             return Err(raised(py, &ClientError::NoGroup));
         }
@@ -420,7 +404,7 @@ impl NativeConsumer {
 
     /// Waits for a commit; raises why it has failed. False when it is not done in `timeout` seconds.
     fn committed(&self, py: Python<'_>, id: u64, timeout: Option<f64>) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         match self.until(py, seconds(timeout)?, |slice| self.consumer.committed(id, slice))? {
             Some(result) => result.map(|()| true).map_err(|error| raised(py, &error)),
             None => Ok(false),
@@ -429,7 +413,7 @@ impl NativeConsumer {
 
     /// All commits that are done and that nobody has waited for: numbers, and why they have failed.
     fn take_committed<'py>(&self, py: Python<'py>) -> PyResult<Vec<(u64, Option<Bound<'py, PyAny>>)>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let done = self.consumer.take_all_committed().into_iter();
         done.map(|(id, result)| Ok((id, result.err().map(|error| exception(py, &error)).transpose()?)))
             .collect()
@@ -448,7 +432,7 @@ impl NativeConsumer {
         partitions: Vec<(String, i32)>,
         timeout: Option<f64>,
     ) -> PyResult<Told> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         if !self.consumer.has_group() {
             return Err(raised(py, &ClientError::NoGroup));
         }
@@ -460,21 +444,21 @@ impl NativeConsumer {
 
     /// Group id, generation or member epoch, member id, instance id; None without a group.
     fn group_metadata(&self, py: Python<'_>) -> PyResult<Option<Metadata>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let metadata = self.consumer.group_metadata();
         Ok(metadata.map(|m| (m.group_id, m.generation, m.member_id, m.instance_id)))
     }
 
     /// Begins to give everything up and to leave the group.
     fn leave(&self, py: Python<'_>, operation: &str) -> PyResult<()> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         self.consumer.leave(leaving(operation)?);
         Ok(())
     }
 
     /// Whether it has left; None when the caller has something to do first. Waits up to `timeout` seconds.
     fn has_left(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<bool>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let left = waiting::until(py, seconds(timeout)?, |slice| {
             let left = self.consumer.has_left(slice);
             (left || self.consumer.needs_attention()).then_some(left)
@@ -490,7 +474,7 @@ impl NativeConsumer {
         timeout: Option<f64>,
         max_records: usize,
     ) -> PyResult<Option<RecordBatch>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let timeout = seconds(timeout)?;
         if self.begin_poll() {
             return Ok(None);
@@ -517,7 +501,7 @@ impl NativeConsumer {
 
     /// How many partitions a topic has; waits for it.
     fn partition_count(&self, py: Python<'_>, topic: &str, timeout: Option<f64>) -> PyResult<usize> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let mut last = None;
         let found =
             self.until(py, seconds(timeout)?, |slice| match self.consumer.partition_count(topic, slice) {
@@ -543,7 +527,7 @@ impl NativeConsumer {
         place: &str,
         timeout: Option<f64>,
     ) -> PyResult<Option<(i64, i64)>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let start = start(offset, Some(place))?.ok_or_else(|| PyValueError::new_err("where?"))?;
         let id = self.consumer.look_up(partition(topic, index), start);
         let found = self.until(py, seconds(timeout)?, |slice| self.consumer.looked_up(id, slice));
@@ -556,7 +540,7 @@ impl NativeConsumer {
 
     /// Ends the thread.
     fn close(&self, py: Python<'_>) {
-        if !self.process.is_gone() {
+        if !self.consumer.is_gone() {
             py.detach(|| self.consumer.close());
         }
     }

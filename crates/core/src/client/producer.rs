@@ -1,6 +1,5 @@
 //! `barnabas._core.NativeProducer`.
 
-use std::mem::ManuallyDrop;
 use std::time::Duration;
 
 use barnabas_client::accumulator::{Completed, NewRecord, Refused, TopicIndex};
@@ -17,7 +16,7 @@ use pyo3::types::{PyDict, PyString};
 use super::arrow::rows::Rows;
 use super::doorbell::{Doorbell, Watched};
 use super::errors::{exception, raised};
-use super::fork::Process;
+use super::fork::Owned;
 use super::options::Options;
 use super::record::RecordMetadata;
 use super::text::{data, headers, Data};
@@ -94,21 +93,11 @@ type LastTopic = Option<(Py<PyString>, TopicIndex)>;
 /// The producer below `barnabas.Producer`.
 #[pyclass(frozen, extends = Watched, subclass, module = "barnabas._core")]
 pub(crate) struct NativeProducer {
-    producer: ManuallyDrop<Producer>,
-    process: Process,
+    producer: Owned<Producer>,
     last: Mutex<LastTopic>,
     reports: Mutex<Reports>,
     /// The user's own: called with key, value and the number of partitions.
     partitioner: Option<Py<PyAny>>,
-}
-
-impl Drop for NativeProducer {
-    fn drop(&mut self) {
-        if !self.process.is_gone() {
-            // SAFETY: dropped here only, and nobody uses it afterwards.
-            unsafe { ManuallyDrop::drop(&mut self.producer) };
-        }
-    }
 }
 
 impl NativeProducer {
@@ -134,7 +123,7 @@ impl NativeProducer {
         listener: Option<Listener>,
         may_wait: bool,
     ) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         let index = self.topic(topic)?;
         let partition = match (&self.partitioner, given.partition) {
             (Some(_), None) if !may_wait && self.producer.partition_count(index) == 0 => return Ok(false),
@@ -316,8 +305,7 @@ impl NativeProducer {
         let producer = Producer::start(config, Some(doorbell.notify()));
         let producer = producer.map_err(|error| PyOSError::new_err(error.to_string()))?;
         let producer = NativeProducer {
-            producer: ManuallyDrop::new(producer),
-            process: Process::current(),
+            producer: Owned::new(producer),
             last: Mutex::new(None),
             reports: Mutex::new(Reports::default()),
             partitioner,
@@ -371,7 +359,7 @@ impl NativeProducer {
         batch: &Bound<'_, PyAny>,
         partition: Option<i32>,
     ) -> PyResult<usize> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         let index = self.topic(topic)?;
         let mut count = 0;
         for rows in Rows::of(batch, partition, clock::now())? {
@@ -384,7 +372,7 @@ impl NativeProducer {
     /// Calls `on_delivery` for what is done; waits up to `timeout` seconds for one. How many were called.
     #[pyo3(signature = (timeout=Some(0.0)))]
     fn poll(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<usize> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         let completed = waiting::until(py, seconds(timeout)?, |slice| {
             Some(self.producer.wait_completed(slice)).filter(|completed| !completed.is_empty())
         })?;
@@ -393,7 +381,7 @@ impl NativeProducer {
 
     /// Sends everything and waits until it is done; False when `timeout` seconds were not enough.
     fn flush_all(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         if self.producer.is_closed() {
             return Ok(true);
         }
@@ -413,19 +401,19 @@ impl NativeProducer {
 
     /// Begins to send everything at once; the mark that [`NativeProducer::is_flushed`] is asked with.
     fn begin_flush(&self, py: Python<'_>) -> PyResult<u64> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         Ok(self.producer.begin_flush())
     }
 
     /// Whether everything before the mark is done.
     fn is_flushed(&self, py: Python<'_>, mark: u64) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         Ok(self.producer.is_closed() || self.producer.flushed(mark, 0) == Waited::Done)
     }
 
     /// Ends what `begin_flush` began. Raises the first failure that nobody asked about.
     fn end_flush(&self, py: Python<'_>) -> PyResult<()> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         self.producer.end_flush();
         self.producer.take_unreported().map_or(Ok(()), |error| Err(raised(py, &error)))
     }
@@ -437,33 +425,33 @@ impl NativeProducer {
         topic: &Bound<'_, PyString>,
         timeout: Option<f64>,
     ) -> PyResult<usize> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         let index = self.topic(topic)?;
         self.partitions(py, index, seconds(timeout)?)
     }
 
     /// Waits until the coordinator knows the producer; False when `timeout` seconds were not enough.
     fn transactions_ready(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         self.until_done(py, timeout, |slice| self.producer.initialized(slice))
     }
 
     /// Begins a transaction; False when that could not be done within `timeout` seconds.
     fn transaction_begun(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         self.until_done(py, timeout, |slice| self.producer.begin_transaction(slice))
     }
 
     /// Begins to commit or abort.
     fn end_transaction(&self, py: Python<'_>, commit: bool) -> PyResult<()> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         let end = if commit { End::Commit } else { End::Abort };
         self.producer.end_transaction(end).map_err(|error| raised(py, &error))
     }
 
     /// Waits for that; False when `timeout` seconds were not enough: it goes on.
     fn transaction_ended(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         let done = self.until_done(py, timeout, |slice| self.producer.transaction_ended(slice));
         self.report(py, self.producer.take_completed())?;
         done
@@ -476,7 +464,7 @@ impl NativeProducer {
         group: (String, i32, String, Option<String>),
         offsets: Vec<(String, i32, i64, i32, String)>,
     ) -> PyResult<()> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         let (group_id, generation, member_id, group_instance_id) = group;
         let group = GroupMetadata { group_id, generation, member_id, group_instance_id };
         let offsets = offsets.into_iter().map(|(topic, partition, offset, leader_epoch, metadata)| {
@@ -488,14 +476,14 @@ impl NativeProducer {
 
     /// Waits until the coordinator has them; False when `timeout` seconds were not enough.
     fn offsets_added(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         self.until_done(py, timeout, |slice| self.producer.offsets_sent(slice))
     }
 
     /// Whether an abort would end something.
     #[getter]
     fn in_transaction(&self, py: Python<'_>) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         Ok(self.producer.is_in_transaction())
     }
 
@@ -508,13 +496,13 @@ impl NativeProducer {
     /// Bytes of records that wait, with the room that is set aside for more.
     #[getter]
     fn buffered_bytes(&self, py: Python<'_>) -> PyResult<usize> {
-        self.process.check(py)?;
+        self.producer.check(py)?;
         Ok(self.producer.buffered_bytes())
     }
 
     /// Gives up what is not sent, tells those who wait, and ends the thread. Raises if nobody waited for it.
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
-        if self.process.is_gone() {
+        if self.producer.is_gone() {
             return Ok(());
         }
         py.detach(|| self.producer.close());

@@ -1,7 +1,6 @@
 //! `barnabas._core.NativeShareConsumer`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use barnabas_client::fetch_session::Partition;
@@ -18,7 +17,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 
 use super::doorbell::{Doorbell, Watched};
 use super::errors::{exception, raised};
-use super::fork::Process;
+use super::fork::Owned;
 use super::membership::partition;
 use super::options::Options;
 use super::record::Record;
@@ -30,19 +29,9 @@ type Acknowledged<'py> = (String, i32, Vec<Offset>, Option<Bound<'py, PyAny>>);
 /// The share consumer below `barnabas.ShareConsumer`.
 #[pyclass(frozen, extends = Watched, module = "barnabas._core")]
 pub(crate) struct NativeShareConsumer {
-    consumer: ManuallyDrop<ShareConsumer>,
-    process: Process,
+    consumer: Owned<ShareConsumer>,
     /// Names of topics as Python has them; held by who polls.
     names: Mutex<HashMap<Arc<str>, Py<PyString>>>,
-}
-
-impl Drop for NativeShareConsumer {
-    fn drop(&mut self) {
-        if !self.process.is_gone() {
-            // SAFETY: dropped here only, and nobody uses it afterwards.
-            unsafe { ManuallyDrop::drop(&mut self.consumer) };
-        }
-    }
 }
 
 fn word(name: &str) -> PyResult<AcknowledgeType> {
@@ -82,25 +71,21 @@ impl NativeShareConsumer {
         let doorbell = Doorbell::new()?;
         let consumer = ShareConsumer::start(config, Some(doorbell.notify()));
         let consumer = consumer.map_err(|error| PyOSError::new_err(error.to_string()))?;
-        let process = Process::current();
         let names = Mutex::default();
-        Ok(Watched::base(doorbell).add_subclass(NativeShareConsumer {
-            consumer: ManuallyDrop::new(consumer),
-            process,
-            names,
-        }))
+        Ok(Watched::base(doorbell)
+            .add_subclass(NativeShareConsumer { consumer: Owned::new(consumer), names }))
     }
 
     /// Wants these topics from now on.
     fn subscribe(&self, py: Python<'_>, topics: Vec<String>) -> PyResult<()> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         self.consumer.subscribe(topics.iter().map(|topic| Arc::from(&**topic)).collect());
         Ok(())
     }
 
     /// What it is subscribed to.
     fn subscription(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let topics = self.consumer.subscription().unwrap_or_default();
         Ok(topics.iter().map(ToString::to_string).collect())
     }
@@ -112,7 +97,7 @@ impl NativeShareConsumer {
         timeout: Option<f64>,
         max_records: usize,
     ) -> PyResult<Bound<'py, PyList>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let timeout = seconds(timeout)?;
         let busy = || PyRuntimeError::new_err("another thread is in poll() of this consumer");
         let mut names = self.names.try_lock().ok_or_else(busy)?;
@@ -145,14 +130,14 @@ impl NativeShareConsumer {
         offset: i64,
         name: &str,
     ) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         Ok(self.consumer.acknowledge(&partition(topic, index), offset, word(name)?))
     }
 
     /// Hands over what was said. Where nothing need be said, everything is accepted that was given out, but the
     /// records that the caller has not `seen`.
     fn commit(&self, py: Python<'_>, unseen: Vec<(String, i32, Offset)>) -> PyResult<()> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let mut offsets: BTreeMap<Partition, BTreeSet<Offset>> = BTreeMap::new();
         for (topic, index, offset) in &unseen {
             offsets.entry(partition(topic, *index)).or_default().insert(*offset);
@@ -163,14 +148,14 @@ impl NativeShareConsumer {
 
     /// Waits until brokers have answered to all that was handed over; False when `timeout` seconds were not enough.
     fn is_settled(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let look = |slice| self.consumer.is_settled(slice).then_some(());
         Ok(waiting::until(py, seconds(timeout)?, look)?.is_some())
     }
 
     /// What became of acknowledgements since the last call.
     fn take_results<'py>(&self, py: Python<'py>) -> PyResult<Vec<Acknowledged<'py>>> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let results = self.consumer.take_results().into_iter();
         results
             .map(|result| {
@@ -189,21 +174,21 @@ impl NativeShareConsumer {
 
     /// Begins to give everything back and to leave the group.
     fn leave(&self, py: Python<'_>) -> PyResult<()> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         self.consumer.leave();
         Ok(())
     }
 
     /// Whether it has left; waits up to `timeout` seconds.
     fn has_left(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        self.process.check(py)?;
+        self.consumer.check(py)?;
         let look = |slice| self.consumer.has_left(slice).then_some(());
         Ok(waiting::until(py, seconds(timeout)?, look)?.is_some())
     }
 
     /// Ends the thread.
     fn close(&self, py: Python<'_>) {
-        if !self.process.is_gone() {
+        if !self.consumer.is_gone() {
             py.detach(|| self.consumer.close());
         }
     }
