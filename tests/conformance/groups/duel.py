@@ -23,6 +23,11 @@ from barnabas.protocol.generated.delete_groups_request import DeleteGroupsReques
 from barnabas.protocol.generated.describe_groups_request import DescribeGroupsRequest
 from barnabas.protocol.generated.describe_groups_response import DescribedGroup
 from barnabas.protocol.generated.find_coordinator_request import FindCoordinatorRequest
+from barnabas.protocol.generated.incremental_alter_configs_request import (
+    AlterableConfig,
+    AlterConfigsResource,
+    IncrementalAlterConfigsRequest,
+)
 from barnabas.protocol.generated.metadata_request import MetadataRequest, MetadataRequestTopic
 from barnabas.server.coordinators import java_hash
 from tests.support.wire import Connection
@@ -39,6 +44,7 @@ OFFSETS_PARTITIONS = 50
 """`offsets.topic.num.partitions`."""
 PROBE = "probe-"
 """Begins the names of groups that only wait for something."""
+GROUP_RESOURCE = 32
 TOPIC_ALREADY_EXISTS = 36
 UNKNOWN_TOPIC = Uuid(b"\7" * 16)
 
@@ -145,8 +151,16 @@ def create_topic(side: Side, name: str, partitions: int) -> None:
     topic = CreatableTopic(name=name, num_partitions=partitions, replication_factor=1)
     created = side.ask(CreateTopicsRequest(topics=[topic]), 7).topics[0]
     assert created.error_code in (0, TOPIC_ALREADY_EXISTS), created
-    found = side.ask(MetadataRequest(topics=[MetadataRequestTopic(name=name)]), 12).topics[0]
-    side.topics[name] = found.topic_id
+    asked = MetadataRequest(topics=[MetadataRequestTopic(name=name)], allow_auto_topic_creation=False)
+    # Apache Kafka answers CreateTopics before the broker knows the topic.
+    wait_for(lambda: not side.ask(asked, 12).topics[0].error_code)
+    side.topics[name] = side.ask(asked, 12).topics[0].topic_id
+
+
+def set_config(side: Side, name: str, value: str, group: str = "app") -> None:
+    """Sets a config of a group."""
+    resource = AlterConfigsResource(GROUP_RESOURCE, group, [AlterableConfig(name, 0, value)])
+    side.ask(IncrementalAlterConfigsRequest([resource]), 1)
 
 
 def find_coordinator(side: Side, key: str) -> None:

@@ -17,20 +17,14 @@ from barnabas.protocol.generated import describe_share_group_offsets_request as 
 from barnabas.protocol.generated import share_acknowledge_request as acknowledge
 from barnabas.protocol.generated import share_fetch_request as fetch
 from barnabas.protocol.generated.delete_groups_request import DeleteGroupsRequest
-from barnabas.protocol.generated.incremental_alter_configs_request import (
-    AlterableConfig,
-    AlterConfigsResource,
-    IncrementalAlterConfigsRequest,
-)
 from barnabas.protocol.generated.share_group_describe_request import ShareGroupDescribeRequest
 from barnabas.protocol.generated.share_group_heartbeat_request import ShareGroupHeartbeatRequest
-from tests.conformance.groups.duel import Duel, Side, create_topic, find_coordinator, wait_for
+from tests.conformance.groups.duel import Duel, Side, create_topic, find_coordinator, set_config, wait_for
 from tests.conformance.groups.test_consumer_groups import nodes
 
 pytestmark = [pytest.mark.oracle, pytest.mark.timeout(300)]
 
 MEMBER = "AAAAAAAAAAAAAAAAAAAAAQ"
-GROUP_RESOURCE = 32
 RECORDS = 10
 PRODUCED_AT = time.time_ns() // 1_000_000
 """The same on both sides, so that the bytes are."""
@@ -96,8 +90,7 @@ def prepare(side: Side, group: str) -> None:
     for number in range(RECORDS):
         producer.produce("taken", str(number), timestamp=PRODUCED_AT)
         producer.flush()
-    earliest = AlterableConfig("share.auto.offset.reset", 0, "earliest")
-    side.ask(IncrementalAlterConfigsRequest([AlterConfigsResource(GROUP_RESOURCE, group, [earliest])]), 1)
+    set_config(side, "share.auto.offset.reset", "earliest", group)
     find_coordinator(side, group)
 
 
@@ -206,8 +199,7 @@ def test_a_session_ends_with_the_connection_on_which_it_was_opened(duel: Duel) -
     group, shown = "share-gone", []
     for side in duel.sides:
         prepare(side, group)
-        longest = AlterableConfig("share.record.lock.duration.ms", 0, "60000")
-        side.ask(IncrementalAlterConfigsRequest([AlterConfigsResource(GROUP_RESOURCE, group, [longest])]), 1)
+        set_config(side, "share.record.lock.duration.ms", "60000", group)
         join(side, group)
         begin(side, group, 3)
         side.connections.pop("main").socket.close()

@@ -9,11 +9,6 @@ from typing import Any
 import pytest
 
 from barnabas.protocol.generated.delete_groups_request import DeleteGroupsRequest
-from barnabas.protocol.generated.incremental_alter_configs_request import (
-    AlterableConfig,
-    AlterConfigsResource,
-    IncrementalAlterConfigsRequest,
-)
 from barnabas.protocol.generated.list_groups_request import ListGroupsRequest
 from barnabas.protocol.generated.metadata_request import MetadataRequest, MetadataRequestTopic
 from barnabas.protocol.generated.offset_commit_request import (
@@ -33,11 +28,10 @@ from barnabas.protocol.generated.streams_group_heartbeat_request import (
     TopicInfo,
     Topology,
 )
-from tests.conformance.groups.duel import Duel, Side, await_topics, create_topic, wait_for
+from tests.conformance.groups.duel import Duel, Side, await_topics, create_topic, set_config, wait_for
 
 pytestmark = [pytest.mark.oracle, pytest.mark.timeout(300)]
 
-GROUP_RESOURCE = 32
 ASSIGNMENT_DELAYED = 5
 """A status that depends on the moment."""
 PARTITIONS = 4
@@ -130,11 +124,6 @@ class Member:
             self.tasks.get("standby_tasks"),
             self.statuses,
         )
-
-
-def set_config(side: Side, name: str, value: str, group: str = "app") -> None:
-    resource = AlterConfigsResource(GROUP_RESOURCE, group, [AlterableConfig(name, 0, value)])
-    side.ask(IncrementalAlterConfigsRequest([resource]), 1)
 
 
 def prepare(side: Side) -> None:
