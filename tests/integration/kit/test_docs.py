@@ -10,10 +10,10 @@ import pytest
 
 import barnabas.serde
 import barnabas.testing.kafka
-from barnabas.testing import Kafka
+from barnabas.testing import Kafka, KafkaCluster
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
-PAGES = {"testing.md": 5, "serdes.md": 2, "migrating.md": 7}
+PAGES = {"testing.md": 6, "serdes.md": 2, "migrating.md": 7}
 """Pages, and how many examples there are at least."""
 
 
@@ -36,8 +36,13 @@ def test_example_runs(kafka: Kafka, page: str, block: str) -> None:
     exec(compile(block, page, "exec"), names)
     for name, test in names.items():
         if name.startswith("test_"):
-            assert inspect.signature(test).parameters.keys() == {"kafka"}
-            test(kafka)
+            (fixture,) = inspect.signature(test).parameters
+            if fixture == "kafka":
+                test(kafka)
+                continue
+            assert fixture == "kafka_cluster"
+            with KafkaCluster() as cluster:
+                test(cluster)
 
 
 @pytest.mark.parametrize("module", [barnabas.serde, barnabas.testing.kafka])

@@ -15,7 +15,7 @@ import pytest
 
 from barnabas import serde
 from barnabas.errors import InvalidConfig, TopicAlreadyExists, UnknownTopicOrPartition
-from barnabas.testing import Kafka, KafkaTestCase, ProducerRecord
+from barnabas.testing import Kafka, KafkaCluster, KafkaTestCase, ProducerRecord
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -220,6 +220,25 @@ def test_clients_find_the_broker_again(kafka: Kafka) -> None:
     kafka.assert_topic("orders", ["a", "b"])
 
 
+def test_brokers_of_a_cluster_are_ended_and_started_one_by_one() -> None:
+    with KafkaCluster(settings={"node.id": "7"}) as cluster:
+        cluster.topic("orders", ["a"])
+        leader = cluster.leader("orders")
+        assert [broker.id for broker in cluster.brokers] == [leader.id] == [7]
+        assert cluster.broker(7) is leader
+        for end in (leader.stop, leader.kill):
+            end()
+            assert not leader.is_running
+            leader.start()
+            assert (leader.is_running, leader.address) == (True, cluster.bootstrap)
+        leader.restart()
+        cluster.assert_topic("orders", ["a"])
+        with pytest.raises(UnknownTopicOrPartition):
+            cluster.leader("orders", 1)
+        with pytest.raises(KeyError, match="no broker 8"):
+            cluster.broker(8)
+
+
 def test_stopped_broker_says_so() -> None:
     kafka = Kafka()
     with pytest.raises(RuntimeError, match="is not running"):
@@ -257,6 +276,15 @@ def test_marked(kafka):
 def test_fresh(kafka):
     kafka.topic("orders", ["b"])
     kafka.assert_topic("orders", ["b"])
+
+@pytest.mark.kafka(brokers=1, topics={"orders": ["a"]})
+def test_cluster(kafka_cluster):
+    kafka_cluster.leader("orders").restart(kill=True)
+    kafka_cluster.assert_topic("orders", ["a"])
+
+@pytest.mark.kafka(brokers=3)
+def test_more_than_there_can_be(kafka_cluster):
+    pass
 """
 
 
@@ -270,7 +298,8 @@ def test_fixture_comes_with_the_package(tmp_path: Path) -> None:
         timeout=120,
         check=False,
     )
-    assert "2 passed" in done.stdout, done.stdout + done.stderr
+    assert "3 passed, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "ValueError: brokers=3: a cluster of the kit has 1 broker" in done.stdout
 
 
 def test_example_suite_passes() -> None:
