@@ -33,7 +33,8 @@ class RegistryProcess:
 
     command: tuple[str, ...] = ("registry",)
 
-    def __init__(self, bootstrap: str, log: Path) -> None:
+    def __init__(self, bootstrap: str, log: Path, *options: str) -> None:
+        self.command = (*self.command, *options)
         self.bootstrap = bootstrap
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"

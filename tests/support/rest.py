@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from tests.support.registry import RegistryProcess, Reply
@@ -11,9 +10,7 @@ from tests.support.registry import RegistryProcess, Reply
 class RestProcess(RegistryProcess):
     """One REST Proxy for a cluster, on a port of the loopback address."""
 
-    def __init__(self, bootstrap: str, log: Path, *options: str) -> None:
-        super().__init__(bootstrap, log)
-        self.command = ("rest", *options)
+    command = ("rest",)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         """One request on a connection of its own, whose body is JSON unless a header says otherwise."""

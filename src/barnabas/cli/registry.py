@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import socket
+import ssl
 import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,29 +14,21 @@ from urllib.parse import urlsplit
 import click
 
 from barnabas.cli import exit_codes
-from barnabas.cli.connection import DEFAULT_BOOTSTRAP
+from barnabas.cli.connection import Connection, connection_options
 from barnabas.cli.log_format import configure_logging, logging_options
-from barnabas.cli.serving import listening_options, stop_asked
+from barnabas.cli.serving import Entrance, client_configs, entrance_options, listening_options, stop_asked
 from barnabas.config.listeners import format_address
 
 if TYPE_CHECKING:
     from barnabas.http.listeners import Listeners
-    from barnabas.schema_registry.service import Candidacy
+    from barnabas.schema_registry.service import Candidacy, RegistrySettings
 
 logger = logging.getLogger("barnabas")
 
 
 @click.command()
-@click.option(
-    "-b",
-    "--bootstrap",
-    "--bootstrap-server",
-    envvar="BARNABAS_BOOTSTRAP",
-    default=DEFAULT_BOOTSTRAP,
-    show_default=True,
-    metavar="HOST:PORT,…",
-    help="Brokers of the cluster that keeps the schemas.",
-)
+@connection_options
+@entrance_options
 @listening_options(8081)
 @click.option(
     "--advertise",
@@ -51,16 +44,23 @@ logger = logging.getLogger("barnabas")
 @click.option(
     "--eligible/--not-eligible", default=True, show_default=True, help="Whether this one may be elected."
 )
+@click.option(
+    "--instances-authority",
+    metavar="FILE",
+    help="Who signs certificates of other instances, in PEM. Without it, those whom this machine trusts.",
+)
 @click.option("--alone", is_flag=True, help="Elect nobody: this is the only instance.")
 @logging_options
 def registry(
-    bootstrap: str,
+    connection: Connection,
+    entrance: Entrance,
     host: str,
     port: int,
     threads: int,
     advertise: str | None,
     group: str,
     eligible: bool,
+    instances_authority: str | None,
     alone: bool,
     log_format: str,
     log_level: str,
@@ -70,25 +70,46 @@ def registry(
     \b
       barnabas registry                              for the cluster at 127.0.0.1:9092
       barnabas registry -b broker:9092 --port 8085
+      barnabas registry --login PLAIN                the cluster's ACLs decide who reads and who writes
 
     Schemas are kept in the topic _schemas of the cluster, as other registries keep them. Any number of
     instances may run for a cluster: all of them read, and they elect the one that writes.
     """
     configure_logging(log_format, log_level)
     from barnabas.http.listeners import Listeners
+    from barnabas.schema_registry.service import RegistrySettings
 
-    listeners = Listeners(threads)
-    service, port = listeners.listen("registry", host, port)
-    candidacy = None if alone else _candidacy(advertise, host, port, group, eligible=eligible)
-    asyncio.run(_run(bootstrap, listeners, service, format_address(host, port), candidacy))
+    listeners, scheme = Listeners(threads), entrance.scheme
+    service, port = listeners.listen("registry", host, port, tls=entrance.tls)
+    settings = RegistrySettings(
+        client_configs(connection),
+        None if alone else _candidacy(advertise, scheme, host, port, group, eligible=eligible),
+        entrance.logins,
+        entrance.rates,
+        entrance.access_log,
+        _trusted(entrance, instances_authority),
+    )
+    asyncio.run(_run(settings, listeners, service, f"{scheme}://{format_address(host, port)}"))
     return exit_codes.OK
 
 
-def _candidacy(advertise: str | None, host: str, port: int, group: str, *, eligible: bool) -> Candidacy:
+def _trusted(entrance: Entrance, authority: str | None) -> ssl.SSLContext:
+    """How other instances are talked to over TLS: with this one's certificate, where it has one."""
+    try:
+        context = ssl.create_default_context(cafile=authority)
+        if entrance.certificate is not None:
+            context.load_cert_chain(entrance.certificate, entrance.key)
+    except (OSError, ssl.SSLError) as error:
+        raise click.UsageError(f"TLS: {error}") from error
+    return context
+
+
+def _candidacy(
+    advertise: str | None, scheme: str, host: str, port: int, group: str, *, eligible: bool
+) -> Candidacy:
     from barnabas.schema_registry.primary.identity import Identity
     from barnabas.schema_registry.service import Candidacy
 
-    scheme = "http"
     if advertise is not None:
         try:
             parts = urlsplit(advertise)
@@ -103,17 +124,15 @@ def _candidacy(advertise: str | None, host: str, port: int, group: str, *, eligi
     return Candidacy(Identity(host, port, scheme, eligible), group)
 
 
-async def _run(
-    bootstrap: str, listeners: Listeners, service: int, address: str, candidacy: Candidacy | None
-) -> None:
+async def _run(settings: RegistrySettings, listeners: Listeners, service: int, url: str) -> None:
     from barnabas.schema_registry.service import serve
 
     def ready() -> None:
         # What was read stays for good: it need not be looked through for garbage again and again.
         gc.freeze()
-        click.echo(f"schema registry is ready at {click.style(f'http://{address}', bold=True)}")
-        click.echo(f"  cluster  {bootstrap}")
+        click.echo(f"schema registry is ready at {click.style(url, bold=True)}")
+        click.echo(f"  cluster  {settings.configs['bootstrap.servers']}")
         sys.stdout.flush()
 
-    await serve(bootstrap, listeners, service, stop_asked(), ready, candidacy)
+    await serve(settings, listeners, service, stop_asked(), ready)
     logger.info("stopped")

@@ -4,12 +4,111 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-F = TypeVar("F", bound=Callable[..., object])
+if TYPE_CHECKING:
+    from barnabas.cli.connection import Connection
+    from barnabas.http.limits import Rates
+    from barnabas.http.listeners import TlsFiles
+    from barnabas.http.logins import Logins
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
+"""How principals may log in at the cluster."""
+
+
+class Entrance(NamedTuple):
+    """Who is let in to a service, and how much each may ask for."""
+
+    login: str | None
+    requests_per_second: float | None
+    bytes_per_second: float | None
+    access_log: bool
+    certificate: str | None
+    key: str | None
+    client_authority: str | None
+
+    @property
+    def rates(self) -> Rates:
+        from barnabas.http.limits import Rates
+
+        return Rates(self.requests_per_second, self.bytes_per_second)
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """Raises UsageError where something is missing."""
+        from barnabas.http.listeners import TlsFiles
+
+        if self.certificate is not None and self.key is not None:
+            return TlsFiles(self.certificate, self.key, self.client_authority)
+        if self.certificate or self.key or self.client_authority:
+            raise click.UsageError("TLS needs both --certificate and --key.")
+        return None
+
+    @property
+    def scheme(self) -> str:
+        """Of the service's address."""
+        return "http" if self.certificate is None else "https"
+
+    @property
+    def logins(self) -> Logins | None:
+        from barnabas.http.logins import Logins
+
+        return None if self.login is None else Logins(self.login)
+
+
+def entrance_options(command: F) -> F:
+    """Adds what bounds and secures a service; the command gets it as `entrance`."""
+
+    @wraps(command)
+    def with_entrance(*args: Any, **kwargs: Any) -> Any:
+        entrance = Entrance(**{name: kwargs.pop(name) for name in Entrance._fields})
+        return command(*args, entrance=entrance, **kwargs)
+
+    decorated: Any = with_entrance
+    for option in (
+        click.option(
+            "--client-authority",
+            metavar="FILE",
+            help="Let in only clients with a certificate that these authorities have signed, in PEM.",
+        ),
+        click.option("--key", metavar="FILE", help="The certificate's key, in PEM."),
+        click.option(
+            "--certificate", metavar="FILE", help="Speak TLS: certificate and those above it, in PEM."
+        ),
+        click.option("--access-log", is_flag=True, help="Write a line for each request to the log."),
+        click.option(
+            "--bytes-per-second",
+            type=click.FloatRange(min=1),
+            help="Bytes of the bodies of one client's requests.",
+        ),
+        click.option(
+            "--requests-per-second", type=click.FloatRange(min=0.01), help="Requests of one client."
+        ),
+        click.option(
+            "--login",
+            type=click.Choice(MECHANISMS, case_sensitive=False),
+            help="Have requests bring credentials, and log in with them at the cluster: name and password "
+            "(Authorization: Basic), or with OAUTHBEARER a token (Bearer).",
+        ),
+    ):
+        decorated = option(decorated)
+    result: F = decorated
+    return result
+
+
+def client_configs(connection: Connection) -> Mapping[str, Any]:
+    """What all clients of a service have in common, by Kafka's names."""
+    from barnabas.cli.properties import kafka_properties
+    from barnabas.clients.configs import admin_keys, consumer_keys, producer_keys
+
+    common = admin_keys().keys() & producer_keys().keys() & consumer_keys().keys()
+    return {**kafka_properties(connection.config, common), "bootstrap.servers": connection.bootstrap}
 
 
 def listening_options(default_port: int) -> Callable[[F], F]:

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from barnabas.http.limits import UNLIMITED, Limits, Rates
+from barnabas.http.logins import Logins
 
 if TYPE_CHECKING:
     from barnabas._core import HttpRequest
@@ -20,20 +21,26 @@ REQUEST_ID_LENGTH_MAX = 100
 class Guard:
     """Lets requests in, and notes what came of them."""
 
-    def __init__(self, rates: Rates = UNLIMITED, *, access_log: bool = False) -> None:
+    def __init__(
+        self, rates: Rates = UNLIMITED, logins: Logins | None = None, *, access_log: bool = False
+    ) -> None:
+        """Clients are told apart by their credentials where these are asked for, or else by their
+        addresses: whoever makes names up is still one client."""
         limited = rates.requests is not None or rates.bytes is not None
+        self._logins = logins
+        self.sees_all = limited or access_log or logins is not None
+        """Whether no request may be answered past it."""
         self._limits = Limits(rates) if limited else None
         self._logs = access_log
         self._began: dict[int, float] = {}
         """When requests have come that are not answered yet, if their lines are to be written."""
 
     def check(self, native: HttpRequest) -> None:
-        """Takes note of a request. Raises HttpError for a client that asks too much. Clients are told apart
-        by their credentials, or else by their addresses."""
+        """Takes note of a request. Raises HttpError for a client that asks too much."""
         if self._logs:
             self._began[native.id] = time.monotonic()
         if self._limits is not None:
-            self._limits.check(_client(native), len(native.body), time.monotonic())
+            self._limits.check(self._client(native), len(native.body), time.monotonic())
 
     def note(self, native: HttpRequest, status: int) -> None:
         """Writes the line of a request that was answered."""
@@ -52,9 +59,8 @@ class Guard:
             request_id,
         )
 
-
-def _client(native: HttpRequest) -> str:
-    authorization = native.header("authorization")
-    if authorization is not None:
-        return hashlib.sha256(authorization.encode()).hexdigest()
-    return native.peer.rpartition(":")[0]
+    def _client(self, native: HttpRequest) -> str:
+        given = native.header("authorization") if self._logins is not None else None
+        if given is not None:
+            return hashlib.sha256(given.encode()).hexdigest()
+        return native.peer.rpartition(":")[0]

@@ -26,6 +26,10 @@ class Request:
         self.native = native
         self.path: dict[str, str] = {}
         """What stands in the places that the route has in braces, with percent signs resolved."""
+        self.operation = ""
+        """Method and pattern of the route: `GET /subjects/{subject}`."""
+        self.authorization: str | None = None
+        """What the header `Authorization` says, or would say, of whoever asks, where that matters."""
         self.stream: Stream | None = None
         """Gives the body where it comes in pieces."""
 

@@ -20,7 +20,7 @@ class _Node(Generic[H]):
     def __init__(self) -> None:
         self.parts: dict[str, _Node[H]] = {}
         self.any_part: _Node[H] | None = None
-        self.handlers: dict[str, tuple[H, tuple[str, ...]]] = {}
+        self.handlers: dict[str, tuple[H, tuple[str, ...], str]] = {}
 
 
 class Routes(Generic[H]):
@@ -58,10 +58,11 @@ class Routes(Generic[H]):
             else:
                 node = node.parts.setdefault(part, _Node())
         assert method not in node.handlers, f"two handlers for {method} {pattern}"
-        node.handlers[method] = handler, tuple(names)
+        node.handlers[method] = handler, tuple(names), f"{method} {pattern}"
 
-    def find(self, method: str, path: str) -> tuple[H, dict[str, str]]:
-        """The handler, and what stands in the places of its pattern. Raises HttpError: 404 or 405."""
+    def find(self, method: str, path: str) -> tuple[H, dict[str, str], str]:
+        """The handler, what stands in the places of its pattern, and its method and pattern. Raises
+        HttpError: 404 or 405."""
         found = _walk(self._root, segments(path), 0, [])
         if found is None:
             raise HttpError(404, f"There is nothing at {path[:200]}")
@@ -69,8 +70,8 @@ class Routes(Generic[H]):
         wanted = "GET" if method == "HEAD" else method
         if wanted not in node.handlers:
             raise HttpError(405, f"{method} is not allowed here", headers={"Allow": _allowed(node)})
-        handler, names = node.handlers[wanted]
-        return handler, dict(zip(names, values, strict=True))
+        handler, names, operation = node.handlers[wanted]
+        return handler, dict(zip(names, values, strict=True)), operation
 
     def allowed(self, path: str) -> str:
         """The methods of a path, as the header `Allow` has them. Raises HttpError when there is none."""

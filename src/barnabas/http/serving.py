@@ -102,7 +102,8 @@ class Serving:
             if native.method == "OPTIONS":
                 allow = application.routes.allowed(native.path)
                 return self._respond(application, native, Response(204, headers={"Allow": allow}))
-            handler, request.path = application.routes.find(native.method, native.path)
+            found = application.routes.find(native.method, native.path)
+            handler, request.path, request.operation = found
             _check_media_type(application, native)
             response = handler(request)
             if not isinstance(response, Response | StreamResponse):
@@ -131,7 +132,7 @@ class Serving:
         if response.status != 204:
             headers.append(("Content-Type", media_type or response.content_type))
         # A published response has the usual type; who wants another is always answered from here.
-        publish = response.publish and media_type is None
+        publish = response.publish and media_type is None and not self._guard.sees_all
         if not self._answers and not self._in_turn:
             self._loop.call_soon(self._send)
         return self._answers.append((native, response.status, headers, response.body, publish))

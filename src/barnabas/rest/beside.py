@@ -20,6 +20,7 @@ def rest_beside(bootstrap: str, registry: str | None, host: str, port: int) -> B
     async def begin(listeners: Listeners, service: int, stopping: asyncio.Event) -> None:
         from barnabas.rest.service import RestSettings, serve
 
-        await serve(RestSettings(bootstrap, registry), listeners, service, stopping)
+        settings = RestSettings({"bootstrap.servers": bootstrap}, registry)
+        await serve(settings, listeners, service, stopping)
 
     return Beside("REST proxy", host, port, begin, IN_PIECES)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from barnabas.http.guard import Guard
 from barnabas.http.limits import UNLIMITED, Rates
+from barnabas.http.logins import Logins
 from barnabas.http.serving import Serving
 from barnabas.rest.application import RestApplication
 from barnabas.rest.tenants import Tenants
@@ -25,12 +26,11 @@ PORT = 8082
 class RestSettings:
     """What a proxy is told."""
 
-    bootstrap: str
+    configs: Mapping[str, Any]
+    """Configs of its clients, by Kafka's names; `bootstrap.servers` among them."""
     registry: str | None = None
     """Address of the Schema Registry, for records with schemas."""
-    configs: Mapping[str, Any] = field(default_factory=dict)
-    """Configs of its clients, by Kafka's names."""
-    mechanism: str | None = None
+    logins: Logins | None = None
     """How the principals of requests log in at the cluster; None where the proxy speaks for all."""
     rates: Rates = UNLIMITED
     """What each client may ask for."""
@@ -47,11 +47,11 @@ async def serve(
 ) -> None:
     """Answers the requests of `service` until `stopping` is set. `ready` is called when requests are
     answered."""
-    configs = {"bootstrap.servers": settings.bootstrap, "client.id": "barnabas-rest", **settings.configs}
-    tenants = Tenants(configs, settings.registry, settings.mechanism)
+    configs = {"client.id": "barnabas-rest", **settings.configs}
+    tenants = Tenants(configs, settings.registry, settings.logins)
     try:
         application: Application = RestApplication(tenants.of)
-        guard = Guard(settings.rates, access_log=settings.access_log)
+        guard = Guard(settings.rates, settings.logins, access_log=settings.access_log)
         serving = Serving(listeners.native, {service: application}, guard)
         ready()
         await stopping.wait()

@@ -9,15 +9,14 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from barnabas.http.credentials import Credentials, credentials
 from barnabas.http.errors import HttpError
+from barnabas.http.logins import Logins, fingerprint
 from barnabas.http.request import Request
 from barnabas.rest.cluster import Cluster
 
@@ -35,50 +34,32 @@ class _Tenant:
 class Tenants:
     """The clients of all principals that have asked lately."""
 
-    def __init__(self, configs: Mapping[str, Any], registry: str | None, mechanism: str | None) -> None:
-        """`mechanism`: how principals log in at the cluster; None where the proxy speaks for all."""
+    def __init__(self, configs: Mapping[str, Any], registry: str | None, logins: Logins | None) -> None:
+        """`logins`: how principals log in at the cluster; None where the proxy speaks for all."""
         self._configs = dict(configs)
         self._registry = registry
-        self._mechanism = mechanism
+        self._logins = logins
         self._own = Cluster(configs, registry)
         self._tenants: OrderedDict[bytes, _Tenant] = OrderedDict()
         self._sweeper: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    @property
-    def scheme(self) -> str | None:
-        """The scheme of `Authorization` that requests must have."""
-        if self._mechanism is None:
-            return None
-        return "bearer" if self._mechanism == "OAUTHBEARER" else "basic"
-
     def of(self, request: Request) -> Cluster:
         """The clients that speak for whoever has made a request. Raises HttpError."""
-        if self.scheme is None:
+        if self._logins is None:
             return self._own
-        given = credentials(request, self.scheme)
-        # Passwords are not kept as keys, where a dump of memory would show them all together.
-        key = hashlib.sha256(repr(tuple(given)).encode()).digest()
+        given = self._logins.of(request)
+        key = fingerprint(given)
         tenant = self._tenants.get(key)
         if tenant is None:
             self._make_room()
-            tenant = self._tenants[key] = _Tenant(Cluster(self._configs_of(given), self._registry), 0.0)
+            configs = self._logins.configs(self._configs, given)
+            tenant = self._tenants[key] = _Tenant(Cluster(configs, self._registry), 0.0)
             if self._sweeper is None:
                 self._sweeper = asyncio.create_task(self._sweep())
         self._tenants.move_to_end(key)
         tenant.asked_at = time.monotonic()
         return tenant.cluster
-
-    def _configs_of(self, given: Credentials) -> dict[str, Any]:
-        secure = str(self._configs.get("security.protocol", "PLAINTEXT")).endswith("SSL")
-        configs = {
-            **self._configs,
-            "security.protocol": "SASL_SSL" if secure else "SASL_PLAINTEXT",
-            "sasl.mechanism": self._mechanism,
-        }
-        if given.name is None:
-            return {**configs, "sasl.oauthbearer.token": given.secret}
-        return {**configs, "sasl.username": given.name, "sasl.password": given.secret}
 
     def _make_room(self) -> None:
         if len(self._tenants) < TENANTS_MAX:

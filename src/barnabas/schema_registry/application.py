@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from barnabas.http.describing import describe
 from barnabas.http.errors import HttpError
 from barnabas.http.openapi import Description, shape
@@ -17,7 +19,6 @@ from barnabas.schema_registry.handlers.server import Server, release
 from barnabas.schema_registry.handlers.settings import Settings
 from barnabas.schema_registry.handlers.subjects import Subjects
 from barnabas.schema_registry.operations import OPERATIONS
-from barnabas.schema_registry.primary.forwarding import Forwarding
 from barnabas.schema_registry.registry import Registry
 from barnabas.schema_registry.shapes import SHAPES
 
@@ -38,8 +39,8 @@ class RegistryApplication:
 
     consumed = CONSUMED
 
-    def __init__(self, registry: Registry, forwarding: Forwarding | None = None) -> None:
-        around = None if forwarding is None else forwarding.around
+    def __init__(self, registry: Registry, around: Callable[[Handler], Handler] | None = None) -> None:
+        """`around` makes of each handler the one that answers."""
         self.routes: Routes[Handler] = Routes(around, OPERATIONS)
         self.keys = Keys(registry)
         parts = (

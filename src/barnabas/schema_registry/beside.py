@@ -15,8 +15,8 @@ def registry_beside(bootstrap: str, host: str, port: int) -> Beside:
     """Listens, and starts a registry with the first request. Raises AddressUnusable."""
 
     async def begin(listeners: Listeners, service: int, stopping: asyncio.Event) -> None:
-        from barnabas.schema_registry.service import serve
+        from barnabas.schema_registry.service import RegistrySettings, serve
 
-        await serve(bootstrap, listeners, service, stopping)
+        await serve(RegistrySettings({"bootstrap.servers": bootstrap}), listeners, service, stopping)
 
     return Beside("schema registry", host, port, begin)

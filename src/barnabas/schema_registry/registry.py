@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from barnabas.schema_registry import records
 from barnabas.schema_registry.parsing import Parser
@@ -15,9 +16,10 @@ from barnabas.schema_registry.storage import TOPIC
 class Registry(Replica[State]):
     """Schemas, and what parses them. All calls belong into one event loop."""
 
-    def __init__(self, bootstrap: str, cluster_id: str = "") -> None:
-        super().__init__(bootstrap, TOPIC, State(), Records(records.decode, records.encode, noop_record()))
-        self.bootstrap = bootstrap
+    def __init__(self, configs: Mapping[str, Any], cluster_id: str = "") -> None:
+        """`configs`: of clients of the cluster, by Kafka's names."""
+        super().__init__(configs, TOPIC, State(), Records(records.decode, records.encode, noop_record()))
+        self.configs = dict(configs)
         self.parser = Parser()
         self.cluster_id = cluster_id
         self.changed: Callable[[], None] = lambda: None

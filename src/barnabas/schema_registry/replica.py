@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from barnabas.errors import BarnabasError, MessageTooLarge
@@ -63,7 +63,7 @@ class Replayed(Protocol):
 class Replica(Generic[S]):
     """State, storage, and what connects them. All calls belong into one event loop."""
 
-    def __init__(self, bootstrap: str, topic: str, state: S, records: Records) -> None:
+    def __init__(self, configs: Mapping[str, Any], topic: str, state: S, records: Records) -> None:
         self.state = state
         """What is committed."""
         self.leadership: Leadership = Alone()
@@ -73,7 +73,7 @@ class Replica(Generic[S]):
         self.quarantined = 0
         """Records of the topic that could not be used."""
         self._records = records
-        self._storage = Storage(bootstrap, self._take, topic)
+        self._storage = Storage(configs, self._take, topic)
         self._head: S | None = None
         self._in_flight: set[asyncio.Future[None]] = set()
         self._stale = False

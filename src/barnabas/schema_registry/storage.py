@@ -12,9 +12,9 @@ import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from barnabas.clients.consumer import Consumer
 from barnabas.clients.producer import Producer
@@ -55,14 +55,15 @@ class Storage:
     """The topic. `load` reads what is there; `start` goes on reading, and takes writes."""
 
     def __init__(
-        self, bootstrap: str, take: Callable[[Record], Exception | None], topic: str = TOPIC
+        self, configs: Mapping[str, Any], take: Callable[[Record], Exception | None], topic: str = TOPIC
     ) -> None:
-        """`take` is called with each record, and says why it can't be used."""
+        """`configs`: of clients of the cluster, by Kafka's names. `take` is called with each record, and says
+        why it can't be used."""
         self._topic = topic
         self._take = take
+        shared = {"client.id": "barnabas-registry", **configs}
         self._consumer = Consumer(
-            bootstrap_servers=bootstrap,
-            client_id="barnabas-registry",
+            shared,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             allow_auto_create_topics=False,
@@ -70,8 +71,7 @@ class Storage:
             max_poll_records=READ_MAX,
         )
         self._producer = Producer(
-            bootstrap_servers=bootstrap,
-            client_id="barnabas-registry",
+            shared,
             linger_ms=0,
             max_block_ms=5_000,
             delivery_timeout_ms=30_000,

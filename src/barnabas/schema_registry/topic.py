@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from barnabas.clients.admin.client import Admin
 from barnabas.clients.admin.configs import ConfigResource
@@ -16,9 +18,10 @@ REPLICAS_WANTED = 3
 """Replicas of the topic, where there are as many brokers."""
 
 
-def ensure(bootstrap: str, topic: str = TOPIC) -> str:
-    """Has the topic there: one partition, compacted. The id of the cluster. Raises BarnabasError."""
-    with Admin(bootstrap_servers=bootstrap, client_id="barnabas-registry") as admin:
+def ensure(configs: Mapping[str, Any], topic: str = TOPIC) -> str:
+    """Has the topic there: one partition, compacted. The id of the cluster; `configs` are of clients of it.
+    Raises BarnabasError."""
+    with Admin({"client.id": "barnabas-registry", **configs}) as admin:
         cluster = admin.describe_cluster()
         try:
             _check(admin, topic)

@@ -29,6 +29,14 @@ def until(rest: RestProcess, path: str, good: Callable[[Reply], bool], **headers
     return reply
 
 
+def until_met(condition: Callable[[], bool]) -> None:
+    """Waits until it is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def refused(reply: Reply) -> tuple[int, int]:
     assert set(reply.body) == {"error_code", "message"}, reply
     return reply.status, reply.body["error_code"]

@@ -22,7 +22,8 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         return
     plain, login, controller = free_port(), free_port(), free_port()
     listeners = f"PLAINTEXT://localhost:{plain},SASL_PLAINTEXT://localhost:{login}"
-    users = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="a" user_bob="b";'
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    users = f'{module} required user_alice="a" user_bob="b" user_registry="r";'
     settings = {
         "listeners": f"{listeners},CONTROLLER://localhost:{controller}",
         "advertised.listeners": listeners,
@@ -33,7 +34,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         "sasl.enabled.mechanisms": "PLAIN",
         "listener.name.sasl_plaintext.plain.sasl.jaas.config": users,
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": "User:ANONYMOUS",
+        "super.users": "User:ANONYMOUS;User:registry",
     }
     with apache_kafka(settings, port=plain) as kafka:
         yield Cluster(kafka.bootstrap, f"localhost:{login}")

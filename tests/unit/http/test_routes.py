@@ -25,7 +25,7 @@ def routes() -> Routes:  # type: ignore[type-arg]
 
 
 def found(routes: Routes, method: str, path: str) -> tuple[str, dict[str, str]]:  # type: ignore[type-arg]
-    handler, values = routes.find(method, path)
+    handler, values, _ = routes.find(method, path)
     return handler(), values
 
 

@@ -212,10 +212,10 @@ class Keys:
             raise errors.write_failed(error) from error
 
     async def _open(self) -> Replica[Keyring]:
-        loop, bootstrap = asyncio.get_running_loop(), self._registry.bootstrap
-        await loop.run_in_executor(None, topic.ensure, bootstrap, entries.TOPIC)
+        loop, configs = asyncio.get_running_loop(), self._registry.configs
+        await loop.run_in_executor(None, topic.ensure, configs, entries.TOPIC)
         records = Records(entries.decode, entries.encode, entries.NOOP)
-        replica = Replica(bootstrap, entries.TOPIC, Keyring(), records)
+        replica = Replica(configs, entries.TOPIC, Keyring(), records)
         replica.leadership = self._registry.leadership
         await replica.start()
         return replica

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -51,11 +52,15 @@ class _Unreached(Exception):
 class Forwarding:
     """Hands on what this instance may not write itself."""
 
-    def __init__(self, leadership: Elected, registry: Registry) -> None:
+    def __init__(
+        self, leadership: Elected, registry: Registry, trusted: ssl.SSLContext | None = None
+    ) -> None:
+        """`trusted`: whose certificates other instances have; None: those that this machine trusts."""
         self._leadership = leadership
         self._registry = registry
         self._pool = ThreadPoolExecutor(REQUESTS_MAX, "registry-forward")
         self._idle: list[tuple[str, http.client.HTTPConnection]] = []
+        self._trusted = trusted
 
     def around(self, handler: Handler) -> Handler:
         """`handler`, and what has to be done when it turns out that another instance writes."""
@@ -120,7 +125,7 @@ class Forwarding:
                 connection.close()  # It may have been closed at the other end: once more on a new one.
         elif connection is not None:
             connection.close()
-        connection = _connection(url)
+        connection = self._connection(url)
         try:
             connection.connect()
         except OSError as error:
@@ -136,6 +141,8 @@ class Forwarding:
     def _asked(self, connection: http.client.HTTPConnection, request: Request, url: str) -> Response:
         native = request.native
         headers = {name: value for name in HANDED_ON if (value := native.header(name.lower())) is not None}
+        if request.authorization is not None:
+            headers["Authorization"] = request.authorization
         target = f"{native.path}?{native.query}" if native.query else native.path
         connection.request(native.method, target, native.body or None, {**headers, FORWARDED: "true"})
         answer = connection.getresponse()
@@ -158,9 +165,10 @@ class Forwarding:
             connection.close()
         return None
 
-
-def _connection(url: str) -> http.client.HTTPConnection:
-    parts = urlsplit(url)
-    assert parts.hostname is not None
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname, parts.port, timeout=ANSWER_SECONDS_MAX)
+    def _connection(self, url: str) -> http.client.HTTPConnection:
+        parts = urlsplit(url)
+        assert parts.hostname is not None
+        host, port, seconds = parts.hostname, parts.port, ANSWER_SECONDS_MAX
+        if parts.scheme == "https":
+            return http.client.HTTPSConnection(host, port, timeout=seconds, context=self._trusted)
+        return http.client.HTTPConnection(host, port, timeout=seconds)

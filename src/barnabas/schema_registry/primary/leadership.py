@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -58,10 +59,10 @@ class Alone:
 class Elected:
     """The leadership that the group gives. All calls belong into one event loop."""
 
-    def __init__(self, bootstrap: str, identity: Identity, group: str) -> None:
+    def __init__(self, configs: Mapping[str, Any], identity: Identity, group: str) -> None:
         self._loop = asyncio.get_running_loop()
         self._turned = asyncio.Event()
-        self._membership = Membership(bootstrap, identity, self._tell, group)
+        self._membership = Membership(configs, identity, self._tell, group)
 
     def start(self) -> None:
         """Joins the group."""

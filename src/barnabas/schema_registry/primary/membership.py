@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -88,16 +88,19 @@ class Membership:
     """A thread that keeps an instance in the group."""
 
     def __init__(
-        self, bootstrap: str, identity: Identity, changed: Callable[[], None], group: str = GROUP
+        self,
+        configs: Mapping[str, Any],
+        identity: Identity,
+        changed: Callable[[], None],
+        group: str = GROUP,
     ) -> None:
-        """`changed` is called in the thread, after each change of `standing`."""
+        """`configs`: of clients of the cluster, by Kafka's names. `changed` is called in the thread, after
+        each change of `standing`."""
         self.identity = identity
         self.standing = Standing()
         self._group = group
         self._changed = changed
-        self._configs = admin_values(
-            {"bootstrap.servers": bootstrap, "client.id": f"sr-{identity.host}-{identity.port}"}, {}
-        )
+        self._configs = admin_values({**configs, "client.id": f"sr-{identity.host}-{identity.port}"}, {})
         self._calls = Calls(self._configs)
         self._coordinator: Target | None = None
         self._member_id = ""
