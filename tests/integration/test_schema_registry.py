@@ -57,6 +57,9 @@ def quoted(subject: str) -> str:
     return subject.replace("%", "%25").replace("/", "%2F").replace(" ", "%20")
 
 
+RULES = {"domainRules": [{"name": each, "type": "CEL", "mode": "WRITE"} for each in ("first", "second")]}
+
+
 def refused(reply: Reply) -> tuple[int, int]:
     assert set(reply.body) == {"error_code", "message"}, reply
     assert reply.headers["content-type"] == MEDIA_TYPE
@@ -92,6 +95,32 @@ def test_registered_found_evolved_and_deleted(registry: RegistryProcess, subject
     assert registry.ask("DELETE", f"{path}?permanent=true").body == [1]
     assert refused(registry.ask("GET", f"/schemas/ids/{id_}")) == (404, 40403)
     assert registry.ask("POST", f"{path}/versions", {"schema": text}).body["id"] > id_
+
+
+def test_tags_are_changed_and_found(registry: RegistryProcess, subject: str) -> None:
+    path = f"/subjects/{quoted(subject)}/versions"
+    name = f"T{uuid.uuid4().hex}"
+    schema = {"type": "record", "name": name, "fields": [{"name": "f1", "type": "string"}]}
+    first = registry.ask("POST", path, {"schema": json.dumps(schema), "ruleSet": RULES}).body
+    whole = {"schemaEntity": {"entityPath": name, "entityType": "sr_record"}, "tags": ["TAG1", "TAG2"]}
+    part = {"schemaEntity": {"entityPath": f"{name}.f1", "entityType": "sr_field"}, "tags": ["PII"]}
+    body = {"newVersion": 2, "tagsToAdd": [whole, part], "rulesToRemove": ["second"]}
+    changed = registry.ask("POST", f"{path}/latest/tags", body).body
+    assert (changed["version"], changed["id"] > first["id"]) == (2, True)
+    assert changed["metadata"] == {"properties": {"confluent:version": "2"}}
+    assert [rule["name"] for rule in changed["ruleSet"]["domainRules"]] == ["first"]
+    assert json.loads(changed["schema"])["confluent:tags"] == ["TAG1", "TAG2"]
+    assert refused(registry.ask("POST", f"{path}/1/tags", {**body, "newVersion": 1})) == (422, 42201)
+
+    assert registry.ask("GET", f"{path}/2?findTags=*").body["schemaTags"] == [whole, part]
+    assert registry.ask("GET", f"{path}/2?findTags=PII").body["schemaTags"] == [part]
+    by_id = registry.ask("GET", f"/schemas/ids/{changed['id']}?findTags=TAG2&findTags=none").body
+    assert by_id["schemaTags"] == [whole]
+    assert registry.ask("GET", f"{path}/1?findTags=*").body["schemaTags"] == []
+    assert "schemaTags" not in registry.ask("GET", f"{path}/2").body
+    less = {"tagsToRemove": [{**whole, "tags": ["TAG1", "TAG2"]}]}
+    assert registry.ask("POST", f"{path}/2/tags", less).body["version"] == 3
+    assert registry.ask("GET", f"{path}/latest?findTags=*").body["schemaTags"] == [part]
 
 
 def test_what_is_incompatible_is_refused_and_told(registry: RegistryProcess, subject: str) -> None:
@@ -152,7 +181,7 @@ def test_a_read_only_subject_takes_nothing(registry: RegistryProcess, subject: s
         ("PUT", "/mode", {"mode": "SOMEHOW"}, (422, 42204)),
         ("DELETE", "/config/none", None, (404, 40401)),
         ("POST", "/associations", {}, (422, 42212)),
-        ("POST", "/subjects/none/versions/1/tags", {}, (501, 501)),
+        ("POST", "/subjects/none/versions/1/tags", {}, (404, 40401)),
     ],
 )
 def test_errors_have_their_codes(

@@ -274,7 +274,7 @@ def _check_schema(state: State, parser: Parser, one: Settled) -> None:
     if one.offered is None:
         return
     subject = one.association.subject
-    schema = populated(state, subject, one.offered)
+    schema = populated(state, parser, subject, one.offered)
     # One that can't be parsed is refused, though there be nothing to compare it with.
     parser.of_request(state, subject, schema.schema_type, schema.text, schema.references)
     if problems := incompatible_versions(state, parser, subject, schema, state.versions(subject)):
@@ -283,7 +283,7 @@ def _check_schema(state: State, parser: Parser, one: Settled) -> None:
 
 def _has_schema(state: State, parser: Parser, one: Settled) -> bool:
     assert one.offered is not None
-    schema = populated(state, one.association.subject, one.offered)
+    schema = populated(state, parser, one.association.subject, one.offered)
     found = lookup(state, parser, one.association.subject, schema, normalize=one.normalize, deleted=False)
     return found is not None
 

@@ -32,8 +32,6 @@ FIELDS: Mapping[str, type] = {
 }
 """Fields of a config, in the order of records, and their types."""
 BUILT_AS: Mapping[str, Any] = {
-    "validateFields": False,
-    "validateNewSchemas": False,
     "validateRules": False,
     "compatibilityPolicy": "STRICT",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from barnabas.http.errors import HttpError
@@ -10,6 +10,10 @@ from barnabas.schema_registry import errors
 from barnabas.schema_registry.guid import RULE_LISTS
 
 RULE_TEXTS = ("name", "doc", "kind", "mode", "type", "expr", "onSuccess", "onFailure")
+NUMBER = "confluent:version"
+"""The property of metadata in which a schema has the number of its version."""
+RESERVED = "confluent:reserved"
+"""The property of metadata that has names which no field may have, with commas between them."""
 KINDS = ("TRANSFORM", "CONDITION")
 MODES = {
     "migrationRules": ("UPGRADE", "DOWNGRADE", "UPDOWN"),
@@ -55,6 +59,14 @@ def rule_set_of(value: Any) -> Mapping[str, Any] | None:
     return {name: each for name, each in value.items() if each is not None}
 
 
+def names_of(value: Any) -> Sequence[str] | None:
+    """Names of rules in a request. Raises HttpError."""
+    if value is not None and not _texts(value):
+        raise _refused("the names of rules must be a list of texts")
+    found: Sequence[str] | None = value
+    return found
+
+
 def merged_metadata(
     first: Mapping[str, Any] | None, second: Mapping[str, Any] | None
 ) -> Mapping[str, Any] | None:
@@ -85,6 +97,40 @@ def merged_rule_set(
             merged[kind] = rules
     enable_at = second.get("enableAt") or first.get("enableAt")
     return merged if enable_at is None else {**merged, "enableAt": enable_at}
+
+
+def without_rules(rule_set: Mapping[str, Any] | None, names: Sequence[str]) -> Mapping[str, Any] | None:
+    """The rule set without the rules of these names."""
+    if rule_set is None:
+        return None
+    kept = {
+        kind: [rule for rule in rule_set.get(kind) or () if rule["name"] not in names] for kind in RULE_LISTS
+    }
+    rest = {name: each for name, each in rule_set.items() if name not in RULE_LISTS}
+    return {**{kind: rules for kind, rules in kept.items() if rules}, **rest}
+
+
+def noted_number(metadata: Mapping[str, Any] | None) -> str | None:
+    """The number of its version that the metadata of a schema has, as a text."""
+    number: str | None = ((metadata or {}).get("properties") or {}).get(NUMBER)
+    return number
+
+
+def with_number(metadata: Mapping[str, Any] | None, number: int | None) -> Mapping[str, Any] | None:
+    """The metadata with the number of a version noted in it; with None, with none."""
+    properties = {
+        name: value for name, value in ((metadata or {}).get("properties") or {}).items() if name != NUMBER
+    }
+    if number is not None:
+        properties[NUMBER] = str(number)
+    rest = {name: each for name, each in (metadata or {}).items() if name != "properties"}
+    return {**rest, "properties": properties} if properties else rest or None
+
+
+def reserved_names(metadata: Mapping[str, Any] | None) -> list[str]:
+    """The names that the metadata says no field may have."""
+    text: str = ((metadata or {}).get("properties") or {}).get(RESERVED) or ""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _check_rule(kind: str, rule: Any) -> None:

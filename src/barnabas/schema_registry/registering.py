@@ -5,20 +5,30 @@ Functions of the state; what changes it are the records of the decision.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from barnabas.schema_registry import contexts, errors
 from barnabas.schema_registry.association import STRONG, Filter
-from barnabas.schema_registry.contracts import merged_metadata, merged_rule_set
+from barnabas.schema_registry.contracts import (
+    merged_metadata,
+    merged_rule_set,
+    noted_number,
+    reserved_names,
+    with_number,
+)
 from barnabas.schema_registry.decision import Decision
 from barnabas.schema_registry.entries import Reference, Schema, Version
-from barnabas.schema_registry.formats import Level, check
+from barnabas.schema_registry.formats import InvalidSchema, Level, ParsedSchema, check
+from barnabas.schema_registry.formats.tags import UNCHANGED, TagChange
 from barnabas.schema_registry.modes import IMPORTING, require_writable
 from barnabas.schema_registry.parsing import Parser, canonical
 from barnabas.schema_registry.records import Record, context_record, schema_record, schema_tombstone
 from barnabas.schema_registry.state import State
+
+RESERVED_PREFIX = "$$"
+"""What names of fields may not begin with where a config has `validateFields`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,12 @@ class Offered:
     """Wanted number of its version."""
     id: int | None = None
     """Wanted id; only IMPORT mode takes one."""
+    numbered: bool = False
+    """Whether the number of its version is noted in its metadata, which makes it a schema of its own."""
+    tags: TagChange = UNCHANGED
+    """Tags that its text is to have, or to have no more."""
+    propagates_tags: bool = False
+    """Whether it takes over the tags of the version before it."""
 
 
 def register(
@@ -39,7 +55,7 @@ def register(
     found = registered(state, parser, subject, offered, normalize=normalize)
     if found is not None:
         return Decision(found)
-    schema = _kept(state, parser, subject, populated(state, subject, offered), normalize=normalize)
+    schema = _kept(state, parser, subject, populated(state, parser, subject, offered), normalize=normalize)
     for reference in schema.references:
         referred, _ = state.referred(subject, reference)
         if state.associations.of_subject(referred, Filter(lifecycle=STRONG)):
@@ -64,16 +80,18 @@ def registered(
     """The version under which a schema that is offered stands already. Raises HttpError when it may not be
     registered."""
     require_writable(state, subject, import_id=offered.id is not None)
-    schema = _kept(state, parser, subject, populated(state, subject, offered), normalize=normalize)
+    schema = _kept(state, parser, subject, populated(state, parser, subject, offered), normalize=normalize)
     if offered.id not in (None, state.id_of(contexts.context_of(subject), schema)):
         return None
-    found = _same(state, subject, schema)
+    found = _same(state, subject, schema) or _same_but_number(state, subject, schema)
     return found if found is not None and offered.version in (None, found.number) else None
 
 
-def populated(state: State, subject: str, offered: Offered) -> Schema:
+def populated(state: State, parser: Parser, subject: str, offered: Offered) -> Schema:
     """A schema with what it does not say itself: of the version before it, and of the subject's config."""
     schema = offered.schema
+    if offered.tags != UNCHANGED:
+        schema = _retagged(state, parser, subject, schema, offered.tags)
     if state.mode_in_scope(subject) in IMPORTING:
         return schema
     config, before = state.config_in_scope(subject), state.latest(subject)
@@ -81,12 +99,17 @@ def populated(state: State, subject: str, offered: Offered) -> Schema:
     if not text.strip() and before is not None:
         text, schema_type = before.schema.text, before.schema.schema_type
         references = before.schema.references
+    elif offered.propagates_tags and before is not None:
+        tags = TagChange(parser.of_version(state, before).tagged())
+        text = _retagged(state, parser, subject, schema, tags, strict=False).text
     metadata, rule_set = schema.metadata, schema.rule_set
     if before is not None:
         metadata = before.schema.metadata if metadata is None else metadata
         rule_set = before.schema.rule_set if rule_set is None else rule_set
     metadata = merged_metadata(config.get("defaultMetadata"), metadata)
     metadata = merged_metadata(metadata, config.get("overrideMetadata"))
+    if offered.numbered or noted_number(metadata) is not None:
+        metadata = with_number(metadata, offered.version or state.next_version(subject))
     rule_set = merged_rule_set(config.get("defaultRuleSet"), rule_set)
     rule_set = merged_rule_set(rule_set, config.get("overrideRuleSet"))
     if text is schema.text and metadata is schema.metadata and rule_set is schema.rule_set:
@@ -107,6 +130,8 @@ def lookup(
             continue
         kept = _kept(state, parser, place, schema, normalize=normalize)
         found = _same(state, place, kept, deleted=deleted)
+        if found is None:
+            found = _same_but_number(state, place, kept, deleted=deleted, strict=True)
         if found is not None:
             return found
     return None
@@ -118,21 +143,23 @@ def incompatible_versions(
     """Why a schema does not get along with existing versions, as the level of its subject wants it."""
     config = state.config_in_scope(subject)
     level = Level(config["compatibilityLevel"])
+    problems = _reserved(config, checked(state, parser, subject, schema), schema, existing)
     group = config.get("compatibilityGroup")
     if group:
         existing = [
             version for version in existing if _property(version.schema, group) == _property(schema, group)
         ]
     if level is Level.NONE or not existing:
-        return []
+        return problems
     new = parser.of_request(state, subject, schema.schema_type, schema.text, schema.references)
     # Only the latest counts where the level is not transitive; the others need not be parsed.
     compared = existing if level.transitive else existing[-1:]
     found = check(level, new, [parser.of_version(state, version) for version in compared])
     if found is None:
-        return []
+        return problems
     version = compared[found.index]
     return [
+        *problems,
         *(str(reason) for reason in found.reasons),
         f"{{oldSchemaVersion: {version.number}}}",
         f"{{oldSchema: '{version.schema.text}'}}",
@@ -148,9 +175,51 @@ def _property(schema: Schema, name: str) -> Any:
     return ((schema.metadata or {}).get("properties") or {}).get(name)
 
 
+def checked(state: State, parser: Parser, subject: str, schema: Schema) -> ParsedSchema:
+    """A schema that is offered for a subject, parsed. Raises HttpError when it can't be registered there."""
+    parsed = parser.of_request(state, subject, schema.schema_type, schema.text, schema.references)
+    if state.config_in_scope(subject).get("validateFields") and state.mode_in_scope(subject) not in IMPORTING:
+        for name in parsed.fields:
+            if name.startswith(RESERVED_PREFIX):
+                raise errors.invalid_schema(
+                    f"Field '{name}': names that begin with {RESERVED_PREFIX} are kept"
+                )
+    return parsed
+
+
+def _reserved(
+    config: Mapping[str, Any], parsed: ParsedSchema, schema: Schema, existing: Sequence[Version]
+) -> list[str]:
+    """What is wrong with the names that a schema's metadata reserves: no field may have one of them, and what
+    the version before reserved stays reserved."""
+    if not config.get("validateFields"):
+        return []
+    names = reserved_names(schema.metadata)
+    before = reserved_names(existing[-1].schema.metadata) if existing else []
+    return [
+        *(
+            f"The reserved name '{name}' is not in the metadata any more"
+            for name in before
+            if name not in names
+        ),
+        *(f"The field '{name}' has a name that is reserved" for name in names if name in parsed.fields),
+    ]
+
+
+def _retagged(
+    state: State, parser: Parser, subject: str, schema: Schema, tags: TagChange, *, strict: bool = True
+) -> Schema:
+    parsed = parser.of_request(state, subject, schema.schema_type, schema.text, schema.references)
+    try:
+        text = parsed.with_tags(tags, strict=strict).canonical
+    except InvalidSchema as error:
+        raise errors.invalid_schema(f"Tags can't be changed: {error}") from error
+    return Schema.of(schema.schema_type, text, schema.references, schema.metadata, schema.rule_set)
+
+
 def _kept(state: State, parser: Parser, subject: str, schema: Schema, *, normalize: bool) -> Schema:
     """`schema` as it would be kept under `subject`."""
-    parsed = parser.of_request(state, subject, schema.schema_type, schema.text, schema.references)
+    parsed = checked(state, parser, subject, schema)
     normalize = normalize or bool(state.config_in_scope(subject).get("normalize"))
     return canonical(parsed, schema, normalize=normalize)
 
@@ -162,6 +231,26 @@ def _same(state: State, subject: str, schema: Schema, *, deleted: bool = False) 
         return None
     versions = reversed(state.versions(subject, deleted=deleted))
     return next((version for version in versions if version.id == id_), None)
+
+
+def _same_but_number(
+    state: State, subject: str, schema: Schema, *, deleted: bool = False, strict: bool = False
+) -> Version | None:
+    """The newest version with this schema, whatever number is noted in its metadata. If `strict`, two noted
+    numbers must be the same."""
+    number, rest = noted_number(schema.metadata), with_number(schema.metadata, None)
+    for version in reversed(state.versions(subject, deleted=deleted)):
+        kept = version.schema
+        if (kept.text, kept.schema_type, kept.references, kept.rule_set) != (
+            schema.text,
+            schema.schema_type,
+            schema.references,
+            schema.rule_set,
+        ) or with_number(kept.metadata, None) != rest:
+            continue
+        if not strict or None in (number, noted_number(kept.metadata)):
+            return version
+    return None
 
 
 def _number(state: State, subject: str, offered: Offered, *, importing: bool) -> int:

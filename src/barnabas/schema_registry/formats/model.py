@@ -8,7 +8,10 @@ Always true:
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from barnabas.schema_registry.formats.tags import TagChange, Tagged
 
 # A schema with its references over this is refused unread: a topic takes no record as large anyway.
 SCHEMA_CHARACTERS_MAX = 1_000_000
@@ -121,6 +124,20 @@ class ParsedSchema(ABC):
     @abstractmethod
     def formatted(self, form: str) -> str:
         """The text in another form (`format=` of the REST API); a form that it has not gives `canonical`."""
+
+    @property
+    @abstractmethod
+    def fields(self) -> list[str]:
+        """The names of the fields that a value has at its top; none where a value has no fields."""
+
+    @abstractmethod
+    def tagged(self) -> "Tagged":
+        """The records and fields that have tags."""
+
+    @abstractmethod
+    def with_tags(self, change: "TagChange", *, strict: bool = True) -> Self:
+        """The schema with other tags. Raises InvalidSchema for a part that there is not; if not `strict`,
+        passes it over."""
 
     @abstractmethod
     def unreadable(self, writer: Self, roles: Roles) -> list[Incompatibility]:

@@ -13,7 +13,7 @@ from barnabas.http.serving import Handler
 from barnabas.schema_registry import errors
 from barnabas.schema_registry.entries import Version
 from barnabas.schema_registry.handlers.reading import answer, offered, subject_of, version_number
-from barnabas.schema_registry.registering import incompatible_versions, populated
+from barnabas.schema_registry.registering import checked, incompatible_versions, populated
 from barnabas.schema_registry.registry import Registry
 
 
@@ -50,12 +50,10 @@ class Compatibility:
     def _checked(self, request: Request, versions: Sequence[Version]) -> Response:
         registry, verbose = self._registry, request.flag("verbose")
         subject = subject_of(registry, request)
-        schema = populated(registry.state, subject, offered(request))
+        schema = populated(registry.state, registry.parser, subject, offered(request))
         try:
             # One that can't be parsed is refused, though there be nothing to compare it with.
-            registry.parser.of_request(
-                registry.state, subject, schema.schema_type, schema.text, schema.references
-            )
+            checked(registry.state, registry.parser, subject, schema)
             problems = incompatible_versions(registry.state, registry.parser, subject, schema, versions)
         except HttpError as error:
             if not verbose or error.code != 42201:

@@ -13,6 +13,7 @@ from barnabas.schema_registry import contexts, errors
 from barnabas.schema_registry.association import STRONG, TOPIC, WEAK, Filter
 from barnabas.schema_registry.contracts import metadata_of, rule_set_of
 from barnabas.schema_registry.entries import Schema, Version
+from barnabas.schema_registry.formats.tags import FIELD, RECORD, UNCHANGED, Entity, TagChange, Tagged
 from barnabas.schema_registry.registering import Offered, references_of
 from barnabas.schema_registry.registry import Registry
 from barnabas.schema_registry.state import State
@@ -81,8 +82,7 @@ def offered_of(body: Mapping[str, Any]) -> Offered:
     text, schema_type = body.get("schema") or "", body.get("schemaType") or "AVRO"
     if not isinstance(text, str) or not isinstance(schema_type, str):
         raise errors.invalid_schema("The schema, or its type, is no text")
-    if body.get("schemaTagsToAdd") or body.get("schemaTagsToRemove"):
-        raise errors.not_permitted("Schema tags are not built yet")
+    tags = TagChange(tags_of(body, "schemaTagsToAdd"), tags_of(body, "schemaTagsToRemove"))
     schema = Schema.of(
         schema_type,
         text,
@@ -90,10 +90,34 @@ def offered_of(body: Mapping[str, Any]) -> Offered:
         metadata_of(body.get("metadata")),
         rule_set_of(body.get("ruleSet")),
     )
-    return Offered(schema, _wanted(body, "version"), _wanted(body, "id"))
+    # Any version but 0, -1 too, is noted in the metadata; so is that of a schema whose tags are changed.
+    numbered = tags != UNCHANGED or body.get("version") not in (None, 0)
+    propagates = body.get("propagateSchemaTags") is True
+    return Offered(
+        schema, wanted_number(body, "version"), wanted_number(body, "id"), numbered, tags, propagates
+    )
 
 
-def _wanted(body: Mapping[str, Any], name: str) -> int | None:
+def tags_of(body: Mapping[str, Any], name: str) -> Tagged:
+    """Tags of parts of a schema in a request. Raises HttpError."""
+    found: dict[Entity, list[str]] = {}
+    value = body.get(name) or []
+    try:
+        for each in value:
+            part, tags = each["schemaEntity"], each["tags"]
+            entity = Entity(part["entityPath"].removeprefix("."), part["entityType"])
+            if entity.type not in (RECORD, FIELD) or not all(isinstance(tag, str) for tag in tags):
+                raise TypeError
+            found[entity] = [*found.get(entity, ()), *tags]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise errors.invalid_schema(
+            f"{name} needs a schemaEntity with its entityPath and entityType ({RECORD}, {FIELD}), and tags"
+        ) from error
+    return found
+
+
+def wanted_number(body: Mapping[str, Any], name: str) -> int | None:
+    """The number of a version, or an id, that a request asks for, if it does. Raises HttpError."""
     value = body.get(name)
     if value is None or value in (-1, 0):
         return None
@@ -139,7 +163,16 @@ def told(registry: Registry, version: Version, form: str = "", reference_form: s
     return members
 
 
-def refuse_tags(request: Request) -> None:
-    """Tags in schemas are not looked for. Raises HttpError when they are asked for."""
-    if request.query.get("findTags"):
-        raise errors.not_permitted("Schema tags are not built: findTags can't be answered")
+def tags_found(registry: Registry, version: Version, request: Request) -> dict[str, Any]:
+    """The member of a response that has the tags which a request looks for, `*` for all."""
+    wanted = {tag for each in request.query.get("findTags", ()) for tag in each.split(",") if tag}
+    if not wanted:
+        return {}
+    tagged = registry.parser.of_version(registry.state, version).tagged()
+    return {
+        "schemaTags": [
+            {"schemaEntity": {"entityPath": entity.path, "entityType": entity.type}, "tags": list(tags)}
+            for entity, tags in tagged.items()
+            if "*" in wanted or not wanted.isdisjoint(tags)
+        ]
+    }

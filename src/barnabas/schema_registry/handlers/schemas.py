@@ -21,7 +21,7 @@ from barnabas.schema_registry.handlers.reading import (
     formatted,
     id_of,
     page,
-    refuse_tags,
+    tags_found,
     told,
 )
 from barnabas.schema_registry.registry import Registry
@@ -56,10 +56,10 @@ class Schemas:
 
     def by_id(self, request: Request) -> Response:
         """The schema that an id stands for, deleted or not."""
-        refuse_tags(request)
         version = self._found(request)
         members = told(self._registry, version, request.text("format"), request.text("referenceFormat"))
         del members["id"]
+        members |= tags_found(self._registry, version, request)
         if request.flag("fetchMaxId"):
             members["maxId"] = self._registry.state.id_max(contexts.context_of(version.subject))
             return answer(members)

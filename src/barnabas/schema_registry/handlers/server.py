@@ -17,9 +17,6 @@ from barnabas.schema_registry.records import context_record
 from barnabas.schema_registry.registry import Registry
 from barnabas.schema_registry.state import State
 
-UNBUILT = (("POST", "/subjects/{subject}/versions/{version}/tags"),)
-"""Operations of the published API that are answered with 501."""
-
 
 class Server:
     """The operations that are about the registry."""
@@ -37,8 +34,6 @@ class Server:
         routes.add("GET", "/v1/metadata/id", self.id)
         routes.add("GET", "/v1/metadata/version", self.version)
         routes.add("GET", "/v1/metadata/deployment", self.deployment)
-        for method, path in UNBUILT:
-            routes.add(method, path, self.unbuilt)
 
     def root(self, _: Request) -> Response:
         """That it is there."""
@@ -84,10 +79,6 @@ class Server:
     def deployment(self, _: Request) -> Response:
         """What kind of installation it is: none of the kinds there are."""
         return answer({"attributes": []})
-
-    def unbuilt(self, _: Request) -> Response:
-        """What the published API has, and we have not yet."""
-        raise HttpError(501, "This operation is not built yet")
 
 
 @cache

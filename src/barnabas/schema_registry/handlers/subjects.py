@@ -10,9 +10,17 @@ from barnabas.http.response import Response
 from barnabas.http.routes import Routes
 from barnabas.http.serving import Handler
 from barnabas.schema_registry import contexts, errors
+from barnabas.schema_registry.contracts import (
+    merged_rule_set,
+    metadata_of,
+    names_of,
+    rule_set_of,
+    without_rules,
+)
 from barnabas.schema_registry.decision import Decision
 from barnabas.schema_registry.deleting import delete_subject, delete_version
-from barnabas.schema_registry.entries import Version
+from barnabas.schema_registry.entries import Schema, Version
+from barnabas.schema_registry.formats.tags import TagChange
 from barnabas.schema_registry.handlers.reading import (
     MEDIA_TYPE,
     answer,
@@ -20,14 +28,16 @@ from barnabas.schema_registry.handlers.reading import (
     formatted,
     offered,
     page,
-    refuse_tags,
     subject_of,
+    tags_found,
+    tags_of,
     told,
     version_number,
+    wanted_number,
     writable_subject_of,
 )
 from barnabas.schema_registry.handlers.schemas import SUBJECTS_MAX, subjects_with
-from barnabas.schema_registry.registering import lookup, register, registered
+from barnabas.schema_registry.registering import Offered, lookup, register, registered
 from barnabas.schema_registry.registry import Registry
 from barnabas.schema_registry.state import State
 
@@ -48,6 +58,7 @@ class Subjects:
         routes.add("POST", "/subjects/{subject}/versions", self.register)
         routes.add("GET", "/subjects/{subject}/versions/{version}", self.version)
         routes.add("DELETE", "/subjects/{subject}/versions/{version}", self.delete_version)
+        routes.add("POST", "/subjects/{subject}/versions/{version}/tags", self.modify_tags)
         routes.add("GET", "/subjects/{subject}/versions/{version}/schema", self.version_text)
         routes.add("GET", "/subjects/{subject}/versions/{version}/referencedby", self.referenced_by)
 
@@ -67,9 +78,9 @@ class Subjects:
 
     def version(self, request: Request) -> Response:
         """A version."""
-        refuse_tags(request)
         version, forms = self._existing(request), (request.text("format"), request.text("referenceFormat"))
-        return answer(told(self._registry, version, *forms))
+        found = tags_found(self._registry, version, request)
+        return answer(told(self._registry, version, *forms) | found)
 
     def version_text(self, request: Request) -> Response:
         """The text of a version's schema."""
@@ -137,6 +148,37 @@ class Subjects:
             request,
             lambda state: register(state, parser, subject, schema, normalize=normalize, force=force),
         )
+
+    async def modify_tags(self, request: Request) -> Response:
+        """Registers a version that is another one with other tags, metadata or rules."""
+        subject, body = writable_subject_of(self._registry, request), request.json_object()
+        tags = TagChange(tags_of(body, "tagsToAdd"), tags_of(body, "tagsToRemove"))
+        metadata, rule_set = metadata_of(body.get("metadata")), rule_set_of(body.get("ruleSet"))
+        merge, remove = rule_set_of(body.get("rulesToMerge")), names_of(body.get("rulesToRemove"))
+        number, parser, text = (
+            wanted_number(body, "newVersion"),
+            self._registry.parser,
+            request.path["version"],
+        )
+
+        def decide(state: State) -> Decision[Version]:
+            old = existing_version(state, subject, text, deleted=False).schema
+            rules = rule_set
+            if merge is not None or remove is not None:
+                before = state.latest(subject) if number is None else state.version(subject, number - 1)
+                rules = merged_rule_set(None if before is None else before.schema.rule_set, merge)
+                rules = without_rules(rules, remove or ())
+            schema = Schema.of(
+                old.schema_type,
+                old.text,
+                old.references,
+                old.metadata if metadata is None else metadata,
+                rules,
+            )
+            offered = Offered(schema, number, None, numbered=True, tags=tags)
+            return register(state, parser, subject, offered, normalize=False)
+
+        return await self._register(request, decide)
 
     async def _register(self, request: Request, decide: Callable[[State], Decision[Version]]) -> Response:
         return self._registered(request, await self._registry.write(decide))

@@ -5,9 +5,12 @@ from typing import ClassVar, Self
 
 from barnabas.schema_registry.formats.avro.compare import compare_avro
 from barnabas.schema_registry.formats.avro.parse import Names, parse_avro
+from barnabas.schema_registry.formats.avro.tags import avro_parts
 from barnabas.schema_registry.formats.avro.text import avro_text
 from barnabas.schema_registry.formats.avro.types import AvroType, Record
+from barnabas.schema_registry.formats.json_text import read_json, write_json
 from barnabas.schema_registry.formats.model import Incompatibility, ParsedSchema, ResolvedReference, Roles
+from barnabas.schema_registry.formats.tags import TagChange, Tagged, change_json, tagged_json
 
 __all__ = ["AvroSchema"]
 
@@ -48,6 +51,21 @@ class AvroSchema(ParsedSchema):
     def formatted(self, form: str) -> str:
         """`resolved` writes out the types of references too."""
         return avro_text(self.root) if form == "resolved" else self.canonical
+
+    @property
+    def fields(self) -> list[str]:
+        """Those of the record."""
+        return [each.name for each in self.root.fields] if isinstance(self.root, Record) else []
+
+    def tagged(self) -> Tagged:
+        """Records and fields that this text defines, not those of references."""
+        return tagged_json(avro_parts(read_json(self.canonical, "schema")))
+
+    def with_tags(self, change: TagChange, *, strict: bool = True) -> Self:
+        """Tags are attributes of the record or field."""
+        schema = read_json(self.canonical, "schema")
+        change_json(avro_parts(schema), change, strict=strict)
+        return type(self).parse(write_json(schema), self.references)
 
     def unreadable(self, writer: Self, roles: Roles) -> list[Incompatibility]:
         """By the rules of Avro's schema resolution."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 from barnabas.schema_registry.formats.json_schema.compare import compare_json
 from barnabas.schema_registry.formats.json_schema.parts import Parts, draft_of
 from barnabas.schema_registry.formats.json_schema.resolve import Resolver
+from barnabas.schema_registry.formats.json_schema.tags import json_parts
 from barnabas.schema_registry.formats.json_schema.valid import check_schema
 from barnabas.schema_registry.formats.json_text import read_json, sorted_keys, write_json
 from barnabas.schema_registry.formats.model import (
@@ -15,6 +16,7 @@ from barnabas.schema_registry.formats.model import (
     ResolvedReference,
     Roles,
 )
+from barnabas.schema_registry.formats.tags import TagChange, Tagged, change_json, tagged_json
 
 __all__ = ["JsonSchema"]
 
@@ -58,6 +60,22 @@ class JsonSchema(ParsedSchema):
     def formatted(self, form: str) -> str:  # noqa: ARG002
         """There is one form only."""
         return self.canonical
+
+    @property
+    def fields(self) -> list[str]:
+        """The properties."""
+        properties = self.schema.get("properties") if isinstance(self.schema, dict) else None
+        return list(properties) if isinstance(properties, dict) else []
+
+    def tagged(self) -> Tagged:
+        """Objects and properties that have the keyword."""
+        return tagged_json(json_parts(self.schema))
+
+    def with_tags(self, change: TagChange, *, strict: bool = True) -> Self:
+        """Tags are a keyword of the object or property."""
+        schema = read_json(self.canonical, "schema")
+        change_json(json_parts(schema), change, strict=strict)
+        return type(self).parse(write_json(schema), self.references)
 
     def unreadable(self, writer: Self, roles: Roles) -> list[Incompatibility]:
         """By whether all values that are valid for the writer are valid here."""

@@ -12,8 +12,10 @@ from barnabas.schema_registry.formats.protobuf.link import Linked, link
 from barnabas.schema_registry.formats.protobuf.nodes import ProtoFile
 from barnabas.schema_registry.formats.protobuf.normal import normal_file, without_extensions
 from barnabas.schema_registry.formats.protobuf.read import read_proto
+from barnabas.schema_registry.formats.protobuf.tags import change_proto, proto_parts, proto_tags
 from barnabas.schema_registry.formats.protobuf.text import proto_text
 from barnabas.schema_registry.formats.protobuf.well_known import well_known
+from barnabas.schema_registry.formats.tags import TagChange, Tagged
 
 __all__ = ["ProtobufSchema"]
 
@@ -80,6 +82,22 @@ class ProtobufSchema(ParsedSchema):
 
         add(self.linked, path)
         return list(found.values())
+
+    @property
+    def fields(self) -> list[str]:
+        """Those of the first message."""
+        return [each.name for message in self.linked.file.messages[:1] for each in message.all_fields()]
+
+    def tagged(self) -> Tagged:
+        """Messages and fields whose options say so."""
+        parts = proto_parts(self.linked.file)
+        return {entity: tags for entity, part in parts.items() if (tags := proto_tags(part))}
+
+    def with_tags(self, change: TagChange, *, strict: bool = True) -> Self:
+        """Tags are an option of the message or field; nothing has to be imported for it."""
+        file = read_proto(self.canonical)
+        change_proto(file, change, strict=strict)
+        return type(self).parse(proto_text(file), self.references)
 
     def unreadable(self, writer: Self, roles: Roles) -> list[Incompatibility]:
         """By what the wire format asks, and by what Confluent's registry asks besides."""
