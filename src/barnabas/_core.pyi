@@ -680,10 +680,11 @@ class Record:
     def delivery_count(self) -> int | None:
         """How often a share group has delivered it, this time included; None elsewhere."""
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> Any:
+        """Bytes or None; what `key.deserializer` makes of them where the client has one."""
     @property
-    def value(self) -> bytes | None:
-        """None is a tombstone."""
+    def value(self) -> Any:
+        """As `key`; None is a tombstone."""
     @property
     def headers(self) -> list[tuple[str, bytes | None]]: ...
 
@@ -785,20 +786,21 @@ class NativeProducer(Watched):
     def produce(
         self,
         topic: str,
-        value: Data = None,
-        key: Data = None,
+        value: Any = None,
+        key: Any = None,
         partition: int | None = None,
         on_delivery: OnDelivery | None = None,
         timestamp: int | None = None,
         headers: Headers | None = None,
     ) -> None:
-        """Hands a record in. Waits at most `max.block.ms` for metadata and for room in `buffer.memory`."""
+        """Hands a record in: text, bytes or None, or what the serializers of `barnabas.Producer` take. Waits
+        at most `max.block.ms` for metadata and for room in `buffer.memory`."""
     def offer(
         self,
         topic: str,
         future: Future[RecordMetadata],
-        value: Data = None,
-        key: Data = None,
+        value: Any = None,
+        key: Any = None,
         partition: int | None = None,
         timestamp: int | None = None,
         headers: Headers | None = None,

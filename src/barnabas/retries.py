@@ -22,6 +22,7 @@ from barnabas.clients.admin.client import Admin
 from barnabas.clients.admin.topics import NewTopic
 from barnabas.clients.consumer import Consumer, TopicPartition
 from barnabas.clients.producer import Producer
+from barnabas.clients.serdes import refuse_serdes
 from barnabas.errors import TopicAlreadyExists
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class Retrying:
         producer: Mapping[str, Any] | None = None,
         **configs: Any,
     ) -> None:
+        refuse_serdes((*configs, *(consumer or {}), *(producer or {})), "Retrying")
         self._handle = handle
         self._give_up_on = give_up_on
         self._delays = tuple(delays)

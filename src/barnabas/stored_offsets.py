@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from barnabas._core import Record
 from barnabas.clients.consumer import Consumer, TopicPartition
+from barnabas.clients.consumer_types import GivenRecord
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 _NOTHING = -1
@@ -102,7 +102,7 @@ class StoredOffsets:
         self._database.commit()
         return None if row[0] == _NOTHING else int(row[0])
 
-    def save(self, record: Record) -> bool:
+    def save(self, record: GivenRecord) -> bool:
         """Notes, in the open transaction, that the record takes effect with it. False when it has done so
         before. Another transaction that has noted the same record, and is not over, is waited for, or refused
         by the database."""

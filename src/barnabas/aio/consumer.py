@@ -54,7 +54,7 @@ class Consumer(ConsumerBase):
         """Gives everything up, and leaves the group."""
         if self._has_group:
             await self._leave("leave_group", timeout)
-        self._ahead.clear()
+        self._forget_all()
         self._native.assign([])
 
     async def poll(self, timeout: float | None = 0.0, max_records: int | None = None) -> list[Record]:
@@ -64,6 +64,8 @@ class Consumer(ConsumerBase):
         most = max_records or self._max_poll_records
         if self._ahead:
             return self._take_ahead(most)
+        if self._unread:
+            return self._consumed(self._take_unread(most))
         rung = self._bell.event()
         end = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -182,7 +184,7 @@ class Consumer(ConsumerBase):
                     await self._commit_quietly()
                 await self._leave(group_membership_operation, timeout)
         finally:
-            self._ahead.clear()
+            self._forget_all()
             self._bell.close()
             self._native.close()
 

@@ -13,7 +13,7 @@ from barnabas.clients.transaction import Group, Offsets, group_of, offsets_of
 from barnabas.errors import BarnabasError, BufferFull, ClientTimeout
 
 if TYPE_CHECKING:
-    from barnabas._core import Columns, Data, Headers, RecordMetadata
+    from barnabas._core import Columns, Headers, RecordMetadata
     from barnabas.clients.producer import Partitioner
 
 
@@ -38,6 +38,7 @@ class Producer:
         **keywords: Any,
     ) -> None:
         self._native = barnabas.clients.producer.Producer(configs, partitioner=partitioner, **keywords)
+        self._serializers = self._native._serializers
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -46,13 +47,15 @@ class Producer:
     async def send(
         self,
         topic: str,
-        value: Data = None,
-        key: Data = None,
+        value: Any = None,
+        key: Any = None,
         partition: int | None = None,
         timestamp: int | None = None,
         headers: Headers | None = None,
     ) -> RecordMetadata:
         """Sends a record and waits until it is delivered: where it lies. Raises why it is not."""
+        if self._serializers is not None:
+            value, key, headers = self._serializers.write(topic, value, key, headers)
         future: asyncio.Future[RecordMetadata] = (self._loop or self._listen()).create_future()
         if not self._native.offer(topic, future, value, key, partition, timestamp, headers):
             await self._room(topic, future, value, key, partition, timestamp, headers)
@@ -61,14 +64,16 @@ class Producer:
     async def produce(
         self,
         topic: str,
-        value: Data = None,
-        key: Data = None,
+        value: Any = None,
+        key: Any = None,
         partition: int | None = None,
         timestamp: int | None = None,
         headers: Headers | None = None,
     ) -> asyncio.Future[RecordMetadata]:
         """Hands a record in, waiting for room in `buffer.memory`; the future says where it lies once it is
         delivered."""
+        if self._serializers is not None:
+            value, key, headers = self._serializers.write(topic, value, key, headers)
         future: asyncio.Future[RecordMetadata] = (self._loop or self._listen()).create_future()
         if not self._native.offer(topic, future, value, key, partition, timestamp, headers):
             await self._room(topic, future, value, key, partition, timestamp, headers)

@@ -33,6 +33,8 @@ class ShareConsumer(ShareConsumerBase):
         most = max_records or self._max_poll_records
         if self._ahead:
             return self._take_ahead(most)
+        if self._unread:
+            return self._read(self._take_unread(most))
         records: list[Record] = []
 
         def came() -> bool:
@@ -41,7 +43,7 @@ class ShareConsumer(ShareConsumerBase):
 
         await self._until(came, timeout)
         self._report()
-        return records
+        return self._read(records)
 
     async def __aiter__(self) -> AsyncIterator[Record]:
         """All records, as they come, without an end."""
@@ -62,6 +64,7 @@ class ShareConsumer(ShareConsumerBase):
     async def unsubscribe(self, timeout: float | None = 30.0) -> None:
         """Gives everything back, and leaves the group."""
         self._ahead.clear()
+        self._unread.clear()
         self._native.leave()
         await self._until(lambda: self._native.has_left(0.0), timeout)
         self._report()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from barnabas.cli.errors import CommandFailed
 from barnabas.clients.configs import admin_keys
+from barnabas.config.client import SERDES
 
 _KAFKA = {
     "sasl.mechanisms": "sasl.mechanism",
@@ -39,7 +40,8 @@ def kafka_properties(config: Mapping[str, str], keys: Container[str] | None = No
         found["security.protocol"] = found["security.protocol"].upper()
     # A file of properties may be for producers and consumers as well.
     known = admin_keys() if keys is None else keys
-    return {name: value for name, value in found.items() if name in known}
+    # Commands read and write keys and values themselves.
+    return {name: value for name, value in found.items() if name in known and name not in SERDES}
 
 
 def _text(name: str, location: str) -> str:

@@ -6,7 +6,7 @@ import difflib
 import functools
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 from barnabas.clients.security import TOKEN, secured
 from barnabas.config import client as tables
@@ -16,6 +16,11 @@ from barnabas.config.definition import ConfigKey, parse_table
 from barnabas.config.errors import InvalidValue, MissingConfig, UnknownConfig
 from barnabas.config.values import Value, default_value, parse_value
 
+if TYPE_CHECKING:
+    from barnabas.serde import Serde
+
+Given = Union[Value, list[tuple[str, int]], "Serde[Any]"]
+"""What a config of a client may be: brokers are hosts and ports."""
 DEFAULT_PORT = 9092
 ASSIGNORS = {
     "range": "RangeAssignor",
@@ -60,20 +65,21 @@ def admin_keys() -> dict[str, ConfigKey]:
 
 def resolve(
     keys: Mapping[str, ConfigKey], configs: Mapping[str, Any] | None, keywords: Mapping[str, Any]
-) -> dict[str, Value | list[tuple[str, int]]]:
+) -> dict[str, Given]:
     """All values by name; `configs` has Kafka's names, `keywords` the same with underscores. Raises
     ConfigError."""
     given = {**(configs or {}), **keywords}
     token = given.pop(TOKEN, None) or given.pop(TOKEN.replace(".", "_"), None)
     by_keyword = {name.replace(".", "_"): name for name in keys}
-    values: dict[str, Value | list[tuple[str, int]]] = {
-        name: default_value(key) for name, key in keys.items()
-    }
+    values: dict[str, Given] = {name: default_value(key) for name, key in keys.items()}
     for name, value in given.items():
         key = keys.get(name) or keys.get(by_keyword.get(name, ""))
         if key is None:
             raise _unknown(name, keys)
-        values[key.name] = parse_value(key, _text(key, value))
+        if key.name in tables.SERDES:
+            values[key.name] = _serde(key.name, value)
+        else:
+            values[key.name] = parse_value(key, _text(key, value))
     for name, key in keys.items():
         if key.required and not values[name]:
             raise MissingConfig(name)
@@ -104,6 +110,13 @@ def _text(key: ConfigKey, value: Any) -> str | None:
             return ",".join(map(str, value))
         case _:
             raise InvalidValue(key.name, value, f"can't be {type(value).__name__}")
+
+
+def _serde(config: str, value: Any) -> Serde[Any] | None:
+    # Imported when one is given: most clients start without.
+    from barnabas.clients.serdes import serde_of
+
+    return serde_of(config, value)
 
 
 def _addresses(servers: Any) -> list[tuple[str, int]]:

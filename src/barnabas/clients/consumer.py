@@ -47,8 +47,11 @@ class Consumer(ConsumerBase):
             for record in consumer:
                 print(record.offset, record.key, record.value)
 
-    A record's key, value and headers are read from its batch when they are asked for. `on_consume` is shown
-    the records of each `poll` before it gives them, and may give back others; columns are not shown to it.
+    A record's key, value and headers are read from its batch when they are asked for. With `key_deserializer`
+    and `value_deserializer` key and value are what those make of them, and `poll` raises
+    RecordDeserializationError for a record that they can't read: `seek` passes over it. `on_consume` is shown
+    the records of each `poll` before it gives them, and may give back others. Columns are neither read nor
+    shown to it.
     One thread at a time may poll. Not to be used in a child process of the one that made it."""
 
     def assign_topic(self, topic: str, timeout: float | None = 60.0) -> None:
@@ -59,7 +62,7 @@ class Consumer(ConsumerBase):
         """Gives everything up, and leaves the group."""
         if self._has_group:
             self._leave("leave_group", timeout)
-        self._ahead.clear()
+        self._forget_all()
         self._native.assign([])
 
     def poll(self, timeout: float | None = 0.0, max_records: int | None = None) -> list[Record]:
@@ -69,6 +72,8 @@ class Consumer(ConsumerBase):
         most = max_records or self._max_poll_records
         if self._ahead:
             return self._take_ahead(most)
+        if self._unread:
+            return self._consumed(self._take_unread(most))
         records = self._native.poll(timeout, most)
         if records is not None:
             return self._consumed(records)
@@ -105,7 +110,7 @@ class Consumer(ConsumerBase):
 
     def __iter__(self) -> Iterator[Record]:
         """All records, as they come, without an end. A record counts as read once it is given out."""
-        if not self._has_group:
+        if not self._has_group and self._deserializers is None:
             while True:
                 yield from self._consumed(self._native.poll(None, ITERATION_RECORDS) or [])
         while True:
@@ -196,7 +201,7 @@ class Consumer(ConsumerBase):
                     self._commit_quietly()
                 self._leave(group_membership_operation, timeout)
         finally:
-            self._ahead.clear()
+            self._forget_all()
             self._native.close()
 
     def _leave(self, operation: str, timeout: float | None) -> None:

@@ -7,8 +7,8 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from barnabas._core import NativeConsumer, Record
 from barnabas.clients.configs import consumer_values
@@ -24,6 +24,9 @@ from barnabas.clients.consumer_types import (
     TopicPartition,
     commit_entries,
 )
+
+if TYPE_CHECKING:
+    from barnabas.clients.serdes import Deserializers
 
 log = logging.getLogger("barnabas.consumer")
 
@@ -50,8 +53,11 @@ class ConsumerBase:
         self._has_group = bool(values["group.id"])
         self._native = NativeConsumer(values)
         self._listener = Listener()
-        self._ahead: deque[Record] = deque()
+        self._deserializers = deserializers_of(values)
+        self._ahead: deque[Any] = deque()
         """Records that iteration has taken and not given out yet."""
+        self._unread: deque[Record] = deque()
+        """Records behind one that could not be read, with it: they come after those ahead."""
         self._pending: dict[int, PendingCommit] = {}
         self._pending_lock = threading.Lock()
         self._commits_at_end = self._native.commits_itself
@@ -66,7 +72,7 @@ class ConsumerBase:
             raise ValueError("it is subscribed: unsubscribe() comes before assign()")
         wanted = [TopicPartition(*partition) for partition in partitions]
         kept = {(topic, index) for topic, index, offset in wanted if offset is None}
-        for place in {(record.topic, record.partition) for record in self._ahead} - kept:
+        for place in self._unseen().keys() - kept:
             self._forget_ahead(*place)
         self._native.assign([(*partition, None) for partition in wanted])
 
@@ -197,7 +203,9 @@ class ConsumerBase:
     # ---- what is given out
 
     def _consumed(self, records: list[Record]) -> list[Record]:
-        """Shows records to `on_consume` before the user gets them."""
+        """Reads keys and values, and shows records to `on_consume` before the user gets them."""
+        if self._deserializers is not None:
+            records = self._read(records, self._deserializers)
         if self._on_consume is None or not records:
             return records
         try:
@@ -207,6 +215,14 @@ class ConsumerBase:
             return records
         return records if given is None else given
 
+    def _read(self, records: Sequence[Record], deserializers: Deserializers) -> list[Any]:
+        """The records up to the first that can't be read; why it can't is raised if that is the first."""
+        read, error = deserializers.read(records, "; seek() to the offset behind it passes over it")
+        self._unread.extendleft(reversed(records[len(read) :]))
+        if error is not None and not read:
+            raise error
+        return read
+
     # ---- what iteration has taken
 
     def _take_ahead(self, most: int) -> list[Record]:
@@ -215,18 +231,37 @@ class ConsumerBase:
     def _unseen(self) -> dict[tuple[str, int], int]:
         """Where the user has stopped, in partitions of which iteration has taken more records."""
         unseen: dict[tuple[str, int], int] = {}
-        for record in self._ahead:
+        for record in (*self._ahead, *self._unread):
             unseen.setdefault((record.topic, record.partition), record.offset)
         return unseen
 
+    def _take_unread(self, most: int) -> list[Record]:
+        return [self._unread.popleft() for _ in range(min(most, len(self._unread)))]
+
     def _forget_ahead(self, topic: str, partition: int) -> None:
-        if self._ahead:
-            kept = [r for r in self._ahead if (r.topic, r.partition) != (topic, partition)]
-            self._ahead = deque(kept)
+        def others(records: deque[Any]) -> deque[Any]:
+            return deque(r for r in records if (r.topic, r.partition) != (topic, partition))
+
+        if self._ahead or self._unread:
+            self._ahead, self._unread = others(self._ahead), others(self._unread)
+
+    def _forget_all(self) -> None:
+        self._ahead.clear()
+        self._unread.clear()
 
     def _drop(self, partitions: list[TopicPartition]) -> None:
         for topic, partition, _ in partitions:
             self._forget_ahead(topic, partition)
+
+
+def deserializers_of(values: Mapping[str, Any]) -> Deserializers | None:
+    """What a client of these configs reads keys and values with; None when they stay bytes."""
+    if values["key.deserializer"] is None and values["value.deserializer"] is None:
+        return None
+    # Imported when one is given: most clients start without.
+    from barnabas.clients.serdes import Deserializers
+
+    return Deserializers(values["key.deserializer"], values["value.deserializer"])
 
 
 def _re2(pattern: re.Pattern[str]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, Union, cast
 
 from barnabas._core import Record
 from barnabas.errors import ClientTimeout
 
 if TYPE_CHECKING:
     from barnabas.clients.consumer_base import ConsumerBase
+    from barnabas.serde import ConsumerRecord
 
 
 class TopicPartition(NamedTuple):
@@ -51,9 +52,11 @@ class ConsumerGroupMetadata(NamedTuple):
 
 Place = TopicPartition | tuple[str, int]
 """A partition."""
+GivenRecord = Union[Record, "ConsumerRecord[Any, Any]"]
+"""A record as it was read from its topic, or as the deserializers of a consumer have read it."""
 Commits = (
-    Record
-    | Iterable[Record]
+    GivenRecord
+    | Iterable[GivenRecord]
     | Mapping[TopicPartition, int | OffsetAndMetadata]
     | Mapping[tuple[str, int], int | OffsetAndMetadata]
 )
@@ -117,16 +120,19 @@ class PendingCommit:
 
 def commit_entries(given: Commits) -> list[tuple[str, int, int, int, str]]:
     """Topic, partition, offset, leader epoch and metadata of what is to be committed."""
-    if isinstance(given, Record):
-        given = [given]
     last: dict[tuple[str, int], tuple[int, int, str]] = {}
     if isinstance(given, Mapping):
         for place, value in given.items():
             offset = value if isinstance(value, OffsetAndMetadata) else OffsetAndMetadata(int(value))
             last[place[0], place[1]] = (offset.offset, offset.leader_epoch, offset.metadata)
     else:
-        for record in given:
+        for record in [given] if _is_record(given) else cast(Iterable[GivenRecord], given):
             key = (record.topic, record.partition)
             if record.offset + 1 > last.get(key, (0,))[0]:
                 last[key] = (record.offset + 1, record.leader_epoch, "")
     return [(*place, *entry) for place, entry in last.items()]
+
+
+def _is_record(given: object) -> TypeGuard[GivenRecord]:
+    # The class of read records is not imported for this: most clients start without serdes.
+    return isinstance(given, Record) or hasattr(given, "timestamp")

@@ -1,16 +1,16 @@
-"""What looks at each record of a producer on its way."""
+"""What looks at each record of a producer on its way: interceptors, and serializers behind them."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from barnabas.clients.producer import Producer
 
 if TYPE_CHECKING:
-    from barnabas._core import Data, Headers, OnDelivery, RecordMetadata
+    from barnabas._core import Headers, OnDelivery, RecordMetadata
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +20,8 @@ class ProducerRecord:
     """A record that is about to be taken."""
 
     topic: str
-    value: Data = None
-    key: Data = None
+    value: Any = None
+    key: Any = None
     partition: int | None = None
     timestamp: int | None = None
     headers: Headers | None = None
@@ -35,7 +35,8 @@ OnAcknowledgement = Callable[[Exception | None, "RecordMetadata | None"], object
 
 
 def intercepted(kind: type[Producer]) -> type[Producer]:
-    """The class of producers like `kind` that call interceptors: others pay nothing for them."""
+    """The class of producers like `kind` that call interceptors and serializers: others pay nothing for
+    them."""
     return type(kind.__name__, (_Intercepted, kind), {})
 
 
@@ -43,8 +44,8 @@ class _Intercepted(Producer):
     def produce(
         self,
         topic: str,
-        value: Data = None,
-        key: Data = None,
+        value: Any = None,
+        key: Any = None,
         partition: int | None = None,
         on_delivery: OnDelivery | None = None,
         timestamp: int | None = None,
@@ -56,15 +57,11 @@ class _Intercepted(Producer):
                 record = self._on_send(record) or record
             except Exception:  # As in Java's client: an interceptor loses no records.
                 log.exception("on_send failed for a record for %s", topic)
-        super().produce(
-            record.topic,
-            record.value,
-            record.key,
-            record.partition,
-            self._acknowledged(on_delivery),
-            record.timestamp,
-            record.headers,
-        )
+        value, key, sent = record.value, record.key, record.headers
+        if self._serializers is not None:
+            value, key, sent = self._serializers.write(record.topic, value, key, sent)
+        on_delivery = self._acknowledged(on_delivery)
+        super().produce(record.topic, value, key, record.partition, on_delivery, record.timestamp, sent)
 
     def _acknowledged(self, on_delivery: OnDelivery | None) -> OnDelivery | None:
         on_acknowledgement = self._on_acknowledgement

@@ -17,6 +17,7 @@ from barnabas.errors import BarnabasError, ClientTimeout
 if TYPE_CHECKING:
     from barnabas._core import Data, Headers
     from barnabas.clients.interceptors import OnAcknowledgement, OnSend
+    from barnabas.clients.serdes import Serializers
 
 Partitioner = Callable[["Data", "Data", int], int]
 """Chooses the partition of a record that names none, from its key, its value and the number of partitions."""
@@ -37,6 +38,9 @@ class Producer(NativeProducer):
                 producer.produce("orders", f"order {number}")
 
     With a `transactional_id` all records are parts of transactions (`transaction`).
+
+    With `key_serializer` and `value_serializer` keys and values are what those write; `send_batch` takes
+    bytes all the same.
 
     `partitioner` may be a callable, which is given key, value and the number of partitions in the thread that
     produces. `on_send` is given each record before it is taken and may give back another;
@@ -63,20 +67,23 @@ class Producer(NativeProducer):
         elif partitioner != "default":
             keywords["partitioner"] = partitioner
         values = producer_values(configs, keywords)
-        if on_send is None and on_acknowledgement is None:
+        has_serdes = any(values[name] is not None for name in ("key.serializer", "value.serializer"))
+        if on_send is None and on_acknowledgement is None and not has_serdes:
             return super().__new__(cls, values, secrets.randbits(63), own)
         from barnabas.clients.interceptors import intercepted
+        from barnabas.clients.serdes import Serializers
 
         kind = cast(type[Self], intercepted(cls))
         producer = super().__new__(kind, values, secrets.randbits(63), own)
         producer._on_send, producer._on_acknowledgement = on_send, on_acknowledgement
+        producer._serializers = Serializers.of(values)
         return producer
 
     def send(
         self,
         topic: str,
-        value: Data = None,
-        key: Data = None,
+        value: Any = None,
+        key: Any = None,
         partition: int | None = None,
         timestamp: int | None = None,
         headers: Headers | None = None,
@@ -180,3 +187,4 @@ class Producer(NativeProducer):
 
     _on_send: OnSend | None
     _on_acknowledgement: OnAcknowledgement | None
+    _serializers: Serializers | None = None

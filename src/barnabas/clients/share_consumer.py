@@ -35,9 +35,11 @@ class ShareConsumer(ShareConsumerBase):
         most = max_records or self._max_poll_records
         if self._ahead:
             return self._take_ahead(most)
+        if self._unread:
+            return self._read(self._take_unread(most))
         records = self._native.poll(timeout, most)
         self._report()
-        return records
+        return self._read(records)
 
     def __iter__(self) -> Iterator[Record]:
         """All records, as they come, without an end."""
@@ -60,6 +62,7 @@ class ShareConsumer(ShareConsumerBase):
     def unsubscribe(self, timeout: float | None = 30.0) -> None:
         """Gives everything back, and leaves the group."""
         self._ahead.clear()
+        self._unread.clear()
         self._native.leave()
         self._native.has_left(timeout)
         self._report()

@@ -9,7 +9,8 @@ from typing import Any
 
 from barnabas._core import NativeShareConsumer, Record
 from barnabas.clients.configs import share_consumer_values
-from barnabas.clients.consumer_types import TopicPartition
+from barnabas.clients.consumer_base import deserializers_of
+from barnabas.clients.consumer_types import GivenRecord, TopicPartition
 
 OnAcknowledge = Callable[[TopicPartition, list[int], Exception | None], object]
 """Called with a partition, offsets of it, and why their acknowledgement does not count, or None."""
@@ -39,8 +40,11 @@ class ShareConsumerBase:
         self._is_explicit = values["share.acknowledgement.mode"].lower() == "explicit"
         self._native = NativeShareConsumer(values)
         self._on_acknowledge: OnAcknowledge | None = None
-        self._ahead: deque[Record] = deque()
+        self._deserializers = deserializers_of(values)
+        self._ahead: deque[Any] = deque()
         """Records that iteration has taken and not given out yet."""
+        self._unread: deque[Record] = deque()
+        """Records behind one that could not be read."""
         self._is_closed = False
 
     def subscribe(self, topics: str | Iterable[str]) -> None:
@@ -53,14 +57,14 @@ class ShareConsumerBase:
 
     def acknowledge(
         self,
-        record: Record | tuple[str, int, int],
+        record: GivenRecord | tuple[str, int, int],
         type: AcknowledgeType | str = AcknowledgeType.ACCEPT,
     ) -> None:
         """Says what became of a record (or of a topic's partition's offset) that `poll` gave. Brokers are
         told by the next `poll` or `commit`. For `share.acknowledgement.mode=explicit`."""
         if not self._is_explicit:
             raise ValueError("acknowledge() needs share.acknowledgement.mode=explicit")
-        place = (record.topic, record.partition, record.offset) if isinstance(record, Record) else record
+        place = record if isinstance(record, tuple) else (record.topic, record.partition, record.offset)
         if not self._native.acknowledge(*place, AcknowledgeType(type).value):
             topic, partition, offset = place
             raise ValueError(f"{topic}-{partition}@{offset} is not this consumer's, or acknowledged already")
@@ -68,7 +72,8 @@ class ShareConsumerBase:
     def commit_async(self) -> None:
         """Tells brokers what became of records, and does not wait for their answers; with implicit
         acknowledgement all that were given out are accepted."""
-        self._native.commit([(record.topic, record.partition, record.offset) for record in self._ahead])
+        unseen = (*self._ahead, *self._unread)
+        self._native.commit([(record.topic, record.partition, record.offset) for record in unseen])
 
     def set_acknowledgement_commit_callback(self, callback: OnAcknowledge | None) -> None:
         """Has `callback` hear what became of acknowledgements, from `poll`, `commit` and `close`, in the
@@ -89,6 +94,28 @@ class ShareConsumerBase:
             if self._on_acknowledge is not None:
                 self._on_acknowledge(place, offsets, error)
         return results
+
+    def _read(self, records: list[Record]) -> list[Record]:
+        """The records, with keys and values read, up to the first that can't be: why it can't is raised if
+        that is the first. As in Java's client the record is released then, or left to `acknowledge`."""
+        if self._deserializers is None:
+            return records
+        if self._is_explicit:
+            advice = "; acknowledge((topic, partition, offset), ...) says what becomes of it"
+        else:
+            advice = "; it is released, and may come again"
+        read, error = self._deserializers.read(records, advice)
+        self._unread.extendleft(reversed(records[len(read) :]))
+        if error is not None and not read:
+            self._unread.popleft()
+            if not self._is_explicit:
+                self._native.acknowledge(error.topic, error.partition, error.offset, "release")
+            raise error
+        given: list[Any] = list(read)
+        return given
+
+    def _take_unread(self, most: int) -> list[Record]:
+        return [self._unread.popleft() for _ in range(min(most, len(self._unread)))]
 
     def _take_ahead(self, most: int) -> list[Record]:
         return [self._ahead.popleft() for _ in range(min(most, len(self._ahead)))]

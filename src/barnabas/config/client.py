@@ -41,6 +41,8 @@ delivery.timeout.ms | int | 120000 | 0.. | effective
     How long after it was handed in a record is given up.
 enable.idempotence | boolean | true | - | effective
     Whether a record is written once though it may be sent twice.
+key.serializer | class | null | - | effective
+    What keys are written with: a serde, its class, its name or Java's, or a function.
 linger.ms | long | 5 | 0.. | effective
     How long a batch waits for more records.
 max.block.ms | long | 60000 | 0.. | effective
@@ -61,6 +63,8 @@ transaction.timeout.ms | int | 60000 | 1.. | effective
     How long a transaction may stay open before the coordinator aborts it.
 transactional.id | string | '' | - | effective
     Name under which transactions are written; whoever uses it fences those who used it before.
+value.serializer | class | null | - | effective
+    What values are written with, as key.serializer.
 """
 
 CONSUMER = """
@@ -96,6 +100,8 @@ group.remote.assignor | string | null | - | effective
     How the coordinator shares partitions out, with group.protocol=consumer: uniform or range.
 heartbeat.interval.ms | int | 3000 | 1.. | effective
     How often a member of the classic protocol says that it is there.
+key.deserializer | class | null | - | effective
+    What keys are read with: a serde, its class, its name or Java's, or a function.
 isolation.level | string | read_uncommitted | one of read_uncommitted read_committed | effective
     Whether records of open and aborted transactions are seen.
 max.partition.fetch.bytes | int | 1048576 | 1.. | effective
@@ -108,7 +114,12 @@ partition.assignment.strategy | list | range,cooperative-sticky | list non-empty
     How members of the classic protocol share out: range, roundrobin, sticky, cooperative-sticky.
 session.timeout.ms | int | 45000 | 1.. | effective
     How long a member of the classic protocol may be silent before it is taken for gone.
+value.deserializer | class | null | - | effective
+    What values are read with, as key.deserializer.
 """
+
+SERDES = frozenset({"key.serializer", "value.serializer", "key.deserializer", "value.deserializer"})
+"""Configs whose values are objects, or names of classes."""
 
 SHARE_LIKE_CONSUMER = (
     "check.crcs",
@@ -116,8 +127,10 @@ SHARE_LIKE_CONSUMER = (
     "fetch.max.bytes",
     "fetch.max.wait.ms",
     "fetch.min.bytes",
+    "key.deserializer",
     "max.poll.interval.ms",
     "max.poll.records",
+    "value.deserializer",
 )
 """Configs that a share consumer has as a consumer has them."""
 

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, TypeVar
 from barnabas.serde.base import SerializationError
 from barnabas.serde.models import from_plain
 from barnabas.serde.registry import Reference, Schema, SchemaRegistry
+from barnabas.serde.rules import Rules, Walk
+from barnabas.serde.rules.fields import avro_walk
 from barnabas.serde.schema_ids import SchemaId
 from barnabas.serde.schemas import SchemaSerde, Use, missing
 from barnabas.serde.subjects import SubjectStrategy, topic_name
@@ -44,6 +46,8 @@ class Avro(SchemaSerde[T]):
         strategy: SubjectStrategy = topic_name,
         normalize: bool = False,
         id_in_header: bool = False,
+        rules: Rules | None = None,
+        migrate: bool = False,
     ) -> None:
         super().__init__(
             registry,
@@ -52,11 +56,14 @@ class Avro(SchemaSerde[T]):
             strategy=strategy,
             normalize=normalize,
             id_in_header=id_in_header,
+            rules=rules,
+            migrate=migrate,
         )
         self.schema = None if schema is None else Schema("AVRO", schema, tuple(references))
         self.model = model
         self._make = maker(model)
         self._parsed: dict[Schema, Any] = {}
+        self._walks: dict[Schema, Walk] = {}
 
     def schema_of(self, value: T, topic: str) -> Schema:
         if self.schema is None:
@@ -64,9 +71,10 @@ class Avro(SchemaSerde[T]):
         return self.schema
 
     def record_name(self, value: T) -> str | None:
-        if self.schema is None:
-            return None
-        parsed = self.parse(self.schema)
+        return None if self.schema is None else self._name(self.schema)
+
+    def _name(self, schema: Schema) -> str | None:
+        parsed = self.parse(schema)
         return parsed["name"] if isinstance(parsed, dict) and parsed.get("type") == "record" else None
 
     def encode(self, value: T, schema: Schema) -> bytes:
@@ -82,17 +90,43 @@ class Avro(SchemaSerde[T]):
         return buffer.getvalue()
 
     def decode(self, payload: bytes, schema: Schema, found: SchemaId) -> T:
-        fastavro = _fastavro()
-        writer = self.parse(schema)
-        reader = None if self.schema is None or self.schema == schema else self.parse(self.schema)
-        value: Any = payload
-        if writer not in _RAW:
-            try:
-                value = fastavro.schemaless_reader(io.BytesIO(payload), writer, reader)
-            except Exception as error:  # fastavro raises whatever its checks run into
-                raise SerializationError(f"bytes are no value of the schema: {error}") from error
+        return self.make(self._read(payload, schema, self.schema), schema)
+
+    def read(self, payload: bytes, schema: Schema, found: SchemaId) -> Any:
+        return self._read(payload, schema, None)
+
+    def make(self, value: Any, schema: Schema) -> T:
         made: T = self._make(value)
         return made
+
+    def own_schema(self) -> Schema | None:
+        return self.schema
+
+    def schema_name(self, schema: Schema, found: SchemaId) -> str | None:
+        return self._name(schema)
+
+    def walk(self, schema: Schema) -> Walk:
+        walk = self._walks.get(schema)
+        if walk is None:
+            walk = self._walks[schema] = avro_walk(self.parse(schema))
+        return walk
+
+    def copied(self, value: T) -> Any:
+        return plain(value)
+
+    def resolved(self, value: Any, writer: Schema, reader: Schema, found: SchemaId) -> Any:
+        return self._read(self.encode(value, writer), writer, reader)
+
+    def _read(self, payload: bytes, schema: Schema, wanted: Schema | None) -> Any:
+        fastavro = _fastavro()
+        writer = self.parse(schema)
+        reader = None if wanted is None or wanted == schema else self.parse(wanted)
+        if writer in _RAW:
+            return payload
+        try:
+            return fastavro.schemaless_reader(io.BytesIO(payload), writer, reader)
+        except Exception as error:  # fastavro raises whatever its checks run into
+            raise SerializationError(f"bytes are no value of the schema: {error}") from error
 
     def parse(self, schema: Schema) -> Any:
         """The schema as fastavro has it, with what it refers to. Raises SerializationError."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from barnabas.errors import BarnabasError
+
+if TYPE_CHECKING:
+    from barnabas.serde.records import RawRecord
 
 T = TypeVar("T")
 
@@ -20,13 +23,16 @@ class SerializationError(BarnabasError):
 class RecordDeserializationError(SerializationError):
     """Key or value of a record can't be read. The record can be passed over: it is at `offset`."""
 
-    def __init__(self, what: str, topic: str, partition: int, offset: int, cause: Exception) -> None:
-        """`what`: key or value."""
-        super().__init__(f"the {what} of {topic}-{partition}@{offset} can't be read: {cause}")
+    def __init__(self, what: str, record: RawRecord, cause: Exception, advice: str = "") -> None:
+        """`what`: key or value. `advice` ends the message."""
+        topic, partition, offset = record.topic, record.partition, record.offset
+        super().__init__(f"the {what} of {topic}-{partition}@{offset} can't be read: {cause}{advice}")
         self.what = what
         self.topic = topic
         self.partition = partition
         self.offset = offset
+        self.record = record
+        """The record as it was read from its topic, with the bytes of its key and value."""
 
 
 @runtime_checkable

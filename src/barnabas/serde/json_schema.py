@@ -10,6 +10,8 @@ from barnabas.serde.avro import maker
 from barnabas.serde.base import SerializationError
 from barnabas.serde.models import dump
 from barnabas.serde.registry import Reference, Schema, SchemaRegistry
+from barnabas.serde.rules import Rules, Walk
+from barnabas.serde.rules.fields import json_walk
 from barnabas.serde.schema_ids import SchemaId
 from barnabas.serde.schemas import SchemaSerde, Use, missing, name_in_text
 from barnabas.serde.subjects import SubjectStrategy, topic_name
@@ -39,6 +41,8 @@ class JsonSchema(SchemaSerde[T]):
         strategy: SubjectStrategy = topic_name,
         normalize: bool = False,
         id_in_header: bool = False,
+        rules: Rules | None = None,
+        migrate: bool = False,
     ) -> None:
         super().__init__(
             registry,
@@ -47,6 +51,8 @@ class JsonSchema(SchemaSerde[T]):
             strategy=strategy,
             normalize=normalize,
             id_in_header=id_in_header,
+            rules=rules,
+            migrate=migrate,
         )
         text = schema if schema is not None else _schema_of_model(model)
         self.schema = None if text is None else Schema("JSON", text, tuple(references))
@@ -54,6 +60,7 @@ class JsonSchema(SchemaSerde[T]):
         self.validate = validate
         self._make = maker(model)
         self._validators: dict[Schema, Any] = {}
+        self._walks: dict[Schema, Walk] = {}
 
     def schema_of(self, value: T, topic: str) -> Schema:
         if self.schema is None:
@@ -61,10 +68,7 @@ class JsonSchema(SchemaSerde[T]):
         return self.schema
 
     def record_name(self, value: T) -> str | None:
-        if self.schema is None:
-            return None
-        found = json.loads(self.schema.text)
-        return name_in_text(found.get("title")) if isinstance(found, dict) else None
+        return None if self.schema is None else self._title(self.schema)
 
     def encode(self, value: T, schema: Schema) -> bytes:
         try:
@@ -75,15 +79,37 @@ class JsonSchema(SchemaSerde[T]):
             self._check(json.loads(payload), schema)
         return payload
 
-    def decode(self, payload: bytes, schema: Schema, found: SchemaId) -> T:
+    def read(self, payload: bytes, schema: Schema, found: SchemaId) -> Any:
         try:
-            value = json.loads(payload)
+            return json.loads(payload)
         except ValueError as error:
             raise SerializationError(f"bytes are no JSON: {error}") from error
+
+    def make(self, value: Any, schema: Schema) -> T:
         if self.validate:
             self._check(value, schema)
         made: T = self._make(value)
         return made
+
+    def own_schema(self) -> Schema | None:
+        return self.schema
+
+    def schema_name(self, schema: Schema, found: SchemaId) -> str | None:
+        return self._title(schema)
+
+    def walk(self, schema: Schema) -> Walk:
+        walk = self._walks.get(schema)
+        if walk is None:
+            others = {each.name: json.loads(other.text) for each, other in self.registry.closure(schema)}
+            walk = self._walks[schema] = json_walk(json.loads(schema.text), others)
+        return walk
+
+    def copied(self, value: T) -> Any:
+        return json.loads(dump(value))
+
+    def _title(self, schema: Schema) -> str | None:
+        parsed = json.loads(schema.text)
+        return name_in_text(parsed.get("title")) if isinstance(parsed, dict) else None
 
     def _check(self, value: Any, schema: Schema) -> None:
         validator = self._validators.get(schema)

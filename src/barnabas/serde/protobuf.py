@@ -11,8 +11,11 @@ from barnabas.schema_registry.formats.protobuf import ProtobufSchema
 from barnabas.schema_registry.formats.protobuf.decode import decoded_file
 from barnabas.schema_registry.formats.protobuf.text import proto_text
 from barnabas.schema_registry.formats.protobuf.well_known import well_known
+from barnabas.schema_registry.formats.tags import FIELD
 from barnabas.serde.base import SerializationError
 from barnabas.serde.registry import Reference, Schema, SchemaRegistry
+from barnabas.serde.rules import Rules, Walk
+from barnabas.serde.rules.protobuf_fields import protobuf_walk
 from barnabas.serde.schema_ids import SchemaId
 from barnabas.serde.schemas import SchemaSerde, Use, missing
 from barnabas.serde.subjects import SubjectStrategy, topic_name
@@ -41,6 +44,8 @@ class Protobuf(SchemaSerde[T]):
         strategy: SubjectStrategy = topic_name,
         normalize: bool = False,
         id_in_header: bool = False,
+        rules: Rules | None = None,
+        migrate: bool = False,
     ) -> None:
         super().__init__(
             registry,
@@ -49,10 +54,13 @@ class Protobuf(SchemaSerde[T]):
             strategy=strategy,
             normalize=normalize,
             id_in_header=id_in_header,
+            rules=rules,
+            migrate=migrate,
         )
         self.message = message
         self.reference_subject = reference_subject
         self._schemas: dict[str, Schema] = {}
+        self._walks: dict[Schema, Walk] = {}
         self._classes: dict[tuple[Schema, tuple[int, ...]], Any] = {}
 
     def schema_of(self, value: T, topic: str) -> Schema:
@@ -76,13 +84,50 @@ class Protobuf(SchemaSerde[T]):
             raise SerializationError(f"the message can't be written: {error}") from error
         return data
 
-    def decode(self, payload: bytes, schema: Schema, found: SchemaId) -> T:
-        made: T = self.class_of(schema, found.indexes)()
+    def read(self, payload: bytes, schema: Schema, found: SchemaId) -> Any:
+        made = self.class_of(schema, found.indexes)()
         try:
-            made.ParseFromString(payload)  # type: ignore[attr-defined]
+            made.ParseFromString(payload)
         except _google("message").DecodeError as error:
             raise SerializationError(f"bytes are no message of the schema: {error}") from error
         return made
+
+    def make(self, value: Any, schema: Schema) -> T:
+        made: T = value
+        return made
+
+    def own_schema(self) -> Schema | None:
+        return None if self.message is None else self.schema_of(self.message, "")
+
+    def schema_name(self, schema: Schema, found: SchemaId) -> str | None:
+        return self.record_name(self.class_of(schema, found.indexes))
+
+    def walk(self, schema: Schema) -> Walk:
+        walk = self._walks.get(schema)
+        if walk is None:
+            try:
+                tagged = ProtobufSchema.parse(schema.text, self._references(schema)).tagged()
+            except InvalidSchema as error:
+                raise SerializationError(f"the schema can't be used: {error}") from error
+            tags = {entity.path: list(tags) for entity, tags in tagged.items() if entity.type == FIELD}
+            walk = self._walks[schema] = protobuf_walk(tags)
+        return walk
+
+    def copied(self, value: T) -> Any:
+        made: Any = type(value)()
+        made.CopyFrom(value)
+        return made
+
+    def as_json(self, value: Any) -> Any:
+        return _google("json_format").MessageToDict(value, preserving_proto_field_name=True)
+
+    def of_json(self, value: Any, schema: Schema, found: SchemaId) -> Any:
+        made = self.class_of(schema, found.indexes)()
+        json_format = _google("json_format")
+        try:
+            return json_format.ParseDict(value, made, ignore_unknown_fields=True)
+        except json_format.ParseError as error:
+            raise SerializationError(f"the rules have made no message of the schema: {error}") from error
 
     def _schema(self, file: Any) -> Schema:
         """Registers what a file imports, and makes its own schema."""
@@ -98,6 +143,12 @@ class Protobuf(SchemaSerde[T]):
             references.append(Reference(imported.name, subject, version))
         return Schema("PROTOBUF", proto_text(decoded_file(file.serialized_pb)), tuple(references))
 
+    def _references(self, schema: Schema) -> list[ResolvedReference]:
+        return [
+            ResolvedReference(reference.name, reference.subject, reference.version, other.text)
+            for reference, other in self.registry.closure(schema)
+        ]
+
     def class_of(self, schema: Schema, indexes: tuple[int, ...]) -> Any:
         """The class of the message that stands at `indexes` of a schema. Raises SerializationError."""
         if self.message is not None:
@@ -109,13 +160,9 @@ class Protobuf(SchemaSerde[T]):
 
     def _made(self, schema: Schema, indexes: tuple[int, ...]) -> Any:
         """A class for a message of a schema that there is no generated code for."""
-        others = [
-            ResolvedReference(reference.name, reference.subject, reference.version, other.text)
-            for reference, other in self.registry.closure(schema)
-        ]
         pool = _google("descriptor_pool").DescriptorPool()
         try:
-            parsed = ProtobufSchema.parse(schema.text, others)
+            parsed = ProtobufSchema.parse(schema.text, self._references(schema))
             for data in parsed.descriptors("schema.proto"):
                 pool.AddSerializedFile(data)
             at = pool.FindFileByName("schema.proto")

@@ -43,24 +43,38 @@ class ConsumerRecord(Generic[K, V]):
     key: K | None
     value: V | None
     headers: list[tuple[str, bytes | None]]
+    timestamp_type: int = 0
+    """0: the producer's; 1: the time of append."""
+    leader_epoch: int = -1
+    """Of the leader that wrote it; -1 where that is not known."""
+    delivery_count: int | None = None
+    """How often a share group has delivered it, this time included; None elsewhere."""
 
 
 def read(
-    record: RawRecord, key_serde: Serde[K] | None, value_serde: Serde[V] | None
+    record: RawRecord, key_serde: Serde[K] | None, value_serde: Serde[V] | None, advice: str = ""
 ) -> ConsumerRecord[Any, Any]:
-    """The record, read; without a serde key or value stay bytes. Raises RecordDeserializationError."""
+    """The record, read; without a serde key or value stay bytes. Raises RecordDeserializationError, whose
+    message `advice` ends."""
     headers = record.headers
     read_parts: list[Any] = []
     for what, data, serde in (("key", record.key, key_serde), ("value", record.value, value_serde)):
         try:
             read_parts.append(data if serde is None else serde.deserialize(record.topic, data, headers))
         except Exception as error:
-            raise RecordDeserializationError(
-                what, record.topic, record.partition, record.offset, error
-            ) from error
+            raise RecordDeserializationError(what, record, error, advice) from error
     key, value = read_parts
     return ConsumerRecord(
-        record.topic, record.partition, record.offset, record.timestamp, key, value, headers
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        key,
+        value,
+        headers,
+        getattr(record, "timestamp_type", 0),
+        getattr(record, "leader_epoch", -1),
+        getattr(record, "delivery_count", None),
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from barnabas.serde.base import SerializationError
+from barnabas.serde.contract import Contract
 
 CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
 # Answers larger than this are no answers of a registry.
@@ -51,6 +52,8 @@ class Schema(NamedTuple):
     type: str
     text: str
     references: tuple[Reference, ...] = ()
+    contract: Contract | None = None
+    """Its metadata and rules."""
 
 
 class Registered(NamedTuple):
@@ -158,13 +161,18 @@ class SchemaRegistry:
         if hasattr(self, "_lock"):
             self.close()
 
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Any request; nothing of its answer is kept. Raises RegistryError."""
+        return self._call(method, path, body)
+
     def _post(self, path: str, subject: str, schema: Schema, normalize: bool) -> Registered:
         query = "?normalize=true" if normalize else ""
 
         def ask() -> Registered:
             answer = self._call("POST", path + query, _body(schema))
             guid = answer.get("guid")
-            return Registered(answer["id"], uuid.UUID(guid) if guid else None, schema)
+            found = schema._replace(contract=Contract.of(answer))
+            return Registered(answer["id"], uuid.UUID(guid) if guid else None, found)
 
         return self._registered.get((path, subject, schema, normalize), ask)
 
@@ -272,13 +280,13 @@ def _body(schema: Schema) -> dict[str, Any]:
         body["schemaType"] = schema.type
     if schema.references:
         body["references"] = [each._asdict() for each in schema.references]
-    return body
+    return body if schema.contract is None else {**body, **schema.contract.told}
 
 
 def _schema(answer: Any) -> Schema:
     references = answer.get("references") or ()
     found = tuple(Reference(each["name"], each["subject"], each["version"]) for each in references)
-    return Schema(answer.get("schemaType") or "AVRO", answer["schema"], found)
+    return Schema(answer.get("schemaType") or "AVRO", answer["schema"], found, Contract.of(answer))
 
 
 def _registered(answer: Any) -> Registered:

@@ -113,15 +113,15 @@ impl Desk {
         Asking::Fine
     }
 
-    /// Hands over what was said. Where nothing need be said, all that was given out is accepted, but for records
-    /// from `unseen` on.
+    /// Hands over what was said. Where nothing need be said, all that was given out is accepted, but for `unseen`
+    /// records and those of which something else was said (that they could not be read).
     pub fn commit(&mut self, unseen: &BTreeMap<Partition, BTreeSet<Offset>>) {
         if !self.is_explicit {
             for (partition, records) in &mut self.held {
                 let unseen = unseen.get(partition);
                 for (offset, held) in records {
                     if unseen.is_none_or(|unseen| !unseen.contains(offset)) {
-                        held.said = Some(AcknowledgeType::Accept);
+                        held.said.get_or_insert(AcknowledgeType::Accept);
                     }
                 }
             }
