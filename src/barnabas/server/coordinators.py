@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -122,7 +121,7 @@ class Coordinators:
         self._turn_planned = False
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = 0
-        self._to_load: deque[Shard] = deque()
+        self._to_load: dict[Shard, None] = {}
         self._loader: asyncio.Task[None] | None = None
         self._ready: dict[Key, list[asyncio.Future[None]]] = {}
         self._metadata_planned = False
@@ -470,7 +469,7 @@ class Coordinators:
         self._queue_load(shard)
 
     def _queue_load(self, shard: Shard) -> None:
-        self._to_load.append(shard)
+        self._to_load[shard] = None
         if self._loader is None:
             self._loader = self._loop.create_task(self._load_all())
 
@@ -491,14 +490,27 @@ class Coordinators:
         try:
             while self._to_load:
                 count = min(len(self._to_load), LOADS_AT_ONCE)
-                shards = [self._to_load.popleft() for _ in range(count)]
+                shards = [self._take_first() for _ in range(count)]
                 wanted = [(shard.topic, shard.partition, shard.next_offset) for shard in shards]
-                pieces = await self._loop.run_in_executor(None, self._read_all, wanted)
-                for shard, piece in zip(shards, pieces, strict=True):
-                    self._take_piece(shard, piece)
+                read = await self._loop.run_in_executor(None, self._read_all, wanted)
+                pieces = dict(zip(shards, read, strict=True))
+                while pieces:
+                    shard = self._next(pieces)
+                    self._take_piece(shard, pieces.pop(shard))
                     await asyncio.sleep(0)
         finally:
             self._loader = None
+
+    def _take_first(self) -> Shard:
+        shard = self._next(self._to_load)
+        del self._to_load[shard]
+        return shard
+
+    def _next(self, shards: Mapping[Shard, object]) -> Shard:
+        """One that somebody waits for, or else the first: the topic of a node's first group is new, and its
+        member need not wait for 50 partitions."""
+        awaited = (self._shards.get(key) for key in self._ready)
+        return next((shard for shard in awaited if shard in shards), None) or next(iter(shards))
 
     def _read_all(self, wanted: Sequence[tuple[str, int, int]]) -> list[_Piece | Exception]:
         return [self._read(*one) for one in wanted]

@@ -14,6 +14,7 @@ IDLE_SECONDS = 0.5
 """How long a node is left alone first: whoever waits for its start has got what they wanted then."""
 MODULES = (
     "concurrent.futures.thread",
+    "encodings.utf_16_be",
     "barnabas.server.handlers.find_coordinator",
     "barnabas.server.handlers.classic_groups",
     "barnabas.server.handlers.consumer_groups",
@@ -28,6 +29,8 @@ MODULES = (
     "barnabas.coordinator.group.streams.group",
     "barnabas.coordinator.group.streams.part",
     "barnabas.coordinator.group.machine",
+    "barnabas.coordinator.group.settings",
+    "barnabas.server.lent_groups",
     "barnabas.server.share_states",
     "barnabas.server.transactions",
 )

@@ -124,6 +124,22 @@ async def test_calls_are_put_off_while_a_partition_is_loaded_and_refused_when_it
     assert len(answers[2]) == 10
 
 
+async def test_a_partition_that_somebody_waits_for_is_served_before_the_others() -> None:
+    edge = served(FakeNative())
+    for partition in range(50):
+        edge.leadership(GROUPS, partition, 0)
+    await edge.ready(GROUPS, 49, 60.0)
+    assert edge.serves(GROUPS, 49)
+    # The first round has been read together; whoever waits only then goes before the rest of it.
+    assert sum(edge.serves(GROUPS, partition) for partition in range(49)) <= 1
+    await edge.ready(GROUPS, 48, 60.0)
+    assert edge.serves(GROUPS, 48)
+    assert not edge.serves(GROUPS, 47)
+    for partition in range(48):
+        await edge.ready(GROUPS, partition, 60.0)
+        assert edge.serves(GROUPS, partition)
+
+
 def log_record(number: int) -> Any:
     from barnabas.coordinator.machine import Record
     from barnabas.coordinator.records import encode_record

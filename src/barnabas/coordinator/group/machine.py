@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from barnabas.coordinator.group.admin import AdminPart
@@ -39,11 +40,15 @@ class GroupMachine:
         self.parts: dict[str, Part] = {part.name: part(self.groups) for part in parts}
         self._steady = SteadyGroups()
         self.lending = LentGroups(self.groups, self._steady, self.replay, self.tally)
-        self._calls: dict[type[Any], Handle] = {}
-        self._replays: dict[type[Message], Replay] = {}
-        for part in self.parts.values():
-            self._calls.update(part.calls())
-            self._replays.update(part.replays())
+
+    # A node leads 50 partitions at once when the first group comes, and most are asked nothing.
+    @cached_property
+    def _calls(self) -> dict[type[Any], Handle]:
+        return {kind: handle for part in self.parts.values() for kind, handle in part.calls().items()}
+
+    @cached_property
+    def _replays(self) -> dict[type[Message], Replay]:
+        return {kind: replay for part in self.parts.values() for kind, replay in part.replays().items()}
 
     def replay(self, stored: Stored) -> None:
         """Applies a record; one that no part knows means nothing here, as in Kafka."""
