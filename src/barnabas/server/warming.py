@@ -16,6 +16,7 @@ MODULES = (
     "concurrent.futures.thread",
     "encodings.utf_16_be",
     "barnabas.server.handlers.find_coordinator",
+    "barnabas.server.handlers.telemetry",
     "barnabas.server.handlers.classic_groups",
     "barnabas.server.handlers.consumer_groups",
     "barnabas.server.handlers.offset_fetch",
