@@ -2,6 +2,7 @@
 defaults."""
 
 import compileall
+import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import barnabas
-from bench.load import Load, finish
+from bench.load import Load, LoadFailed, finish
 from bench.process import cpu_seconds, memory_mib
 from tests.support.oracle import ApacheKafka
 from tests.support.server import BarnabasUp
@@ -107,6 +108,14 @@ class Broker:
     @property
     def pid(self) -> int:
         return self._server.pid
+
+    def service(self, title: str) -> str:
+        """Where a service beside the broker listens, as HOST:PORT; `title` is what `barnabas up` calls it."""
+        assert isinstance(self._server, BarnabasUp)
+        found = re.findall(rf"^ +{title} +http://(\S+)$", self._server.log.read_text(), re.MULTILINE)
+        if not found:
+            raise LoadFailed(f"{self.name} has no {title}")
+        return str(found[-1])
 
     def cpu_seconds(self) -> float:
         return cpu_seconds(self.pid)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import clients, cold, groups, partitions
+from bench import clients, cold, groups, partitions, services
 from bench.brokers import BARNABAS, FIRST_TOPIC, KAFKA, MEMORY, Broker
 from bench.load import Figures, LoadFailed
 
@@ -31,6 +31,8 @@ class Effort:
     large_topics: int = 100
     members: int = 50
     member_seconds: float = 20
+    schemas: int = 100_000
+    stream_records: int = 100_000
 
 
 QUICK = Effort(
@@ -46,6 +48,8 @@ QUICK = Effort(
     large_topics=1,
     members=5,
     member_seconds=1,
+    schemas=1_000,
+    stream_records=2_000,
 )
 """Enough to see that everything works; the figures say nothing."""
 
@@ -259,6 +263,26 @@ def client(name: str, *brokers: str) -> Case:
     return Case(f"client-{name}", measure, brokers or (KAFKA,))
 
 
+def service(name: str, measure: Callable[[Broker, float], Figures]) -> Case:
+    """A case of a service beside our broker."""
+    return Case(name, lambda broker, effort: measure(broker, effort.request_seconds), (BARNABAS,))
+
+
+def many_schemas(broker: Broker, effort: Effort) -> Figures:
+    """A registry that starts with 100,000 schemas."""
+    return services.many_schemas(broker, effort.schemas)
+
+
+def rest_stream(broker: Broker, effort: Effort) -> Figures:
+    """Records on one connection of the proxy."""
+    return services.rest_stream(broker, effort.stream_records)
+
+
+def avro_check(_broker: Broker, _effort: Effort) -> Figures:
+    """Compatibility; no broker has a part in it."""
+    return services.avro_check()
+
+
 def _all_led(broker: Broker, names: list[str]) -> bool:
     topics = broker.admin().list_topics(timeout=60).topics
     return all(
@@ -303,6 +327,8 @@ ALL = {
         Case("crash", crash, alone=True),
         Case("many-partitions", many_partitions, alone=True),
         Case("idle-partitions", idle_partitions, (BARNABAS,), alone=True),
+        Case("many-schemas", many_schemas, (BARNABAS,), alone=True),
+        Case("avro-check", avro_check, (BARNABAS,), alone=True),
         Case("first-record", first_record(groups.first_record), alone=True),
         Case("first-record-own", first_record(groups.own_first_record), alone=True),
         produce(name="produce-1k", brokers=(KAFKA, BARNABAS, MEMORY)),
@@ -319,6 +345,11 @@ ALL = {
         *(group(protocol) for protocol in ("classic", "consumer")),
         *(requests(kind, 100, 1) for kind in ("offset-commit", "heartbeat")),
         Case("members", members),
+        service("http", services.constant),
+        service("schema-by-id", services.schema_by_id),
+        service("register", services.registering),
+        service("rest-produce", services.rest_produce),
+        Case("rest-stream", rest_stream, (BARNABAS,)),
         *(client(name) for name in clients.KINDS if name != "round-trip"),
         client("round-trip", KAFKA, BARNABAS),
     )

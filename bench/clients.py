@@ -34,27 +34,28 @@ def measure(broker: Broker, name: str, mib: int) -> Figures:
     one_topic = reads or kind == "trip"
     topic = broker.topic()
     if reads:
-        _run("batch", "barnabas", broker.bootstrap, topic, records, size)
+        run("batch", "barnabas", broker.bootstrap, topic, records, size)
     figures: Figures = {}
     for client in clients:
         if not one_topic:
             broker.delete(topic)
             topic = broker.topic()
-        found = _run(kind, client, broker.bootstrap, topic, records, size)
+        found = run(kind, client, broker.bootstrap, topic, records, size)
         figures |= {f"{client}_{figure}": value for figure, value in found.items()}
     if kind == "batch":
         # Its best, whichever call that is.
-        found = _run("produce", "confluent", broker.bootstrap, topic, records // 2, size)
+        found = run("produce", "confluent", broker.bootstrap, topic, records // 2, size)
         best = max(found["records_per_s"], figures["confluent_records_per_s"])
         figures["confluent_records_per_s"] = best
     elif kind == "columns":
-        found = _run("consume", "confluent", broker.bootstrap, topic, records, size)
+        found = run("consume", "confluent", broker.bootstrap, topic, records, size)
         figures["confluent_records_per_s"] = found["records_per_s"]
     broker.delete(topic)
     return figures
 
 
-def _run(kind: str, client: str, bootstrap: str, topic: str, records: int, size: int) -> Figures:
+def run(kind: str, client: str, bootstrap: str, topic: str, records: int, size: int) -> Figures:
+    """One client's figures, without its name."""
     command = [
         sys.executable,
         "-m",

@@ -90,6 +90,15 @@ def _client(case: str, title: str, target: float, theirs: str = "confluent") -> 
                their_figure=f"{theirs}_records_per_s")  # fmt: skip
 
 
+def _service(
+    name: str, title: str, case: str, figures: tuple[str, str], target: float, unit: str = "/s"
+) -> Row:
+    """A figure of a service of ours, and the one of the same round that stands beside it."""
+    ours, theirs = figures
+    better: Literal["lower", "higher"] = "higher" if unit == "/s" else "lower"
+    return Row(name, title, unit, case, ours, better, target, theirs=BARNABAS, their_figure=theirs)
+
+
 ROWS: tuple[Row, ...] = (
     _lower("startup", "format and start → first record", "s", "lifecycle", "first_record_s", 1 / 20),
     _lower("restart", "warm restart → first record", "s", "lifecycle", "restart_s", 1 / 20),
@@ -142,6 +151,30 @@ ROWS: tuple[Row, ...] = (
     _requests("heartbeat", "Heartbeat", 100, 1, 1.5),
     _lower("members", "10,000 members of 1,000 groups, a heartbeat every 3 s: CPU", "%", "members",
            "cpu_percent", 1 / 2),
+    _service("http", "HTTP, 64 connections: a constant reply; bare hyper beside it", "http",
+             ("constant_requests_per_s", "bare_requests_per_s"), 0.8),
+    _service("schema-by-id", "registry: schema by id; a constant reply beside it", "schema-by-id",
+             ("by_id_requests_per_s", "constant_requests_per_s"), 0.6),
+    _service("schema-by-id-p99", "registry: schema by id, p99; a constant reply beside it", "schema-by-id",
+             ("by_id_request_p99_ms", "constant_request_p99_ms"), 3, "ms"),
+    _service("schema-by-id-p99-registering", "the same while 100 schemas/s are registered", "schema-by-id",
+             ("beside_request_p99_ms", "constant_request_p99_ms"), 3, "ms"),
+    _service("schema-lookup", "registry: look-up of a registered schema; by id beside it", "schema-by-id",
+             ("lookup_requests_per_s", "by_id_requests_per_s"), 0.9),
+    _service("register", "registry: new schemas; single Produces beside it, each on one connection",
+             "register", ("register_requests_per_s", "produce_requests_per_s"), 1 / 3),
+    _service("register-many", "registry: new schemas, 64 connections; single Produces of one beside it",
+             "register", ("register_many_requests_per_s", "produce_requests_per_s"), 1 / 3),
+    _service("avro-check", "registry: Avro of 2 KiB against 10 versions; PyPI's avro beside it", "avro-check",
+             ("barnabas_checks_per_s", "avro_checks_per_s"), 20),
+    _service("schemas-100k-start", "registry: start with 100,000 schemas of 2 KiB; beside the bound",
+             "many-schemas", ("start_s", "start_s_max"), 1, "s"),
+    _service("schemas-100k-memory", "the same: resident memory; beside the bound", "many-schemas",
+             ("mib", "mib_max"), 1, "MiB"),
+    _service("rest-produce", "REST Proxy: one record a request, 64 connections; a constant reply beside it",
+             "rest-produce", ("produce_requests_per_s", "constant_requests_per_s"), 0.4),
+    _service("rest-stream", "REST Proxy: records on one connection; librdkafka beside it", "rest-stream",
+             ("rest_records_per_s", "confluent_records_per_s"), 0.25),
     _client("produce-100", "produce 100 B", 1.3),
     _client("produce-1k", "produce 1 KiB", 1.3),
     _client("callback", "produce 100 B with a callback for each", 1.3),

@@ -10,6 +10,12 @@ use mio::{Events, Interest, Poll, Token};
 use crate::error::LoadError;
 use crate::figures::Figures;
 
+/// The first answer in what a connection has received: its bytes, and its error code, which is 0 without one.
+pub(crate) struct Answer {
+    pub(crate) length: usize,
+    pub(crate) code: i16,
+}
+
 /// Seconds that the last responses may take.
 const PATIENCE_SECONDS: u64 = 60;
 const EVENTS_PER_TURN: usize = 1024;
@@ -18,6 +24,8 @@ const READ_BYTES: usize = 1 << 18;
 const SLICES_MAX: usize = 16;
 /// Longest wait for an event, after which the clock is looked at.
 const WAIT: Duration = Duration::from_millis(100);
+/// The same where requests are due at times of their own.
+const RATE_WAIT: Duration = Duration::from_millis(1);
 
 /// When a run ends, and how many requests are in flight on each connection meanwhile.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +33,15 @@ pub(crate) struct Limits {
     pub(crate) seconds: f64,
     pub(crate) requests: u64,
     pub(crate) depth: usize,
+    /// Requests in a second at most, all connections together.
+    pub(crate) rate: f64,
+}
+
+impl Limits {
+    /// So many seconds, with so many requests in flight on each connection.
+    pub(crate) fn of(seconds: f64, depth: usize) -> Limits {
+        Limits { seconds, requests: u64::MAX, depth, rate: f64::INFINITY }
+    }
 }
 
 /// What became of the requests.
@@ -67,25 +84,27 @@ struct Connection {
 
 struct Loop<'a, F> {
     frames: &'a [Vec<u8>],
-    error_of: F,
+    answer_of: F,
     limits: Limits,
     sent: u64,
+    /// Requests that may have been sent by now.
+    due: u64,
     stopping: bool,
     answers: Answers,
     buffer: Vec<u8>,
 }
 
 /// Sends each connection's frames (indices into `frames`) over and over until a limit is reached and all is
-/// answered. `error_of` reads a response without its correlation id.
+/// answered. `answer_of` finds the first answer in what was received; None where it is not complete.
 pub(crate) fn run<F>(
     address: &str,
     connections: Vec<Vec<usize>>,
     frames: &[Vec<u8>],
     limits: Limits,
-    error_of: F,
+    answer_of: F,
 ) -> Result<Answers, LoadError>
 where
-    F: Fn(&[u8]) -> Result<i16, LoadError>,
+    F: Fn(&[u8]) -> Result<Option<Answer>, LoadError>,
 {
     let mut poll = Poll::new()?;
     let mut open = Vec::with_capacity(connections.len());
@@ -107,16 +126,23 @@ where
     }
     let answers = Answers { of_frame: vec![0; frames.len()], ..Answers::default() };
     let buffer = vec![0; READ_BYTES];
-    let mut turn = Loop { frames, error_of, limits, sent: 0, stopping: false, answers, buffer };
+    let mut turn =
+        Loop { frames, answer_of, limits, sent: 0, due: u64::MAX, stopping: false, answers, buffer };
+    let has_rate = limits.rate.is_finite();
+    let wait = if has_rate { RATE_WAIT } else { WAIT };
     let begun = Instant::now();
     let mut events = Events::with_capacity(EVENTS_PER_TURN);
     loop {
-        match poll.poll(&mut events, Some(WAIT)) {
+        match poll.poll(&mut events, Some(wait)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => result?,
         }
         let elapsed = begun.elapsed();
         turn.stopping |= elapsed.as_secs_f64() > limits.seconds || turn.sent >= limits.requests;
+        if has_rate {
+            turn.due = (elapsed.as_secs_f64() * limits.rate) as u64;
+            open.iter_mut().try_for_each(|connection| turn.send(connection))?;
+        }
         for event in &events {
             let connection = &mut open[event.token().0];
             if event.is_readable() || event.is_read_closed() {
@@ -134,7 +160,19 @@ where
     }
 }
 
-impl<F: Fn(&[u8]) -> Result<i16, LoadError>> Loop<'_, F> {
+/// Finds answers of Kafka's protocol; `error_of` reads one without its correlation id.
+pub(crate) fn framed(
+    error_of: impl Fn(&[u8]) -> Result<i16, LoadError>,
+) -> impl Fn(&[u8]) -> Result<Option<Answer>, LoadError> {
+    move |received| {
+        let Some(length) = received.first_chunk::<4>() else { return Ok(None) };
+        let length = 4 + u32::from_be_bytes(*length) as usize;
+        let Some(response) = received.get(8..length) else { return Ok(None) };
+        Ok(Some(Answer { length, code: error_of(response)? }))
+    }
+}
+
+impl<F: Fn(&[u8]) -> Result<Option<Answer>, LoadError>> Loop<'_, F> {
     fn receive(&mut self, connection: &mut Connection) -> Result<(), LoadError> {
         loop {
             match connection.stream.read(&mut self.buffer) {
@@ -156,13 +194,10 @@ impl<F: Fn(&[u8]) -> Result<i16, LoadError>> Loop<'_, F> {
 
     fn take_answers(&mut self, connection: &mut Connection) -> Result<(), LoadError> {
         let mut start = 0;
-        while let Some(length) = connection.received[start..].first_chunk::<4>() {
-            let end = start + 4 + u32::from_be_bytes(*length) as usize;
-            let Some(response) = connection.received.get(start + 8..end) else { break };
+        while let Some(Answer { length, code }) = (self.answer_of)(&connection.received[start..])? {
             let Some((asked, frame)) = connection.in_flight.pop_front() else {
                 return Err(LoadError::Closed);
             };
-            let code = (self.error_of)(response)?;
             if code != 0 {
                 self.answers.errors += 1;
                 self.answers.first_error = code;
@@ -170,7 +205,7 @@ impl<F: Fn(&[u8]) -> Result<i16, LoadError>> Loop<'_, F> {
             self.answers.microseconds.push(asked.elapsed().as_micros() as u32);
             self.answers.requests += 1;
             self.answers.of_frame[frame] += 1;
-            start = end;
+            start += length;
         }
         connection.received.drain(..start);
         Ok(())
@@ -178,7 +213,7 @@ impl<F: Fn(&[u8]) -> Result<i16, LoadError>> Loop<'_, F> {
 
     /// Sends as many frames as may be in flight, several in one call, so that the load is not what is measured.
     fn send(&mut self, connection: &mut Connection) -> Result<(), LoadError> {
-        while !self.stopping && connection.in_flight.len() < self.limits.depth {
+        while !self.stopping && self.sent < self.due && connection.in_flight.len() < self.limits.depth {
             let frame = connection.frames[connection.next % connection.frames.len()];
             connection.next += 1;
             self.sent += 1;

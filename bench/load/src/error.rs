@@ -30,6 +30,10 @@ pub(crate) enum LoadError {
     Closed,
     #[error("responses are missing after {0} s")]
     Silent(u64),
+    #[error("an answer is no HTTP with a length")]
+    NotHttp,
+    #[error("of {records} records {answered} were written, {refused} refused")]
+    Stream { records: usize, answered: usize, refused: usize },
     #[error("a thread of the load has panicked")]
     Panic,
 }

@@ -10,12 +10,15 @@ mod arguments;
 mod batches;
 mod client;
 mod closed_loop;
+mod constant;
 mod consume;
 mod error;
 mod figures;
 mod first_record;
 mod frames;
 mod group;
+mod http;
+mod http_stream;
 mod members;
 mod neighbour;
 mod open_loop;
@@ -39,6 +42,11 @@ requests      --kind api-versions|metadata|produce|offset-commit|heartbeat [--co
               [--seconds 4] [--record-bytes 100] [--acks -1]
 transactions  [--producers 1] [--records 1] [--seconds 8] [--record-bytes 100]
 members       [--members 10000] [--groups 1000] [--heartbeat-ms 3000] [--seconds 20] [--pid N]   (the broker's)
+http          [--method GET] [--path /] [--body TEXT] [--type application/json] [--count 1] [--first 1]
+              [--connections 1] [--depth 1] [--seconds 4] [--requests N] [--rate N]
+              (no topic; {n} in path and body is one of --count numbers)
+http-stream   --path PATH --body TEXT [--records 100000] [--per-chunk 100]      (a POST whose body has no length)
+constant      [--body TEXT] [--type application/json]      (bare hyper: prints its address, answers until killed)
 neighbour     --file FILE [--seconds 20]     (keeps the disk busy; no broker)";
 
 fn main() -> std::process::ExitCode {
@@ -69,6 +77,9 @@ fn run() -> Result<Figures, LoadError> {
         "requests" => requests::run(&arguments),
         "transactions" => transactions::run(&arguments),
         "members" => members::run(&arguments),
+        "http" => http::run(&arguments),
+        "http-stream" => http_stream::run(&arguments),
+        "constant" => constant::run(&arguments),
         "neighbour" => neighbour::run(&arguments),
         other => Err(LoadError::Usage(format!("there is no command '{other}'"))),
     }

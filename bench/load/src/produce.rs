@@ -5,7 +5,7 @@ use barnabas_protocol::batch_builder::BuilderConfig;
 use crate::arguments::Arguments;
 use crate::batches::{batch, compression, Chance, Payload};
 use crate::client::Client;
-use crate::closed_loop::{self, Limits};
+use crate::closed_loop::{self, framed, Limits};
 use crate::error::LoadError;
 use crate::figures::{cpu_seconds, Figures};
 use crate::frames;
@@ -32,9 +32,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Figures, LoadError> {
     let mib: f64 = arguments.number("mib", 1024.0)?;
     let values_bytes = (per_batch * record_bytes) as f64;
     let limits = Limits {
-        seconds: arguments.number("seconds", 300.0)?,
         requests: (mib * MIB / values_bytes).ceil() as u64,
-        depth: arguments.number("depth", 5)?,
+        ..Limits::of(arguments.number("seconds", 300.0)?, arguments.number("depth", 5)?)
     };
     let cpu = cpu_seconds();
     let connections = vec![(0..requests.len()).collect()];
@@ -43,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Figures, LoadError> {
         connections,
         &requests,
         limits,
-        frames::produce_error,
+        framed(frames::produce_error),
     )?;
     let records = answers.requests as f64 * per_batch as f64;
     let wire: f64 = answers

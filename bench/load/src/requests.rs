@@ -13,7 +13,7 @@ use barnabas_protocol::wire::Reader;
 use crate::arguments::Arguments;
 use crate::batches::{batch, Chance, Payload};
 use crate::client::Client;
-use crate::closed_loop::{self, Limits};
+use crate::closed_loop::{self, framed, Limits};
 use crate::error::LoadError;
 use crate::figures::{cpu_seconds, Figures};
 use crate::frames::{self, request};
@@ -30,13 +30,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Figures, LoadError> {
     // A frame for each connection where each is somebody of its own; the same frames for all otherwise.
     let own = matches!(api, "OffsetCommit" | "Heartbeat");
     let plan = (0..connections).map(|index| if own { vec![index] } else { (0..frames.len()).collect() });
-    let limits = Limits {
-        seconds: arguments.number("seconds", 4.0)?,
-        requests: u64::MAX,
-        depth: arguments.number("depth", 1)?,
-    };
+    let limits = Limits::of(arguments.number("seconds", 4.0)?, arguments.number("depth", 1)?);
     let cpu = cpu_seconds();
-    let answers = closed_loop::run(arguments.text("bootstrap")?, plan.collect(), &frames, limits, error_of)?;
+    let address = arguments.text("bootstrap")?;
+    let answers = closed_loop::run(address, plan.collect(), &frames, limits, framed(error_of))?;
     let mut figures = answers.figures(api)?;
     figures.add("load_cpu_s", cpu_seconds() - cpu);
     Ok(figures)
