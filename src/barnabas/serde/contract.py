@@ -1,4 +1,4 @@
-"""What a schema says besides its text: its metadata, and the rules for values that are written or read with it.
+"""What a schema says besides its text: its metadata, and the rules for values that have it.
 
 As Confluent's registry keeps it, and its clients run it.
 """
@@ -109,8 +109,8 @@ class Contract:
         return {phase: [Rule.of(each) for each in rule_set.get(phase) or ()] for phase in phases}
 
     def rules(self, phase: Phase, mode: Mode) -> Sequence[Rule]:
-        """The rules of a phase in the order in which they are run; some may not be for this mode. What was done
-        last when a value was written is undone first when it is read."""
+        """The rules of a phase in the order in which they are run; some may not be for this mode. What was
+        done last when a value was written is undone first when it is read."""
         found = self._rules.get(phase, ())
         return list(reversed(found)) if mode in ("READ", "DOWNGRADE") else found
 

@@ -64,7 +64,9 @@ class Protobuf(SchemaSerde[T]):
         self._classes: dict[tuple[Schema, tuple[int, ...]], Any] = {}
 
     def schema_of(self, value: T, topic: str) -> Schema:
-        file = _descriptor(value).file
+        return self._of_file(_descriptor(value).file)
+
+    def _of_file(self, file: Any) -> Schema:
         schema = self._schemas.get(file.name)
         if schema is None:
             schema = self._schemas[file.name] = self._schema(file)
@@ -97,10 +99,11 @@ class Protobuf(SchemaSerde[T]):
         return made
 
     def own_schema(self) -> Schema | None:
-        return None if self.message is None else self.schema_of(self.message, "")
+        return None if self.message is None else self._of_file(_descriptor(self.message).file)
 
     def schema_name(self, schema: Schema, found: SchemaId) -> str | None:
-        return self.record_name(self.class_of(schema, found.indexes))
+        name: str = _descriptor(self.class_of(schema, found.indexes)).full_name
+        return name
 
     def walk(self, schema: Schema) -> Walk:
         walk = self._walks.get(schema)

@@ -39,9 +39,9 @@ class SchemaSerde(ABC, Generic[T]):
         rules: Rules | None = None,
         migrate: bool = False,
     ) -> None:
-        """`id_in_header` puts the schema's GUID into a header of the record, no id before the bytes. `rules` runs
-        the rules of schemas. With `migrate` values are read as the subject's latest version, or the serde's own
-        schema, has them, by the migration rules from one version to the next."""
+        """`id_in_header` puts the schema's GUID into a header of the record, no id before the bytes. `rules`
+        runs the rules of schemas. With `migrate` values are read as the subject's latest version, or the
+        serde's own schema, has them, by the migration rules from one version to the next."""
         self.registry = SchemaRegistry(registry) if isinstance(registry, str) else registry
         self.is_key = is_key
         self.use = use
@@ -100,7 +100,7 @@ class SchemaSerde(ABC, Generic[T]):
             subject=subject,
             is_key=self.is_key,
             headers=headers,
-            original=value,
+            original=self.copied(value),
         )
         changed: Any = value
         if contract.has("domainRules", "WRITE"):

@@ -21,6 +21,9 @@ class FakeRegistry:
     schemas: list[str] = field(default_factory=list)
     subjects: dict[str, list[int]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    keys: dict[str, Any] = field(default_factory=dict)
+    """Of the DEK registry, by their paths."""
+    clock_ms: int = 0
 
     def answer(self, method: str, path: str, body: Any) -> Any:
         """What a request is answered with; None for what there is not."""
@@ -30,6 +33,8 @@ class FakeRegistry:
         if parts[:2] == ["schemas", "guids"]:
             found = [id for id in range(1, len(self.schemas) + 1) if self.guid(id) == parts[2]]
             return self.described(found[0]) if found else None
+        if parts[0] == "dek-registry":
+            return self.key("/".join(parts), body)
         if parts[0] != "subjects":
             return None
         versions = self.subjects.get(parts[1], [])
@@ -51,6 +56,16 @@ class FakeRegistry:
         if id not in versions:
             versions.append(id)
         return {"subject": subject, "version": versions.index(id) + 1, **self.described(id)}
+
+    def key(self, path: str, body: Any) -> Any:
+        """Keeps a key, or finds it; the latest version of one is -1."""
+        if body is None:
+            return self.keys.get(path)
+        if "version" not in body:
+            return self.keys.setdefault(f"{path}/{body['name']}", body)
+        for version in (body["version"], -1):
+            self.keys[f"{path}/{body['subject']}/versions/{version}"] = {"ts": self.clock_ms, **body}
+        return self.keys[f"{path}/{body['subject']}/versions/-1"]
 
     def guid(self, id: int) -> str:
         """The GUID of an id."""

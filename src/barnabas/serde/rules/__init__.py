@@ -1,12 +1,12 @@
 """Rules of schemas, run where values are written and read: conditions, transforms, migrations, encryption.
 
-They are part of a schema in the registry (`ruleSet`); serdes run them without being told to. What runs a rule is
-found by its type; one of one's own is an `Executor` that `Rules` is given.
+They are part of a schema in the registry (`ruleSet`); serdes run them without being told to. What runs a rule
+is found by its type; one of one's own is an `Executor` that `Rules` is given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from barnabas.serde.base import Headers
@@ -48,7 +48,7 @@ __all__ = [
 
 
 class Rules:
-    """What runs rules, by their types: CEL, CEL_FIELD, JSONATA, ENCRYPT, ENCRYPT_PAYLOAD and more of one's own."""
+    """What runs rules: those of CEL, CEL_FIELD, JSONATA, ENCRYPT, ENCRYPT_PAYLOAD, and more of one's own."""
 
     def __init__(
         self,
@@ -64,8 +64,12 @@ class Rules:
         cel, keys = Cel(), Keys(environment)
         known = (cel, CelField(cel), Jsonata(), Encrypt(keys), EncryptPayload(keys), *executors)
         self._executors: dict[str, Executor] = {each.type: each for each in known}
-        own = {"ERROR": refuse, "NONE": go_on, "DLQ": DeadLetters(dead_letters, dead_letter_topic)}
-        self._actions: dict[str, Action] = {**own, **(actions or {})}
+        own: dict[str, Action] = {
+            "ERROR": refuse,
+            "NONE": go_on,
+            "DLQ": DeadLetters(dead_letters, dead_letter_topic),
+        }
+        self._actions = {**own, **(actions or {})}
 
     def run(
         self,

@@ -11,6 +11,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,7 +39,7 @@ class Cel(Executor):
         found = self.evaluated(run, value, {"message": cel_of(value)})
         if run.rule.kind != "CONDITION" and hasattr(value, "DESCRIPTOR") and found is not value:
             raise RuleError(
-                f"rule '{run.rule.name}': CEL can't make a whole Protobuf message; CEL_FIELD changes its fields"
+                f"rule '{run.rule.name}': CEL makes no Protobuf messages; CEL_FIELD changes fields"
             )
         return found
 
@@ -70,7 +71,7 @@ class Cel(Executor):
 
 
 class CelField(FieldExecutor):
-    """Each field of a primitive type: `value`, `name`, `fullName`, `typeName`, `tags`, and `message` around it."""
+    """Each field of a primitive type: `value`, `name`, `fullName`, `typeName`, `tags`, and its `message`."""
 
     type = "CEL_FIELD"
 
@@ -128,13 +129,15 @@ def plain_of(value: Any) -> Any:
         return {str(key): plain_of(each) for key, each in value.items()}
     if isinstance(value, list):
         return [plain_of(each) for each in value]
-    for kind, made in ((types.BoolType, bool), (types.IntType, int), (types.UintType, int)):
-        if isinstance(value, kind):
-            return made(value)
-    for kind, made in ((types.DoubleType, float), (types.StringType, str), (types.BytesType, bytes)):
-        if isinstance(value, kind):
-            return made(value)
-    return value
+    made: list[tuple[Any, Any]] = [
+        (types.BoolType, bool),
+        (types.IntType, int),
+        (types.UintType, int),
+        (types.DoubleType, float),
+        (types.StringType, str),
+        (types.BytesType, bytes),
+    ]
+    return next((plain(value) for kind, plain in made if isinstance(value, kind)), value)
 
 
 def _message_of(message: Any) -> Any:
@@ -178,10 +181,9 @@ def _field_of(message: Any, field: Any) -> Any:
 
 def _celpy() -> Any:
     try:
-        import celpy
+        return import_module("celpy")
     except ImportError:
         raise SerializationError("cel-python is not installed: pip install 'barnabas[rules]'") from None
-    return celpy
 
 
 def _runner() -> Any:

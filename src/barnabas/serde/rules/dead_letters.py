@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
+from dataclasses import replace
+from importlib import import_module
 from typing import Any, Protocol
 
 from barnabas.serde.models import dump
@@ -12,7 +15,6 @@ TOPIC = "dlq.topic"
 """The parameter of a rule, or property of the metadata, that names the topic."""
 REDACTED = "<REDACTED>"
 """Stands in a dead letter for a field that is to be encrypted."""
-ENCRYPTING = ("ENCRYPT",)
 
 
 class Produces(Protocol):
@@ -53,8 +55,7 @@ def _bytes(run: Run) -> bytes:
     if isinstance(value, str):
         return value.encode()
     if hasattr(value, "DESCRIPTOR"):
-        from google.protobuf import json_format
-
+        json_format = import_module("google.protobuf.json_format")
         return str(json_format.MessageToJson(value)).encode()
     try:
         return dump(value)
@@ -64,7 +65,9 @@ def _bytes(run: Run) -> bytes:
 
 def _redacted(run: Run) -> Any:
     """The value without what was to be encrypted: it is not encrypted yet."""
-    tags = [rule.tags for rule in run.rules if rule.type in ENCRYPTING and not rule.disabled]
+    if any(rule.type == "ENCRYPT_PAYLOAD" for rule in run.contract.rules("encodingRules", "WRITE")):
+        return REDACTED
+    tags = [rule.tags for rule in run.rules if rule.type == "ENCRYPT"]
     if not tags or run.walk is None:
         return run.original
 
@@ -73,4 +76,5 @@ def _redacted(run: Run) -> Any:
             return {"STRING": REDACTED, "BYTES": REDACTED.encode()}.get(field.type, value)
         return value
 
-    return run.walk(run, run.original, redacted)
+    every = replace(run, rule=replace(run.rule, kind="TRANSFORM", tags=frozenset()))
+    return run.walk(every, deepcopy(run.original), redacted)

@@ -1,7 +1,7 @@
-"""Rules that encrypt fields (ENCRYPT) or all of a value's bytes (ENCRYPT_PAYLOAD), with keys of the DEK registry.
+"""Rules that encrypt fields (ENCRYPT) or all bytes (ENCRYPT_PAYLOAD), with keys of the DEK registry.
 
-A text becomes Base64 of what is encrypted, bytes become bytes. Where keys expire (`encrypt.dek.expiry.days`), a
-zero byte and the number of the key stand before it. So Confluent's clients have it.
+A text becomes Base64 of what is encrypted, bytes become bytes. Where keys expire (`encrypt.dek.expiry.days`),
+a zero byte and the number of the key stand before it. So Confluent's clients have it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Keys:
         self._keys: dict[tuple[int, _Wanted], _Key] = {}
 
     def writing(self, run: Run) -> tuple[DataCipher, bytes]:
-        """What a value is encrypted with, made if there is none yet, and what stands before what is encrypted."""
+        """What a value is encrypted with, made if there is none yet, and what is to stand before it."""
         days = _days(run)
         wanted = _Wanted(_kek_name(run), run.subject, _algorithm(run), _LATEST if days else 1)
         with self._lock:
@@ -118,7 +118,7 @@ class Keys:
         """The key that encrypts keys; registered if the rule says where it is."""
         kind, key_id = run.parameter(KMS_TYPE), run.parameter(KMS_KEY_ID)
         path = f"/dek-registry/v1/keks/{quote(name, safe='')}"
-        kek = _told(run.registry, "GET", path)
+        kek: Mapping[str, Any] | None = _told(run.registry, "GET", path)
         if kek is None and run.mode == "WRITE" and kind and key_id:
             body = {"name": name, "kmsType": kind, "kmsKeyId": key_id, "shared": False}
             kek = _told(run.registry, "POST", "/dek-registry/v1/keks", body) or _told(
@@ -134,8 +134,8 @@ class Keys:
     def _store(self, kek: Mapping[str, Any]) -> LocalKeys:
         if kek.get("kmsType") != TYPE:
             raise RuleError(
-                f"key {kek.get('name')} is in a store of type {kek.get('kmsType')}: only {TYPE}, and keys that are "
-                "shared with the registry, can be used"
+                f"key {kek.get('name')} is in a store of type {kek.get('kmsType')}: only {TYPE} can be used, "
+                "and keys that are shared with the registry"
             )
         return LocalKeys(self._environment)
 

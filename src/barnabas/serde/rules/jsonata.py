@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from importlib import import_module
 from typing import Any
 
 from barnabas.serde.base import SerializationError
@@ -23,7 +24,7 @@ class Jsonata(Executor):
 
     def run(self, run: Run, value: Any) -> Any:
         try:
-            import jsonata
+            jsonata = import_module("jsonata")
         except ImportError:
             raise SerializationError(
                 "jsonata-python is not installed: pip install 'barnabas[rules]'"

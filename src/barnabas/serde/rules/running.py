@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from barnabas.serde.registry import SchemaRegistry
 
 NAME_HEADER = "__rule.name"
-"""Names the rule that sent a record to a dead-letter topic: it is passed over when that record is read again."""
+"""Names the rule that sent a record to a dead-letter topic: passed over when that record comes again."""
 PRIMITIVE = frozenset({"STRING", "BYTES", "INT", "LONG", "FLOAT", "DOUBLE", "BOOLEAN", "NULL"})
 
 
@@ -39,7 +39,7 @@ class FieldOf:
 Change = Callable[[FieldOf, Any], Any]
 """What becomes of a field's value; for a condition, whether it holds."""
 Walk = Callable[["Run", Any, Change], Any]
-"""Goes through the fields of a value that a rule is for: those that share a tag with it, or all if it has none."""
+"""Goes through the fields that a rule is for: those that share a tag with it, or all if it has none."""
 
 
 @dataclass(slots=True)
