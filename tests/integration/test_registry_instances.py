@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.oracle import apache_kafka
+from tests.support.oracle import apache_kafka, free_port
 from tests.support.registry import RegistryProcess
-from tests.support.server import cluster_under_test
+from tests.support.server import BarnabasUp, cluster_under_test
 
 INSTANCES = 3
 REGISTRATIONS = 1_000
@@ -155,3 +155,31 @@ def kill_the_primary(instances: list[RegistryProcess]) -> None:
         assert {each["subject"]: (each["id"], each["version"], each["schema"]) for each in listed} == {
             subject: (answered[subject], 1, text) for subject, text in texts.items()
         }
+
+
+def test_the_registry_beside_a_broker_takes_part_when_it_is_told_to(tmp_path: Path) -> None:
+    registry_port = free_port()
+    arguments = (
+        "--memory",
+        "--without",
+        "rest",
+        "--registry-election",
+        "--registry-port",
+        f"{registry_port}",
+    )
+    up = BarnabasUp(tmp_path / "data", arguments)
+    beside = RegistryProcess(up.bootstrap, tmp_path / "beside")  # As it is reached; `up` runs it.
+    beside.url = f"http://127.0.0.1:{registry_port}"
+    other = RegistryProcess(up.bootstrap, tmp_path / "other", "--not-eligible")
+    try:
+        up.start()
+        other.start()
+        assert primary_of([beside, other]) is beside
+        subject = uuid.uuid4().hex
+        text = f'{{"type":"fixed","name":"F{subject}","size":1}}'
+        assert registered([other], subject, text) == registered([beside], subject, text)
+        assert other.stop() == 0
+        assert up.stop() == 0
+    finally:
+        other.kill()
+        up.kill()

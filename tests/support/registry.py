@@ -34,6 +34,7 @@ class RegistryProcess:
     command: tuple[str, ...] = ("registry",)
 
     def __init__(self, bootstrap: str, log: Path, *options: str) -> None:
+        """`bootstrap`: empty where the options say which cluster it is."""
         self.command = (*self.command, *options)
         self.bootstrap = bootstrap
         self.port = free_port()
@@ -47,8 +48,7 @@ class RegistryProcess:
             "-m",
             "barnabas",
             *self.command,
-            "-b",
-            self.bootstrap,
+            *(("-b", self.bootstrap) if self.bootstrap else ()),
             "--port",
             str(self.port),
         ]

@@ -81,6 +81,11 @@ class _UpCommand(click.Command):
     help="Port of the Schema Registry; 0 takes a free one.  [default: 8081, or a free one]",
 )
 @click.option(
+    "--registry-election",
+    is_flag=True,
+    help="Have the Schema Registry elect the instance that writes: others run for the cluster too.",
+)
+@click.option(
     "--rest-port",
     type=click.IntRange(0, 65535),
     help="Port of the REST Proxy; 0 takes a free one.  [default: 8082, or a free one]",
@@ -101,6 +106,7 @@ def up(
     host: str | None,
     port: int | None,
     registry_port: int | None,
+    registry_election: bool,
     rest_port: int | None,
     left_out: Sequence[str],
     log_format: str,
@@ -136,7 +142,7 @@ def up(
         for name, (given, usual) in ports.items()
         if name not in left_out
     }
-    return _serve(settings, memory=memory, services=services)
+    return _serve(settings, memory=memory, services=services, elects=registry_election)
 
 
 def default_directory() -> Path:
@@ -182,9 +188,9 @@ def _usual_port(port: int) -> int:
     return port
 
 
-def _serve(settings: BrokerSettings, *, memory: bool, services: dict[str, int]) -> int:
+def _serve(settings: BrokerSettings, *, memory: bool, services: dict[str, int], elects: bool) -> int:
     """Runs the node until it is told to stop; the exit code. `services` has the ports of what runs beside
-    it."""
+    it; `elects` is the registry's."""
     from barnabas.server.errors import StartError
     from barnabas.server.starting import NativeStart
 
@@ -200,7 +206,7 @@ def _serve(settings: BrokerSettings, *, memory: bool, services: dict[str, int]) 
         server.start()
     except StartError as error:
         return _fail(error, _start_code(error))
-    beside = _beside(server, services)
+    beside = _beside(server, services, elects=elects)
     _print_ready(server, settings, beside, memory=memory)
     # What is there by now stays for good, and what requests make goes by itself.
     gc.freeze()
@@ -227,7 +233,7 @@ def _start_code(error: Exception) -> int:
     return next((code for kind, code in codes.items() if isinstance(error, kind)), exit_codes.FAILED)
 
 
-def _beside(server: "NodeServer", ports: dict[str, int]) -> "dict[str, Beside]":
+def _beside(server: "NodeServer", ports: dict[str, int], *, elects: bool) -> "dict[str, Beside]":
     """Lets clients of services in. A broker without them is better than none."""
     from barnabas.http.listeners import AddressUnusable
     from barnabas.rest.beside import rest_beside
@@ -237,7 +243,7 @@ def _beside(server: "NodeServer", ports: dict[str, int]) -> "dict[str, Beside]":
     for name, port in ports.items():
         try:
             if name == "registry":
-                services[name] = registry_beside(server.bootstrap, "127.0.0.1", port)
+                services[name] = registry_beside(server.bootstrap, "127.0.0.1", port, elects=elects)
             else:
                 registry = services.get("registry")
                 url = None if registry is None else f"http://127.0.0.1:{registry.port}"

@@ -43,6 +43,8 @@ class Listeners:
 
     def __init__(self, threads: int = 1) -> None:
         self.native = HttpServer(threads, BODY_BYTES_MAX)
+        self.ports: dict[int, int] = {}
+        """Ports of services, by their numbers."""
 
     def listen(
         self,
@@ -56,8 +58,10 @@ class Listeners:
         without a length are handed over as they come. Raises AddressUnusable."""
         texts = None if tls is None else tls.texts()
         try:
-            return self.native.listen(name, host, port, PUBLISHED_BYTES_MAX, in_pieces, texts)
+            service, port = self.native.listen(name, host, port, PUBLISHED_BYTES_MAX, in_pieces, texts)
         except ValueError as error:
             raise AddressUnusable(f"TLS: {error}") from error
         except OSError as error:
             raise AddressUnusable(str(error)) from error
+        self.ports[service] = port
+        return service, port

@@ -66,6 +66,10 @@ class Operation:
     """Statuses of errors; 500 is always one."""
     summary: str = ""
     """In place of the first line of the handler's text."""
+    produced: Sequence[str] = ()
+    """Types of its responses, where they are not those of the service; the usual one first."""
+    consumed: Iterable[str] = ()
+    """Types of its requests, where they are not those of the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,19 +149,21 @@ def _operation(route: Declared, description: Description) -> dict[str, Any]:
         ],
     }
     if operation.body is not None:
-        content = {media_type: {"schema": operation.body} for media_type in sorted(description.consumed)}
+        consumed = sorted(operation.consumed or description.consumed)
+        content = {media_type: {"schema": operation.body} for media_type in consumed}
         told["requestBody"] = {"required": True, "content": content}
-    told["responses"] = {str(operation.status): _response(operation.status, operation.response, description)}
+    produced = operation.produced or description.media_types
+    told["responses"] = {str(operation.status): _response(operation.status, operation.response, produced)}
     errors = {*operation.errors, 500, *((415, 413) if route.method in ("POST", "PUT", "PATCH") else ())}
     for status in sorted({*errors, *((400,) if operation.body or operation.query else ())}):
-        told["responses"][str(status)] = _response(status, description.error, description)
+        told["responses"][str(status)] = _response(status, description.error, produced)
     return told
 
 
-def _response(status: int, body: Shape | None, description: Description) -> dict[str, Any]:
+def _response(status: int, body: Shape | None, media_types: Sequence[str]) -> dict[str, Any]:
     told: dict[str, Any] = {"description": STATUSES[status]}
     if body is not None:
-        told["content"] = {media_type: {"schema": body} for media_type in description.media_types}
+        told["content"] = {media_type: {"schema": body} for media_type in media_types}
     return told
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.metadata import version
 
 from barnabas.http.describing import describe
@@ -12,9 +11,10 @@ from barnabas.http.request import Request
 from barnabas.http.response import Response
 from barnabas.http.routes import Routes
 from barnabas.http.serving import Handler, error_body
-from barnabas.rest.cluster import Cluster
+from barnabas.rest.behind import Behind
 from barnabas.rest.operations import OPERATIONS
 from barnabas.rest.shapes import ADDED, SHAPES
+from barnabas.rest.v2 import operations as v2
 from barnabas.rest.v2.asking import CONSUMED
 from barnabas.rest.v2.consumers import Consumers
 from barnabas.rest.v2.metadata import Metadata
@@ -36,7 +36,7 @@ V2 = (Metadata, TopicRecords, Consumers)
 
 def description() -> Description:
     """What is said of the API as a whole."""
-    shapes = {**SHAPES, **ADDED}
+    shapes = {**SHAPES, **ADDED, **v2.SHAPES}
     return Description("REST Proxy", version("barnabas"), shape("Error"), shapes, consumed=CONSUMED_V3)
 
 
@@ -50,9 +50,8 @@ class RestApplication:
 
     consumed = CONSUMED_V3 | CONSUMED
 
-    def __init__(self, clusters: Callable[[Request], Cluster]) -> None:
-        """`clusters` gives the clients that speak for whoever has made a request."""
-        self.routes: Routes[Handler] = Routes(operations=OPERATIONS)
+    def __init__(self, clusters: Behind) -> None:
+        self.routes: Routes[Handler] = Routes(operations={**OPERATIONS, **v2.OPERATIONS})
         for part in (*V3, *V2):
             part(clusters).add_to(self.routes)
         self.routes.add("GET", "/health", health)

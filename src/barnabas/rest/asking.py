@@ -11,22 +11,18 @@ from barnabas.http.request import Request
 from barnabas.http.response import Response, json_bytes
 from barnabas.http.routes import Routes
 from barnabas.http.serving import Answer, Handler
+from barnabas.rest.behind import Behind
 from barnabas.rest.cluster import Cluster
-from barnabas.rest.errors import not_found, told
+from barnabas.rest.errors import told
 from barnabas.rest.places import Place, cluster_place
 
 Operation = Callable[[Request], Awaitable[Answer]]
 
 
-THE_CLUSTER = "-"
-"""Stands for the id of the one cluster behind the proxy."""
-
-
 class Part:
     """Some operations of an API."""
 
-    def __init__(self, clusters: Callable[[Request], Cluster]) -> None:
-        """`clusters` gives the clients that speak for whoever has made a request."""
+    def __init__(self, clusters: Behind) -> None:
         self._clusters = clusters
 
     def add_to(self, routes: Routes[Handler]) -> None:
@@ -34,13 +30,10 @@ class Part:
         raise NotImplementedError
 
     async def at(self, request: Request) -> tuple[Cluster, Place]:
-        """The cluster that a path of API v3 names, by its id or as `-`, and where it is."""
-        cluster = self._clusters(request)
-        cluster_id = await cluster.id()
-        named = request.path["cluster_id"]
-        if named not in (cluster_id, THE_CLUSTER):
-            raise not_found(f"Cluster {named[:200]}")
-        return cluster, cluster_place(request, cluster_id)
+        """The cluster that a path of API v3 names, by its id, the proxy's name for it, or as `-`; and where
+        it is."""
+        cluster = await self._clusters.named(request, request.path["cluster_id"])
+        return cluster, cluster_place(request, await cluster.id())
 
 
 def telling(operation: Operation) -> Handler:

@@ -18,9 +18,10 @@ def rest_beside(bootstrap: str, registry: str | None, host: str, port: int) -> B
     """Listens, and starts a proxy with the first request. Raises AddressUnusable."""
 
     async def begin(listeners: Listeners, service: int, stopping: asyncio.Event) -> None:
+        from barnabas.rest.behind import THE_FIRST
         from barnabas.rest.service import RestSettings, serve
 
-        settings = RestSettings({"bootstrap.servers": bootstrap}, registry)
+        settings = RestSettings({THE_FIRST: {"bootstrap.servers": bootstrap}}, registry)
         await serve(settings, listeners, service, stopping)
 
     return Beside("REST proxy", host, port, begin, IN_PIECES)

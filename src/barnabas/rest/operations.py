@@ -1,4 +1,4 @@
-"""The operations of API v3: what each takes, and what it answers. Those of v2 speak for themselves."""
+"""The operations of API v3: what each takes, and what it answers."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from barnabas.http.limits import UNLIMITED, Rates
 from barnabas.http.logins import Logins
 from barnabas.http.serving import Serving
 from barnabas.rest.application import RestApplication
+from barnabas.rest.behind import Behind
 from barnabas.rest.tenants import Tenants
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ PORT = 8082
 class RestSettings:
     """What a proxy is told."""
 
-    configs: Mapping[str, Any]
-    """Configs of its clients, by Kafka's names; `bootstrap.servers` among them."""
+    clusters: Mapping[str, Mapping[str, Any]]
+    """Configs of clients of each cluster, `bootstrap.servers` among them, by the proxy's names for them. The
+    first is that of requests that name none."""
     registry: str | None = None
     """Address of the Schema Registry, for records with schemas."""
     logins: Logins | None = None
@@ -47,14 +49,18 @@ async def serve(
 ) -> None:
     """Answers the requests of `service` until `stopping` is set. `ready` is called when requests are
     answered."""
-    configs = {"client.id": "barnabas-rest", **settings.configs}
-    tenants = Tenants(configs, settings.registry, settings.logins)
+    clusters = Behind(
+        {
+            name: Tenants({"client.id": "barnabas-rest", **configs}, settings.registry, settings.logins)
+            for name, configs in settings.clusters.items()
+        }
+    )
     try:
-        application: Application = RestApplication(tenants.of)
+        application: Application = RestApplication(clusters)
         guard = Guard(settings.rates, settings.logins, access_log=settings.access_log)
         serving = Serving(listeners.native, {service: application}, guard)
         ready()
         await stopping.wait()
         await serving.stop()
     finally:
-        await tenants.close()
+        await clusters.close()

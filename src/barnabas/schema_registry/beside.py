@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from barnabas.http.listeners import Listeners
 
 
-def registry_beside(bootstrap: str, host: str, port: int) -> Beside:
-    """Listens, and starts a registry with the first request. Raises AddressUnusable."""
+def registry_beside(bootstrap: str, host: str, port: int, *, elects: bool) -> Beside:
+    """Listens, and starts a registry with the first request. Raises AddressUnusable. `elects`: others may be
+    instances for the cluster too, and one of all is elected to write."""
 
     async def begin(listeners: Listeners, service: int, stopping: asyncio.Event) -> None:
-        from barnabas.schema_registry.service import RegistrySettings, serve
+        from barnabas.schema_registry.primary.identity import Identity
+        from barnabas.schema_registry.service import Candidacy, RegistrySettings, serve
 
-        await serve(RegistrySettings({"bootstrap.servers": bootstrap}), listeners, service, stopping)
+        candidacy = Candidacy(Identity(host, listeners.ports[service])) if elects else None
+        settings = RegistrySettings({"bootstrap.servers": bootstrap}, candidacy)
+        await serve(settings, listeners, service, stopping)
 
     return Beside("schema registry", host, port, begin)

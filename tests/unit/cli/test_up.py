@@ -73,7 +73,7 @@ def node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Stand
     ports = {"registry": 8081, "rest": 8082}
     monkeypatch.setattr(
         "barnabas.cli.up._beside",
-        lambda server, wanted: {
+        lambda server, wanted, **_: {
             name: SimpleNamespace(port=ports[name], stop=lambda: None) for name in wanted
         },
     )

@@ -4,6 +4,7 @@ paths, parameters and shapes in a few words, without its texts."""
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 
 from barnabas.http.openapi import document
 from barnabas.rest.application import RestApplication, description
+from barnabas.rest.behind import Behind
 from barnabas.rest.operations import OPERATIONS
+from barnabas.rest.v2 import operations
+from barnabas.rest.v2.asking import FORMATS, MEDIA_TYPE, format_media_type
 from tests.support.described import facts, operation_facts
 
 PUBLISHED = json.loads((Path(__file__).parent / "published_v3.json").read_text())
@@ -41,7 +45,7 @@ ADDED_SHAPES = {"RecordData", "RecordPart", "RecordDataList", "Error"}
 
 
 def described() -> dict[str, Any]:
-    application = RestApplication(lambda _: None)  # type: ignore[arg-type, return-value]
+    application = RestApplication(Behind({}))
     declared = [route for route in application.routes.declared if "openapi" not in route.pattern]
     return document(declared, description())
 
@@ -54,6 +58,7 @@ def test_every_operation_of_the_published_apis_is_there_and_no_other() -> None:
     }
     assert ours == set(PUBLISHED["operations"]) | v2 | ADDED
     assert set(OPERATIONS) == ours - v2 - {"GET /health"}
+    assert set(operations.OPERATIONS) == v2
 
 
 @pytest.mark.parametrize("name", PUBLISHED["operations"])
@@ -68,4 +73,17 @@ def test_operations_take_and_answer_what_the_published_ones_do(name: str) -> Non
 
 def test_shapes_are_the_published_ones() -> None:
     ours = {name: facts(each) for name, each in described()["components"]["schemas"].items()}
-    assert {name: one for name, one in ours.items() if name not in ADDED_SHAPES} == PUBLISHED["schemas"]
+    added = ADDED_SHAPES | set(operations.SHAPES)
+    assert {name: one for name, one in ours.items() if name not in added} == PUBLISHED["schemas"]
+
+
+def test_version_2_is_told_of_in_its_own_types() -> None:
+    paths = described()["paths"]
+    created = paths["/consumers/{group}"]["post"]
+    assert list(created["requestBody"]["content"]) == [MEDIA_TYPE]
+    assert list(created["responses"]["200"]["content"]) == [MEDIA_TYPE]
+    read = paths[f"{INSTANCE}/records"]["get"]["responses"]["200"]["content"]
+    written = paths["/topics/{topic}"]["post"]["requestBody"]["content"]
+    assert set(read) == set(written) == {format_media_type(name) for name in FORMATS}
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(described())))
+    assert named <= set(described()["components"]["schemas"])

@@ -147,7 +147,7 @@ class Consumers(Part):
                 )
             limit = min(instance.request_timeout_ms, TIMEOUT_MS_MAX) if timeout is None else timeout
             found = await instance.fetch(limit, BYTES_MAX if bytes_max is None else bytes_max)
-            decoder = Decoder(self._clusters(request).sender, instance.format.upper())
+            decoder = Decoder(self._clusters.first(request).sender, instance.format.upper())
             more = request.flag("timestamps"), request.flag("headers")
 
             def told() -> list[dict[str, Any]]:
@@ -231,7 +231,7 @@ class Consumers(Part):
         return done()
 
     def _instances(self, request: Request) -> Instances:
-        return self._clusters(request).instances
+        return self._clusters.first(request).instances
 
     @asynccontextmanager
     async def _using(self, request: Request) -> AsyncIterator[Instance]:

@@ -36,17 +36,17 @@ class Metadata(Part):
 
     async def brokers(self, request: Request) -> Response:
         """Ids of the brokers."""
-        found = await self._clusters(request).admin.describe_cluster()
+        found = await self._clusters.first(request).admin.describe_cluster()
         return answer({"brokers": [node.id for node in found.nodes]})
 
     async def topics(self, request: Request) -> Response:
         """Names of the topics."""
-        return answer(list(await self._clusters(request).admin.list_topics(internal=True)))
+        return answer(list(await self._clusters.first(request).admin.list_topics(internal=True)))
 
     async def topic(self, request: Request) -> Response:
         """A topic with its configs and partitions."""
         name = request.path["topic"]
-        admin = self._clusters(request).admin
+        admin = self._clusters.first(request).admin
         found = await admin.describe_topics(name)
         resource = ConfigResource.topic(name)
         configs = (await admin.describe_configs(resource))[resource]
@@ -75,7 +75,7 @@ class Metadata(Part):
         number = path_number(request.path["partition"], "Partition")
         if all(one.partition != number for one in await self._partitions(request)):
             raise partition_not_found()
-        admin, at = self._clusters(request).admin, (request.path["topic"], number)
+        admin, at = self._clusters.first(request).admin, (request.path["topic"], number)
         first = await admin.list_offsets({at: OffsetSpec.EARLIEST})
         last = await admin.list_offsets({at: OffsetSpec.LATEST})
         return answer({"beginning_offset": first[at].offset, "end_offset": last[at].offset})
@@ -84,7 +84,7 @@ class Metadata(Part):
         name = request.path["topic"]
         if not name:
             raise UnknownTopicOrPartition()
-        return (await self._clusters(request).admin.describe_topics(name))[name].partitions
+        return (await self._clusters.first(request).admin.describe_topics(name))[name].partitions
 
 
 def _partition_data(one: PartitionDescription) -> dict[str, Any]:

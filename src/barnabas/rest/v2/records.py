@@ -52,13 +52,13 @@ class Records(Part):
         """Writes records to one partition."""
         number = path_number(request.path["partition"], "Partition")
         topic = request.path["topic"]
-        found = await self._clusters(request).admin.describe_topics(topic)
+        found = await self._clusters.first(request).admin.describe_topics(topic)
         if all(one.partition != number for one in found[topic].partitions):
             raise partition_not_found()
         return await self._produce(request, number)
 
     async def _produce(self, request: Request, partition: int | None) -> Response:
-        sender = self._clusters(request).sender
+        sender = self._clusters.first(request).sender
         topic = request.path["topic"]
         body = request.json_object()
         records = list(fields.objects_of(body, "records"))

@@ -25,11 +25,10 @@ class Clusters(Part):
         routes.add("GET", "/v3/clusters/{cluster_id}/brokers/{broker_id}", telling(self.broker))
 
     async def all(self, request: Request) -> Response:
-        """The one cluster that the proxy stands before."""
-        cluster = self._clusters(request)
-        found = await cluster.admin.describe_cluster()
-        data = cluster_data(cluster_place(request, found.cluster_id or ""), found)
-        return answer(collection("KafkaClusterList", f"{base_url(request)}/v3/clusters", [data]))
+        """The clusters that the proxy stands before, as far as they can be reached."""
+        found = await self._clusters.ask_all(request, lambda one: one.admin.describe_cluster())
+        data = [cluster_data(cluster_place(request, one.cluster_id or ""), one) for one in found]
+        return answer(collection("KafkaClusterList", f"{base_url(request)}/v3/clusters", data))
 
     async def get(self, request: Request) -> Response:
         """The cluster."""
