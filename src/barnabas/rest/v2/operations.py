@@ -81,9 +81,14 @@ _FORMATTED: tuple[str, ...] = tuple(format_media_type(name) for name in FORMATS)
 _TOPIC, _PARTITION = "/topics/{topic}", "/topics/{topic}/partitions/{partition}"
 _GROUP = "/consumers/{group}"
 _INSTANCE = f"{_GROUP}/instances/{{instance}}"
-_WRITTEN = {"response": shape("V2ProduceResponse"), "body": shape("V2ProduceRequest"), "consumed": _FORMATTED}
 _WHERE = shape("V2Partitions")
 _MORE: dict[str, Shape] = {"timeout": INT32, "max_bytes": INT32, "timestamps": FLAG, "headers": FLAG}
+
+
+def _writing(name: str) -> Operation:
+    answered, taken = shape("V2ProduceResponse"), shape("V2ProduceRequest")
+    return Operation(name, answered, body=taken, consumed=_FORMATTED)
+
 
 _DECLARED: dict[str, Operation] = {
     "GET /": Operation("getV2Root", _EMPTY),
@@ -91,10 +96,10 @@ _DECLARED: dict[str, Operation] = {
     "GET /brokers": Operation("listV2Brokers", shape("V2Brokers")),
     "GET /topics": Operation("listV2Topics", TEXTS),
     f"GET {_TOPIC}": Operation("getV2Topic", shape("V2Topic")),
-    f"POST {_TOPIC}": Operation("produceV2Records", **_WRITTEN),
+    f"POST {_TOPIC}": _writing("produceV2Records"),
     f"GET {_TOPIC}/partitions": Operation("listV2Partitions", array(shape("V2Partition"))),
     f"GET {_PARTITION}": Operation("getV2Partition", shape("V2Partition")),
-    f"POST {_PARTITION}": Operation("produceV2PartitionRecords", **_WRITTEN),
+    f"POST {_PARTITION}": _writing("produceV2PartitionRecords"),
     f"GET {_PARTITION}/offsets": Operation("getV2PartitionOffsets", shape("V2PartitionOffsets")),
     f"POST {_GROUP}": Operation("createV2Consumer", shape("V2Consumer"), body=shape("V2ConsumerRequest")),
     f"DELETE {_INSTANCE}": Operation("deleteV2Consumer", status=204),
