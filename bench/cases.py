@@ -323,14 +323,16 @@ def members(broker: Broker, effort: Effort) -> Figures:
 ALL = {
     case.name: case
     for case in (
+        # Before those whose files are deleted by the hundred thousand: for minutes afterwards, ext4 without a
+        # journal goes past each of them whenever it makes a new file, and these make 200 in their time.
+        Case("first-record", first_record(groups.first_record), alone=True),
+        Case("first-record-own", first_record(groups.own_first_record), alone=True),
         Case("lifecycle", lifecycle, alone=True),
         Case("crash", crash, alone=True),
         Case("many-partitions", many_partitions, alone=True),
         Case("idle-partitions", idle_partitions, (BARNABAS,), alone=True),
         Case("many-schemas", many_schemas, (BARNABAS,), alone=True),
         Case("avro-check", avro_check, (BARNABAS,), alone=True),
-        Case("first-record", first_record(groups.first_record), alone=True),
-        Case("first-record-own", first_record(groups.own_first_record), alone=True),
         produce(name="produce-1k", brokers=(KAFKA, BARNABAS, MEMORY)),
         produce(name="produce-lz4", record_bytes=100, compression="lz4", payload="orders", seconds=8),
         produce(name="produce-zstd", record_bytes=100, compression="zstd", payload="orders", seconds=8),
