@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, Producer
 from tests.support.oracle import apache_kafka
 from tests.support.registry import MEDIA_TYPE, RegistryProcess, Reply, ask
 from tests.support.server import BarnabasUp, cluster_under_test
+from tests.support.toolchain import run
 
 RECORD = '{"type":"record","name":"Order","fields":[{"name":"id","type":"long"}]}'
 EVOLVED = (
@@ -327,6 +328,16 @@ def test_confluents_client_registers_writes_and_reads(registry: RegistryProcess,
         assert client.delete_subject(name) == [2]
         assert client.delete_subject(name, permanent=True) == [1, 2]
         client.close()
+
+
+@pytest.mark.parametrize("cluster", ["barnabas"], indirect=True)
+def test_franz_gos_client(registry: RegistryProcess, go_program: Path) -> None:
+    run([str(go_program), "franz-go-registry", registry.url])
+
+
+@pytest.mark.parametrize("cluster", ["barnabas"], indirect=True)
+def test_kafkajs_package_for_registries(registry: RegistryProcess, node_programs: Path) -> None:
+    run(["node", "registry.js", registry.url], cwd=node_programs)
 
 
 def consumed(bootstrap: str, topic: str, count: int) -> list[bytes]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.integration.test_other_languages import run
 from tests.support import jars
+from tests.support.toolchain import run
 
 JAVA = Path(__file__).parent / "java" / "StreamsGroups.java"
 STREAMS = ("org.apache.kafka:kafka-streams:4.3.1", "org.slf4j:slf4j-nop:2.0.17")

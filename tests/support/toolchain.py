@@ -2,9 +2,14 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+SECONDS_MAX = 300
+"""For one program, its build or its installation."""
 
 
 def require(*programs: str) -> None:
@@ -15,3 +20,10 @@ def require(*programs: str) -> None:
     reason = f"needs {', '.join(missing)} on the PATH"
     give_up: Callable[[str], object] = pytest.fail if os.environ.get("CI") else pytest.skip
     give_up(reason)
+
+
+def run(command: list[str], cwd: Path | None = None) -> None:
+    """Runs a client of another language, which says so where all that it wants to see has held."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=SECONDS_MAX)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all held" in done.stdout

@@ -27,6 +27,8 @@ func main() {
 		saramaClient(bootstrap)
 	case "franz-go-transactions":
 		franzGoTransactions(bootstrap)
+	case "franz-go-registry":
+		franzGoRegistry(bootstrap)
 	case "sarama-transactions":
 		saramaTransactions(bootstrap)
 	default:
