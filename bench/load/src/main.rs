@@ -23,6 +23,7 @@ mod members;
 mod neighbour;
 mod open_loop;
 mod process;
+mod processors;
 mod produce;
 mod requests;
 mod transactions;
@@ -30,6 +31,7 @@ mod transactions;
 use crate::arguments::Arguments;
 use crate::error::LoadError;
 use crate::figures::Figures;
+use crate::processors::ProcessorTime;
 
 const USAGE: &str = "barnabas-load COMMAND --bootstrap HOST:PORT --topic TOPIC [--name value]…
 
@@ -69,18 +71,27 @@ fn main() -> std::process::ExitCode {
 
 fn run() -> Result<Figures, LoadError> {
     let (command, arguments) = Arguments::parse(std::env::args().skip(1))?;
-    match command.as_str() {
-        "produce" => produce::run(&arguments),
-        "first-record" => first_record::run(&arguments),
-        "consume" => consume::run(&arguments),
-        "latency" => open_loop::run(&arguments),
-        "requests" => requests::run(&arguments),
-        "transactions" => transactions::run(&arguments),
-        "members" => members::run(&arguments),
-        "http" => http::run(&arguments),
-        "http-stream" => http_stream::run(&arguments),
-        "constant" => constant::run(&arguments),
-        "neighbour" => neighbour::run(&arguments),
+    let before = ProcessorTime::of_machine();
+    let mut figures = run_command(&command, &arguments)?;
+    if let Some(share) = before.zip(ProcessorTime::of_machine()).and_then(|(a, b)| b.stolen_since(&a)) {
+        figures.add("stolen_share", share);
+    }
+    Ok(figures)
+}
+
+fn run_command(command: &str, arguments: &Arguments) -> Result<Figures, LoadError> {
+    match command {
+        "produce" => produce::run(arguments),
+        "first-record" => first_record::run(arguments),
+        "consume" => consume::run(arguments),
+        "latency" => open_loop::run(arguments),
+        "requests" => requests::run(arguments),
+        "transactions" => transactions::run(arguments),
+        "members" => members::run(arguments),
+        "http" => http::run(arguments),
+        "http-stream" => http_stream::run(arguments),
+        "constant" => constant::run(arguments),
+        "neighbour" => neighbour::run(arguments),
         other => Err(LoadError::Usage(format!("there is no command '{other}'"))),
     }
 }

@@ -1,5 +1,8 @@
 //! A fixed rate, whatever the broker does: record i is due at start + i / rate, and latencies count from then, so
 //! that a pause is seen by every record that fell into it.
+//!
+//! One thing is taken off: a record that was due while this process slept counts from when it woke. It sleeps only
+//! when nothing is due, so no broker can delay that, only the machine. Who waits for a broker does not sleep.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +24,7 @@ use crate::client::Client;
 use crate::error::LoadError;
 use crate::figures::{cpu_seconds, Figures};
 use crate::frames;
+use crate::processors::run_at_once;
 
 const LIST_OFFSETS_VERSION: i16 = 1;
 const LATEST: i64 = -1;
@@ -30,6 +34,8 @@ const VALUES: usize = 2_000;
 const BATCH_BYTES_MAX: usize = 900 << 10;
 /// Records that were sent may take this long to come back after the last was due.
 const PATIENCE_SECONDS: f64 = 30.0;
+/// A value begins with two times in nanoseconds since the start: since when it counts, and when it was due.
+const TIMES_BYTES: usize = 16;
 /// The first record is due so long after the threads were started.
 const LEAD: Duration = Duration::from_millis(200);
 
@@ -57,24 +63,44 @@ impl Plan {
         }
     }
 
-    /// Notes how late a record that was due then is now.
-    fn note(&self, due: Duration, now: Instant, microseconds: &mut Vec<u32>) {
-        if due >= self.warm_up {
-            let late = now.saturating_duration_since(self.start).saturating_sub(due);
-            microseconds.push(late.as_micros() as u32);
+    /// Notes what has passed since `begin`, which is since the start.
+    fn note(&self, begin: Duration, now: Instant, microseconds: &mut Vec<u32>) {
+        if begin >= self.warm_up {
+            microseconds.push(self.since_start(now).saturating_sub(begin).as_micros() as u32);
         }
+    }
+
+    fn since_start(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.start)
     }
 }
 
-/// Requests that wait for their acknowledgement: first record and count.
+/// Records that went out together.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    first: u64,
+    count: u64,
+    /// When the sender woke last before it sent them, since the start.
+    woke: Duration,
+}
+
+impl Sent {
+    /// Since when each of them counts, since the start.
+    fn begins<'a>(&self, plan: &'a Plan) -> impl Iterator<Item = Duration> + use<'a> {
+        let woke = self.woke;
+        (self.first..self.first + self.count).map(move |record| plan.due(record).max(woke))
+    }
+}
+
+/// Requests that wait for their acknowledgement.
 #[derive(Debug, Default)]
 struct InFlight {
-    requests: Mutex<VecDeque<(u64, u64)>>,
+    requests: Mutex<VecDeque<Sent>>,
     changed: Condvar,
 }
 
 impl InFlight {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(u64, u64)>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Sent>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -118,7 +144,7 @@ impl Watch {
 /// Produces and consumes one partition at `--rate` records per second.
 pub(crate) fn run(arguments: &Arguments) -> Result<Figures, LoadError> {
     let topic = arguments.text("topic")?;
-    let record_bytes = arguments.number("record-bytes", 1024)?.max(8);
+    let record_bytes = arguments.number("record-bytes", 1024)?.max(TIMES_BYTES);
     let rate: f64 = arguments.number("rate", 1000.0)?;
     let (seconds, warm_up) = (arguments.number("seconds", 20.0)?, arguments.number("warm-up", 5.0)?);
     let (mut reader, writer) = (Client::of(arguments)?, Client::of(arguments)?);
@@ -132,6 +158,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Figures, LoadError> {
         depth: arguments.number("depth", 5)?,
         acks: arguments.number("acks", -1)?,
     };
+    let at_once = run_at_once();
     let (cpu, in_flight, acknowledged) = (cpu_seconds(), InFlight::default(), writer.try_clone()?);
     let connections = [reader.try_clone()?, writer.try_clone()?];
     let watch = Watch { over: AtomicBool::new(false), first: Mutex::new(None), connections };
@@ -147,10 +174,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Figures, LoadError> {
     let (acks, seen) = (acks?, seen?);
     let mut figures = Figures::default();
     figures.add("sent", plan.total as f64);
-    figures.add("measured", seen.len() as f64);
+    figures.add("measured", seen.counted.len() as f64);
     figures.add_quantiles("begun", begun);
     figures.add_quantiles("ack", acks);
-    figures.add_quantiles("end_to_end", seen);
+    figures.add_quantiles("end_to_end", seen.counted);
+    figures.add_quantiles("due_to_end", seen.since_due);
+    figures.add("load_at_once", f64::from(u8::from(at_once)));
     figures.add("load_cpu_s", cpu_seconds() - cpu);
     Ok(figures)
 }
@@ -183,7 +212,7 @@ fn produce(
     let mut values: Vec<Vec<u8>> =
         (0..VALUES).map(|_| Payload::Letters.value(record_bytes, &mut chance)).collect();
     let most = (BATCH_BYTES_MAX / record_bytes).clamp(1, VALUES) as u64;
-    let (mut microseconds, mut sent) = (Vec::new(), 0);
+    let (mut microseconds, mut sent, mut woke) = (Vec::new(), 0, Duration::ZERO);
     while sent < plan.total && !watch.is_over() {
         if !in_flight.has_room(plan.depth) {
             continue;
@@ -192,16 +221,19 @@ fn produce(
         if due <= sent {
             let at = plan.start + plan.due(sent);
             thread::sleep(at.saturating_duration_since(Instant::now()));
+            woke = plan.since_start(Instant::now());
             continue;
         }
-        let count = (due - sent).min(most);
-        for (index, value) in values.iter_mut().take(count as usize).enumerate() {
-            // A value tells when it was due.
-            value[..8].copy_from_slice(&(plan.due(sent + index as u64).as_nanos() as u64).to_be_bytes());
+        let batch_of = Sent { first: sent, count: (due - sent).min(most), woke };
+        for ((record, begin), value) in (sent..).zip(batch_of.begins(plan)).zip(&mut values) {
+            for (at, time) in [begin, plan.due(record)].into_iter().enumerate() {
+                value[8 * at..][..8].copy_from_slice(&(time.as_nanos() as u64).to_be_bytes());
+            }
         }
+        let count = batch_of.count;
         let batch = batch(values.iter().take(count as usize).map(Vec::as_slice), BuilderConfig::default())?;
         let frame = frames::produce(topic, 0, plan.acks, &batch, None)?;
-        in_flight.lock().push_back((sent, count));
+        in_flight.lock().push_back(batch_of);
         let now = Instant::now();
         for record in sent..sent + count {
             plan.note(plan.due(record), now, &mut microseconds);
@@ -219,19 +251,26 @@ fn acknowledge(plan: &Plan, mut client: Client, in_flight: &InFlight) -> Result<
         let response = client.receive()?;
         let now = Instant::now();
         LoadError::of("Produce", frames::produce_error(&response)?)?;
-        let Some((first, count)) = in_flight.lock().pop_front() else { return Err(LoadError::Closed) };
+        let Some(sent) = in_flight.lock().pop_front() else { return Err(LoadError::Closed) };
         in_flight.changed.notify_one();
-        for record in first..first + count {
-            plan.note(plan.due(record), now, &mut microseconds);
+        for begin in sent.begins(plan) {
+            plan.note(begin, now, &mut microseconds);
         }
-        acknowledged += count;
+        acknowledged += sent.count;
     }
     Ok(microseconds)
 }
 
+/// What the consumer noted of each record, in microseconds: since it counts, and since it was due.
+#[derive(Debug, Default)]
+struct Seen {
+    counted: Vec<u32>,
+    since_due: Vec<u32>,
+}
+
 /// Reads what was produced until everything has come.
-fn consume(plan: &Plan, mut client: Client, topic: &str, from: i64) -> Result<Vec<u32>, LoadError> {
-    let (mut microseconds, mut next) = (Vec::new(), from);
+fn consume(plan: &Plan, mut client: Client, topic: &str, from: i64) -> Result<Seen, LoadError> {
+    let (mut seen, mut next) = (Seen::default(), from);
     let last = plan.due(plan.total) + Duration::from_secs_f64(PATIENCE_SECONDS);
     while next < from + plan.total as i64 {
         let response = client.call(&frames::fetch(topic, &[(0, next)], PARTITION_BYTES)?)?;
@@ -243,10 +282,14 @@ fn consume(plan: &Plan, mut client: Client, topic: &str, from: i64) -> Result<Ve
                     batch => batch?,
                 };
                 for record in batch.records(usize::MAX)?.iter() {
-                    let due = record?.value.and_then(|value| value.first_chunk::<8>());
-                    let due =
-                        due.map_or(Duration::ZERO, |due| Duration::from_nanos(u64::from_be_bytes(*due)));
-                    plan.note(due, now, &mut microseconds);
+                    let Some(times) = record?.value.and_then(|value| value.first_chunk::<TIMES_BYTES>())
+                    else {
+                        continue;
+                    };
+                    let [begin, due] =
+                        [0, 64].map(|shift| (u128::from_be_bytes(*times) << shift >> 64) as u64);
+                    plan.note(Duration::from_nanos(begin), now, &mut seen.counted);
+                    plan.note(Duration::from_nanos(due), now, &mut seen.since_due);
                 }
                 next = batch.header.next_offset();
             }
@@ -255,5 +298,5 @@ fn consume(plan: &Plan, mut client: Client, topic: &str, from: i64) -> Result<Ve
             return Err(LoadError::Silent(PATIENCE_SECONDS as u64));
         }
     }
-    Ok(microseconds)
+    Ok(seen)
 }
