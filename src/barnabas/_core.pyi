@@ -853,6 +853,8 @@ class NativeProducer(Watched):
     @property
     def max_block(self) -> float:
         """`max.block.ms` in seconds."""
+    def figures(self) -> dict[str, float]:
+        """What it has counted, by the names of Apache Kafka's clients."""
     @property
     def buffered_bytes(self) -> int:
         """Bytes of `buffer.memory` in use."""
@@ -901,6 +903,11 @@ class NativeConsumer(Watched):
         the caller has seen nothing from `not_seen` on. The result comes under the number."""
     def committed(self, id: int, timeout: float | None) -> bool:
         """Waits for a commit; raises why it has failed. False when it is not done in `timeout` seconds."""
+    def take_told(self) -> list[tuple[list[tuple[str, int, int, int, str]], Exception | None]]:
+        """What became of all commits since the last call, where `tells.commits` is set: what was to be
+        committed, and why it is not."""
+    def figures(self) -> dict[str, float]:
+        """What it has counted, by the names of Apache Kafka's clients."""
     def take_committed(self) -> list[tuple[int, Exception | None]]:
         """All commits that are done and that nobody has waited for, and why they have failed."""
     @property

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -9,14 +10,15 @@ use std::time::Duration;
 use barnabas_protocol::{Millis, NodeId, Offset};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use crate::assignment::{Assignment, Start, Taken};
+use crate::assignment::{Assignment, Slot, Start, Taken};
 use crate::cluster::{Cluster, ClusterConfig};
 use crate::driver::{Clock, Driver, Machine, Wake};
 use crate::error::ClientError;
 use crate::fetch_session::Partition;
 use crate::fetcher::{Fetcher, FetcherConfig, Purpose};
+use crate::figures::{Figures, Reading, Shown};
 use crate::group::config::{GroupConfig, Protocol};
-use crate::group::desk::{Call, Committed, Desk, GroupMetadata, Leaving, Positions, Wanted};
+use crate::group::desk::{Call, Committed, Desk, GroupMetadata, Leaving, Positions, Told, Wanted};
 use crate::group::{possession, whole, Group};
 use crate::link::{LinkConfig, Links};
 use crate::producer::Notify;
@@ -39,6 +41,8 @@ pub struct ConsumerConfig {
     pub auto_commit_interval_ms: Option<Millis>,
     /// `default.api.timeout.ms`: how long a commit is tried.
     pub api_timeout_ms: Millis,
+    /// Whether the user wants to be told what became of all commits.
+    pub tells_commits: bool,
 }
 
 /// What the user's threads and the consumer's own one share.
@@ -66,6 +70,7 @@ pub struct Consumer {
     protocol: Option<Protocol>,
     auto_commit_interval_ms: Option<Millis>,
     api_timeout_ms: Millis,
+    figures: Arc<Figures>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -78,7 +83,7 @@ impl Consumer {
         let desk = config.group.as_ref().map(|group| Desk::new(&group.group_id, group.instance_id.clone()));
         let held = Held {
             assignment: Assignment::new(buffered_max),
-            desk: desk.unwrap_or_default(),
+            desk: desk.unwrap_or_default().telling(config.tells_commits),
             auto_commit_at: config.auto_commit_interval_ms.unwrap_or(Millis::MAX),
         };
         let shared = Arc::new(Shared { held: Mutex::new(held), progress: Condvar::new(), notify });
@@ -86,7 +91,9 @@ impl Consumer {
         let protocol = config.group.as_ref().map(|group| group.protocol);
         let group = config.group.map(|group| Group::new(group, reset));
         let cluster = Cluster::new(config.cluster);
-        let fetcher = Fetcher::new(config.fetcher, cluster, Links::new(config.link), clock.now());
+        let links = Links::new(config.link);
+        let figures = links.figures().clone();
+        let fetcher = Fetcher::new(config.fetcher, cluster, links, clock.now());
         let mut machine = Running { shared: shared.clone(), fetcher, group };
         let run = move || driver.run(&mut machine);
         let thread = std::thread::Builder::new().name("barnabas-consumer".to_string()).spawn(run)?;
@@ -98,8 +105,27 @@ impl Consumer {
             protocol,
             auto_commit_interval_ms: config.auto_commit_interval_ms,
             api_timeout_ms: config.api_timeout_ms,
+            figures,
             thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// What it has counted, by the names of Apache Kafka's clients.
+    pub fn figures(&self) -> Shown {
+        let held = self.shared.held.lock();
+        let behind = |slot: &Slot| Some(slot.high_watermark).filter(|&end| end >= 0).zip(slot.position);
+        let lags = held.assignment.partitions().filter_map(|(_, slot)| behind(slot));
+        let lag_max = lags.map(|(end, position)| (end - position).max(0)).max();
+        let assigned = held.assignment.partitions().count();
+        self.figures.of_consumer(Reading { assigned, lag_max, rebalances: held.desk.rebalances })
+    }
+
+    /// The user got so many records at once, of so many bytes.
+    pub fn consumed(&self, records: usize, bytes: usize) {
+        if records > 0 {
+            self.figures.consumed.add(records as u64);
+            self.figures.consumed_bytes.fetch_add(bytes as u64, Relaxed);
+        }
     }
 
     /// Reads exactly these partitions from now on.
@@ -363,6 +389,11 @@ impl Consumer {
     /// All commits that are done, but for those that [`Consumer::committed`] has told of.
     pub fn take_all_committed(&self) -> BTreeMap<u64, Result<(), ClientError>> {
         self.shared.held.lock().desk.take_all_committed()
+    }
+
+    /// What became of commits of all kinds since the last call, in their order, where the user wants to be told.
+    pub fn take_told(&self) -> Vec<Told> {
+        self.shared.held.lock().desk.take_told()
     }
 
     /// Asks for committed positions; the answer comes under the number.

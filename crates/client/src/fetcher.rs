@@ -473,6 +473,7 @@ impl Fetcher {
             }
             return;
         }
+        self.links.figures().fetched.add(frame.len() as u64);
         for topic in &response.responses {
             for data in &topic.partitions {
                 let partition = (Arc::from(topic.topic), data.partition_index);

@@ -284,6 +284,8 @@ impl Group {
         if known.is_some_and(|k| k.generation == identity.generation && k.member_id == identity.member_id) {
             return;
         }
+        let is_new = known.is_none_or(|known| known.generation != identity.generation);
+        desk.rebalances += u64::from(is_new && identity.generation >= 0);
         desk.metadata = Some(GroupMetadata {
             group_id: self.config.group_id.clone(),
             generation: identity.generation,

@@ -3,7 +3,7 @@
 //! State machines take bytes, records and the time, and give bytes and results: `link` (connections, with `auth`,
 //! `sasl` and `versions`), `cluster` (metadata), `coordinator`, `calls` (requests of any kind), `accumulator`, `pipeline`
 //! and `sender` (producer), `assignment`, `closest`, `fetch_session`, `fetched`, `fetcher`, `truncation` and `group` (consumer), `share` (share
-//! consumer). `driver` is the one place with sockets and a clock: a thread for each client, which reaches brokers
+//! consumer); `figures` is what they count. `driver` is the one place with sockets and a clock: a thread for each client, which reaches brokers
 //! through `resolver`, `transport` and `tls`. `producer`, `consumer`, `share_consumer` and `caller` are what users hold.
 
 pub mod accumulator;
@@ -23,6 +23,7 @@ pub mod error;
 pub mod fetch_session;
 pub mod fetched;
 pub mod fetcher;
+pub mod figures;
 pub mod group;
 pub mod link;
 pub mod partitioner;

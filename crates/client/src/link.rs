@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::IoSlice;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 use barnabas_protocol::api::ApiKey;
@@ -20,6 +21,7 @@ use barnabas_protocol::{Millis, NodeId};
 
 use crate::auth::{self, Next, Refusal};
 use crate::error::ClientError;
+use crate::figures::Figures;
 use crate::sasl::Exchange;
 use crate::security::{Entropy, Security};
 use crate::tls::Tls;
@@ -94,6 +96,7 @@ pub struct Links<P> {
     lost: Vec<Answer<P>>,
     problem: Option<String>,
     refusal: Option<ClientError>,
+    figures: Arc<Figures>,
 }
 
 impl<P> Links<P> {
@@ -107,7 +110,13 @@ impl<P> Links<P> {
             lost: Vec::new(),
             problem: None,
             refusal: None,
+            figures: Arc::default(),
         }
+    }
+
+    /// What the client counts.
+    pub fn figures(&self) -> &Arc<Figures> {
+        &self.figures
     }
 
     /// `request.timeout.ms`.
@@ -247,10 +256,10 @@ impl<P> Links<P> {
         };
         header.encode(&mut writer, api.request_header_version(version))?;
         encode(&mut writer)?;
-        link.push(writer, external);
+        self.figures.requests.add(link.push(writer, external) as u64);
         if let Some(purpose) = purpose {
             let purpose = Some(purpose);
-            link.in_flight.push_back(Sent { correlation_id, api, version, deadline, purpose });
+            link.in_flight.push_back(Sent { correlation_id, api, version, at: now, deadline, purpose });
         }
         Ok(())
     }
@@ -267,6 +276,7 @@ impl<P> Links<P> {
     pub fn connected(&mut self, node: NodeId, now: Millis) {
         let Some(link) = self.links.get_mut(&node) else { return };
         link.state = State::Negotiating;
+        self.figures.connected.fetch_add(1, Relaxed);
         self.negotiate(node, API_VERSIONS, now);
     }
 
@@ -290,7 +300,8 @@ impl<P> Links<P> {
         let correlation_id = self.correlation_id;
         let deadline = now + self.config.request_timeout_ms;
         if let Some(link) = self.links.get_mut(&node) {
-            link.in_flight.push_back(Sent { correlation_id, api, version, deadline, purpose: None });
+            let at = now;
+            link.in_flight.push_back(Sent { correlation_id, api, version, at, deadline, purpose: None });
         }
     }
 
@@ -345,20 +356,24 @@ impl<P> Links<P> {
             }
             match link.next_frame() {
                 Ok(None) => return answers,
-                Ok(Some((sent, frame, at))) => match sent.purpose {
-                    Some(purpose) => {
-                        let (version, frame) = (sent.version, Some((frame, at)));
-                        answers.push(Answer { node, version, purpose, frame });
-                    }
-                    None => match self.own_answer(node, &sent, &frame[at..], now) {
-                        Ok(()) => {}
-                        Err(Refusal::NoAnswer) => break,
-                        Err(Refusal::Final(error)) => {
-                            self.refused(node, error, now);
-                            return answers;
+                Ok(Some((sent, frame, at))) => {
+                    self.figures.responses.add(frame.len() as u64);
+                    self.figures.answered(sent.api, now - sent.at);
+                    match sent.purpose {
+                        Some(purpose) => {
+                            let (version, frame) = (sent.version, Some((frame, at)));
+                            answers.push(Answer { node, version, purpose, frame });
                         }
-                    },
-                },
+                        None => match self.own_answer(node, &sent, &frame[at..], now) {
+                            Ok(()) => {}
+                            Err(Refusal::NoAnswer) => break,
+                            Err(Refusal::Final(error)) => {
+                                self.refused(node, error, now);
+                                return answers;
+                            }
+                        },
+                    }
+                }
                 Err(NotAResponse) => break,
             }
         }
@@ -474,6 +489,9 @@ impl<P> Links<P> {
         let Some(link) = self.links.get_mut(&node) else { return };
         if !wait && !matches!(link.state, State::Idle { .. }) {
             self.orders.push(Order::Close(node));
+        }
+        if !matches!(link.state, State::Idle { .. } | State::Connecting { .. }) {
+            self.figures.disconnected.fetch_add(1, Relaxed);
         }
         let backoff = config.reconnect_backoff_ms << link.failures.min(16);
         let backoff = jittered(backoff.min(config.reconnect_backoff_max_ms), config.security.entropy);

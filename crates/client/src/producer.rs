@@ -17,6 +17,7 @@ use crate::cluster::{Cluster, ClusterConfig};
 use crate::driver::{Clock, Driver, Machine};
 use crate::driving::Driven;
 use crate::error::ClientError;
+use crate::figures::{Figures, Shown};
 use crate::link::{LinkConfig, Links};
 use crate::sender::{Purpose, Sender, SenderConfig};
 
@@ -52,6 +53,7 @@ pub struct Producer {
     clock: Clock,
     max_block_ms: Millis,
     buffer_memory: usize,
+    figures: Arc<Figures>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -74,7 +76,9 @@ impl Producer {
         let accumulator = Mutex::new(Accumulator::new(config.accumulator));
         let shared = Arc::new(Shared { accumulator, progress: Condvar::new(), notify });
         let cluster = Cluster::new(config.cluster);
-        let sender = Sender::new(config.sender, cluster, Links::new(config.link), clock.now());
+        let links = Links::new(config.link);
+        let figures = links.figures().clone();
+        let sender = Sender::new(config.sender, cluster, links, clock.now());
         let machine = Running { shared: shared.clone(), sender };
         let waiting = shared.clone();
         let relieved = move || {
@@ -87,7 +91,13 @@ impl Producer {
         let run = move || driver.run();
         let thread = std::thread::Builder::new().name("barnabas-producer".to_string()).spawn(run)?;
         let thread = Mutex::new(Some(thread));
-        Ok(Producer { shared, driven, clock, max_block_ms, buffer_memory, thread })
+        Ok(Producer { shared, driven, clock, max_block_ms, buffer_memory, figures, thread })
+    }
+
+    /// What it has counted, by the names of Apache Kafka's clients.
+    pub fn figures(&self) -> Shown {
+        let used = self.shared.accumulator.lock().used();
+        self.figures.of_producer(self.buffer_memory, self.buffer_memory.saturating_sub(used))
     }
 
     /// Time by the clock that [`Producer::append`] compares with.

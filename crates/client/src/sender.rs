@@ -253,6 +253,9 @@ impl Sender {
         if let (Some(transactor), Err(error)) = (&mut self.transactor, &result) {
             transactor.batch_failed(error, pending.is_stamped());
         }
+        if result.is_err() {
+            self.links.figures().batch_failed(pending.count);
+        }
         let reports = std::mem::take(&mut pending.reports);
         let (topic, partition) = (topic.clone(), key.1 as i32);
         self.done.push((pending, Completed { topic, partition, result, log_append_time, reports }));
@@ -349,7 +352,7 @@ impl Sender {
         while !keys.is_empty() && self.links.ready(leader, now) && self.may_send(leader) {
             let Some(version) = self.links.version(leader, ApiKey::Produce) else { return };
             let version = version.min(self.transactor.as_ref().map_or(i16::MAX, Transactor::produce_highest));
-            let mut size = 0;
+            let (mut size, mut records) = (0, 0);
             let mut sent: Vec<(Key, u64)> = Vec::new();
             let mut chunks: Vec<Chunk> = Vec::new();
             let identity = self.identity;
@@ -360,10 +363,14 @@ impl Sender {
                 if !sent.is_empty() && size + memory > self.config.max_request_size {
                     break;
                 }
-                let id = pipeline.pending[index].id;
+                let pending = &pipeline.pending[index];
+                let (id, count) = (pending.id, pending.count);
+                let waited = (pending.attempts == 0).then(|| now - pending.created);
                 match pipeline.send(index, identity) {
                     Ok(chunk) => {
                         size += memory;
+                        records += count as u64;
+                        self.links.figures().batch_sent(chunk.len(), count, waited);
                         sent.push((key, id));
                         chunks.push(chunk);
                     }
@@ -379,6 +386,7 @@ impl Sender {
             if sent.is_empty() {
                 return;
             }
+            self.links.figures().produced.add(records);
             self.produce(leader, version, sent, &chunks, now);
             let pipelines = &self.pipelines;
             keys.retain(|key| pipelines.get(key).is_some_and(|p| p.next(now, max).is_some()));

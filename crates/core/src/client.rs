@@ -9,6 +9,7 @@ mod columns;
 mod consumer;
 pub(crate) mod doorbell;
 mod errors;
+mod figures;
 mod fork;
 mod membership;
 mod options;

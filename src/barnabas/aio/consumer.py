@@ -16,6 +16,7 @@ from barnabas.clients.consumer_types import (
     Commits,
     OffsetAndMetadata,
     OffsetAndTimestamp,
+    OnCommitted,
     OnConsume,
     Place,
     TopicPartition,
@@ -41,9 +42,10 @@ class Consumer(ConsumerBase):
         /,
         *,
         on_consume: OnConsume | None = None,
+        on_commit: OnCommitted | None = None,
         **keywords: Any,
     ) -> None:
-        super().__init__(configs, on_consume=on_consume, **keywords)
+        super().__init__(configs, on_consume=on_consume, on_commit=on_commit, **keywords)
         self._bell = Bell(self._native, self._report_commits)
 
     async def assign_topic(self, topic: str, timeout: float | None = 60.0) -> None:
@@ -185,6 +187,7 @@ class Consumer(ConsumerBase):
                 await self._leave(group_membership_operation, timeout)
         finally:
             self._forget_all()
+            self._tell_commits()
             self._bell.close()
             self._native.close()
 

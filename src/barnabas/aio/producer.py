@@ -94,6 +94,10 @@ class Producer:
         if not done:
             raise ClientTimeout(f"not everything was delivered in {timeout} seconds")
 
+    def metrics(self) -> dict[str, float]:
+        """Figures, as `barnabas.Producer.metrics`."""
+        return self._native.figures()
+
     async def partitions_for(self, topic: str, timeout: float | None = 60.0) -> list[int]:
         """Numbers of the topic's partitions."""
         return await asyncio.to_thread(self._native.partitions_for, topic, timeout)

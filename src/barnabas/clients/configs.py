@@ -168,9 +168,11 @@ def producer_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, An
     return values
 
 
-def consumer_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """All of a consumer's, with what the engine needs beyond them: a member id, and how old the first records
-    may be where `auto.offset.reset` says so."""
+def consumer_values(
+    configs: Mapping[str, Any] | None, keywords: Mapping[str, Any], *, tells_commits: bool = False
+) -> dict[str, Any]:
+    """All of a consumer's, with what the engine needs beyond them: a member id, how old the first records may
+    be where `auto.offset.reset` says so, and whether somebody wants to know what became of commits."""
     values: dict[str, Any] = resolve(consumer_keys(), configs, keywords)
     reset = values["auto.offset.reset"]
     seconds = duration_seconds(reset.partition(":")[2]) if reset.startswith("by_duration") else None
@@ -181,6 +183,7 @@ def consumer_values(configs: Mapping[str, Any] | None, keywords: Mapping[str, An
     if heartbeat >= session and values["group.protocol"].lower() == "classic":
         raise InvalidValue("heartbeat.interval.ms", heartbeat, "must be below session.timeout.ms")
     values["member.id"] = secrets.token_urlsafe(16)
+    values["tells.commits"] = tells_commits
     return values
 
 

@@ -51,7 +51,7 @@ class Consumer(ConsumerBase):
     and `value_deserializer` key and value are what those make of them, and `poll` raises
     RecordDeserializationError for a record that they can't read: `seek` passes over it. `on_consume` is shown
     the records of each `poll` before it gives them, and may give back others. Columns are neither read nor
-    shown to it.
+    shown to it. `on_commit` hears of each commit, automatic ones too, from `poll`, `commit` and `close`.
     One thread at a time may poll. Not to be used in a child process of the one that made it."""
 
     def assign_topic(self, topic: str, timeout: float | None = 60.0) -> None:
@@ -202,6 +202,7 @@ class Consumer(ConsumerBase):
                 self._leave(group_membership_operation, timeout)
         finally:
             self._forget_all()
+            self._tell_commits()
             self._native.close()
 
     def _leave(self, operation: str, timeout: float | None) -> None:

@@ -16,7 +16,9 @@ from barnabas.clients.consumer_types import (
     Commits,
     ConsumerGroupMetadata,
     Listener,
+    OffsetAndMetadata,
     OnCommit,
+    OnCommitted,
     OnConsume,
     OnRebalance,
     PendingCommit,
@@ -44,10 +46,12 @@ class ConsumerBase:
         /,
         *,
         on_consume: OnConsume | None = None,
+        on_commit: OnCommitted | None = None,
         **keywords: Any,
     ) -> None:
         self._on_consume = on_consume
-        values = consumer_values(configs, keywords)
+        self._on_commit = on_commit
+        values = consumer_values(configs, keywords, tells_commits=on_commit is not None)
         self._max_poll_records: int = values["max.poll.records"]
         self._request_seconds: float = values["request.timeout.ms"] / 1000
         self._has_group = bool(values["group.id"])
@@ -190,6 +194,7 @@ class ConsumerBase:
                 mine = self._pending.pop(number, None)
             if mine is not None:
                 mine.done(error)
+        self._tell_commits()
 
     def _report_commits(self) -> None:
         with self._pending_lock:
@@ -199,6 +204,26 @@ class ConsumerBase:
         for pending, error in done:
             if pending is not None:
                 pending.done(error)
+        self._tell_commits()
+
+    def _tell_commits(self) -> None:
+        """Tells `on_commit` what became of commits of all kinds."""
+        if self._on_commit is None:
+            return
+        for entries, error in self._native.take_told():
+            offsets = {TopicPartition(*entry[:2]): OffsetAndMetadata(*entry[2:]) for entry in entries}
+            try:
+                self._on_commit(error, offsets)
+            except Exception:  # As in Java's client: an interceptor loses no records.
+                log.exception("on_commit failed for %d partitions", len(offsets))
+
+    # ---- figures
+
+    def metrics(self) -> dict[str, float]:
+        """Figures by the names of Apache Kafka's clients (`records-consumed-total`, `records-lag-max`,
+        `fetch-latency-avg`, …), of the time since the consumer began. Means and maxima of nothing are not a
+        number."""
+        return self._native.figures()
 
     # ---- what is given out
 

@@ -64,6 +64,8 @@ Commits = (
 OnRebalance = Callable[[Any, list[TopicPartition]], object]
 """Called with the consumer and partitions, from `poll`, in the thread that calls it."""
 OnCommit = Callable[[Exception | None], object]
+OnCommitted = Callable[[Exception | None, dict[TopicPartition, OffsetAndMetadata]], object]
+"""Hears of each commit, whoever asked for it: why it has failed, or None, and what was to be committed."""
 OnConsume = Callable[[list[Record]], list[Record] | None]
 """Is shown records before `poll` gives them; gives back those to be given instead. None: these."""
 

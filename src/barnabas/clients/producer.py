@@ -100,6 +100,12 @@ class Producer(NativeProducer):
         if not self.flush_all(timeout):
             raise ClientTimeout(f"not everything was delivered in {timeout} seconds")
 
+    def metrics(self) -> dict[str, float]:
+        """Figures by the names of Apache Kafka's clients (`record-send-total`, `request-latency-avg`,
+        `batch-size-avg`, …), of the time since the producer began. Means and maxima of nothing are not a
+        number."""
+        return self.figures()
+
     def partitions_for(self, topic: str, timeout: float | None = 60.0) -> list[int]:
         """Numbers of the topic's partitions."""
         return list(range(self.partition_count(topic, timeout)))

@@ -130,7 +130,7 @@ impl Commits {
         self.expire(now);
         let news = self.has_news();
         for (order, result) in self.done.drain(..) {
-            desk.answer_commit(order.id, order.is_reported, result);
+            desk.answer_commit(order, result);
         }
         for (id, result) in self.answers.drain(..) {
             desk.answer(id, result);

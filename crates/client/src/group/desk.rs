@@ -93,6 +93,9 @@ pub struct Question {
 /// Committed positions; None where nothing is committed.
 pub type Positions = BTreeMap<Partition, Option<Committed>>;
 
+/// What a commit was about, and what became of it.
+pub type Told = (BTreeMap<Partition, Committed>, Result<(), ClientError>);
+
 /// Who the member is, for requests that others send in its name (transactions).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupMetadata {
@@ -126,12 +129,17 @@ pub struct Desk {
     pub(super) leaving: Option<Leaving>,
     pub(super) has_left: bool,
     pub(super) metadata: Option<GroupMetadata>,
+    /// Generations, or member epochs, that the member was in.
+    pub rebalances: u64,
     pub(super) commits: VecDeque<Commit>,
     pub(super) questions: Vec<Question>,
     calling: Calling,
     committed: BTreeMap<u64, Result<(), ClientError>>,
     answers: BTreeMap<u64, Result<Positions, ClientError>>,
     error: Option<ClientError>,
+    /// Whether somebody wants to know of all commits.
+    tells: bool,
+    told: VecDeque<Told>,
     next_id: u64,
     unanswered: usize,
 }
@@ -144,6 +152,11 @@ impl Desk {
             metadata: Some(GroupMetadata { group_id, generation: -1, member_id, instance_id }),
             ..Desk::default()
         }
+    }
+
+    /// The same, and keeps what became of all commits for the user if `tells`.
+    pub fn telling(self, tells: bool) -> Desk {
+        Desk { tells, ..self }
     }
 
     /// Whether there is a group to be a member of, and to commit to.
@@ -186,7 +199,8 @@ impl Desk {
 
     /// Whether the user's thread has something to do.
     pub fn needs_attention(&self) -> bool {
-        matches!(self.calling, Calling::Waiting(_)) || self.error.is_some() || !self.committed.is_empty()
+        let done = !self.committed.is_empty() || !self.told.is_empty();
+        matches!(self.calling, Calling::Waiting(_)) || self.error.is_some() || done
     }
 
     /// What the member can't get over by itself; told once.
@@ -261,24 +275,37 @@ impl Desk {
         let id = self.next_id();
         let generation = self.metadata.as_ref().map_or(-1, |metadata| metadata.generation);
         self.unanswered += 1;
-        if offsets.is_empty() {
-            self.answer_commit(id, is_reported, Ok(()));
+        let commit = Commit { id, offsets, deadline, is_reported, generation };
+        if commit.offsets.is_empty() {
+            self.answer_commit(commit, Ok(()));
         } else if self.unanswered > COMMITS_MAX {
             let error = ClientError::Timeout(format!("{COMMITS_MAX} commits wait already"));
-            self.answer_commit(id, is_reported, Err(error));
+            self.answer_commit(commit, Err(error));
         } else {
-            self.commits.push_back(Commit { id, offsets, deadline, is_reported, generation });
+            self.commits.push_back(commit);
         }
         id
     }
 
-    pub(super) fn answer_commit(&mut self, id: u64, is_reported: bool, result: Result<(), ClientError>) {
+    pub(super) fn answer_commit(&mut self, commit: Commit, result: Result<(), ClientError>) {
         self.unanswered -= 1;
-        if is_reported {
-            self.committed.insert(id, result);
-        } else if let Err(error) = result {
+        if let (false, Err(error)) = (commit.is_reported, &result) {
             log::warn!("an automatic commit has failed, the next one repeats it: {error}");
         }
+        if self.tells && !commit.offsets.is_empty() {
+            if self.told.len() == COMMITS_MAX {
+                self.told.pop_front();
+            }
+            self.told.push_back((commit.offsets, result.clone()));
+        }
+        if commit.is_reported {
+            self.committed.insert(commit.id, result);
+        }
+    }
+
+    /// What became of all commits since the last call, in their order.
+    pub fn take_told(&mut self) -> Vec<Told> {
+        self.told.drain(..).collect()
     }
 
     /// What became of a commit; None while it is not known.

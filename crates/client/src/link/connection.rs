@@ -17,6 +17,8 @@ pub(super) struct Sent<P> {
     pub(super) correlation_id: i32,
     pub(super) api: ApiKey,
     pub(super) version: i16,
+    /// When it was written.
+    pub(super) at: Millis,
     pub(super) deadline: Millis,
     /// None: a request of the connection itself, for versions or authentication.
     pub(super) purpose: Option<P>,
@@ -73,8 +75,8 @@ impl<P> Link<P> {
         }
     }
 
-    /// Queues a request whose first four bytes are still to be its length.
-    pub(super) fn push(&mut self, writer: Writer, external: &[Chunk]) {
+    /// Queues a request whose first four bytes are still to be its length: its bytes in all.
+    pub(super) fn push(&mut self, writer: Writer, external: &[Chunk]) -> usize {
         let splices = writer.splices.clone();
         let mut bytes = writer.into_bytes();
         let length = bytes.len() - 4 + external.iter().map(|chunk| chunk.len()).sum::<usize>();
@@ -89,6 +91,7 @@ impl<P> Link<P> {
         if at < bytes.len() {
             self.output.push_back(Arc::new(bytes.split_off(at)));
         }
+        length + 4
     }
 
     /// The next whole response, and what it answers.

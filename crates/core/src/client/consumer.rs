@@ -17,10 +17,11 @@ use pyo3::types::{PyDict, PyList, PyString};
 use super::columns::RecordBatch;
 use super::doorbell::{Doorbell, Watched};
 use super::errors::{exception, raised};
+use super::figures::shown;
 use super::fork::Owned;
 use super::membership::{
-    kind_name, leaving, named, offsets, partition, silence, subscription, told, unseen, wanted, Called,
-    Metadata, Offsets, Subscribed, Told, Unseen,
+    entries, kind_name, leaving, named, offsets, partition, silence, subscription, told, unseen, wanted,
+    Called, Metadata, Offsets, Subscribed, Told, Unseen,
 };
 use super::options::Options;
 use super::record::Record;
@@ -150,6 +151,7 @@ impl NativeConsumer {
         let mut header = batch.header;
         header.records_count -= rest.count;
         let mut iter = RecordIter::new(&header, &bytes[rest.at..]);
+        let (was_at, before) = (rest.at, columns.len());
         columns
             .reserve((max - columns.len()).min(header.records_count.max(0) as usize), bytes.len() - rest.at);
         let (mut next, mut wrong) = (None, None);
@@ -173,6 +175,7 @@ impl NativeConsumer {
             rest.at = bytes.len() - iter.rest().len();
             next = Some(fields.offset + 1);
         }
+        self.consumer.consumed(columns.len() - before, rest.at - was_at);
         let is_done = rest.count == batch.header.records_count;
         let next = if is_done { Some(batch.header.next_offset()) } else { next };
         if let Some(next) = next {
@@ -198,6 +201,7 @@ impl NativeConsumer {
         header.records_count -= rest.count;
         let mut iter = RecordIter::new(&header, &base[rest.at..]);
         let mut next = None;
+        let before = records.len();
         while records.len() < max {
             let Some(fields) = iter.next() else { break };
             let fields = fields.map_err(|error| {
@@ -211,7 +215,8 @@ impl NativeConsumer {
                 records.push(Py::new(py, record)?);
             }
         }
-        rest.at = base.len() - iter.rest().len();
+        let was_at = std::mem::replace(&mut rest.at, base.len() - iter.rest().len());
+        self.consumer.consumed(records.len() - before, rest.at - was_at);
         let is_done = iter.remaining() == 0;
         let next = if is_done { Some(batch.header.next_offset()) } else { next };
         if let Some(next) = next {
@@ -417,6 +422,24 @@ impl NativeConsumer {
         let done = self.consumer.take_all_committed().into_iter();
         done.map(|(id, result)| Ok((id, result.err().map(|error| exception(py, &error)).transpose()?)))
             .collect()
+    }
+
+    /// What became of all commits since the last call: topic, partition, offset, leader epoch and metadata of each
+    /// partition, and why it has failed.
+    fn take_told<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Offsets, Option<Bound<'py, PyAny>>)>> {
+        self.consumer.check(py)?;
+        let told = self.consumer.take_told().into_iter();
+        told.map(|(offsets, result)| {
+            let error = result.err().map(|error| exception(py, &error)).transpose()?;
+            Ok((entries(offsets), error))
+        })
+        .collect()
+    }
+
+    /// What it has counted, by the names of Apache Kafka's clients.
+    fn figures<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.consumer.check(py)?;
+        shown(py, self.consumer.figures())
     }
 
     /// Whether positions are committed without being asked.

@@ -74,6 +74,14 @@ pub(crate) fn offsets(given: Offsets) -> PyResult<BTreeMap<Partition, Committed>
     Ok(offsets)
 }
 
+/// Offsets that were committed, as [`offsets`] takes them.
+pub(crate) fn entries(offsets: BTreeMap<Partition, Committed>) -> Offsets {
+    let entry = |((topic, index), at): (Partition, Committed)| {
+        (topic.to_string(), index, at.offset, at.leader_epoch, at.metadata)
+    };
+    offsets.into_iter().map(entry).collect()
+}
+
 pub(crate) fn unseen(given: Unseen) -> BTreeMap<Partition, Offset> {
     given.iter().map(|(topic, index, offset)| (partition(topic, *index), *offset)).collect()
 }

@@ -150,6 +150,7 @@ impl<'py> Options<'_, 'py> {
             auto_commit_interval_ms: group.as_ref().and(auto_commit.then_some(interval)),
             group,
             api_timeout_ms: self.get("default.api.timeout.ms")?,
+            tells_commits: self.get("tells.commits")?,
         })
     }
 

@@ -16,6 +16,7 @@ use pyo3::types::{PyDict, PyString};
 use super::arrow::rows::Rows;
 use super::doorbell::{Doorbell, Watched};
 use super::errors::{exception, raised};
+use super::figures::shown;
 use super::fork::Owned;
 use super::options::Options;
 use super::record::RecordMetadata;
@@ -491,6 +492,12 @@ impl NativeProducer {
     #[getter]
     fn max_block(&self) -> f64 {
         self.max_block_time().as_secs_f64()
+    }
+
+    /// What it has counted, by the names of Apache Kafka's clients.
+    fn figures<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.producer.check(py)?;
+        shown(py, self.producer.figures())
     }
 
     /// Bytes of records that wait, with the room that is set aside for more.
