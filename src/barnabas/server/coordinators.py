@@ -28,6 +28,7 @@ from barnabas.errors import (
     UnknownServerError,
     UnknownTopicOrPartition,
 )
+from barnabas.server.load_times import LoadTimes
 
 if TYPE_CHECKING:
     from barnabas._core import MetadataImage
@@ -123,6 +124,7 @@ class Coordinators:
         self._wake_at = 0
         self._to_load: dict[Shard, None] = {}
         self._loader: asyncio.Task[None] | None = None
+        self._load_times = LoadTimes()
         self._ready: dict[Key, list[asyncio.Future[None]]] = {}
         self._metadata_planned = False
         self._steady: dict[str, dict[str, _core.SteadyMember]] = {}
@@ -175,6 +177,10 @@ class Coordinators:
         """Whether calls for the partition are decided here, now."""
         shard = self._shards.get((topic, partition))
         return shard is not None and shard.phase is Phase.SERVING
+
+    def load_times(self, topic: str) -> tuple[float, float]:
+        """How long partitions took to load that were loaded lately, in milliseconds: average and longest."""
+        return self._load_times.recent(topic, self._ticks())
 
     async def ready(self, topic: str, partition: int, seconds_max: float) -> None:
         """Waits until the partition is served here, but not for ever."""
@@ -466,6 +472,7 @@ class Coordinators:
             steady=self._note_steady,
         )
         self._shards[topic, partition] = shard
+        self._load_times.begin(topic, partition, self._ticks())
         self._queue_load(shard)
 
     def _queue_load(self, shard: Shard) -> None:
@@ -541,6 +548,7 @@ class Coordinators:
 
     def _serve(self, shard: Shard) -> None:
         shard.batch_bytes_max = self._batch_bytes_max(shard.topic)
+        self._load_times.end(shard.topic, shard.partition, self._ticks())
         self._feed(shard, shard.serve)
         self._wait_no_longer(shard)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GROUP_COORDINATOR = "kafka_server_group_coordinator_metrics"
 SHARE_COORDINATOR = "kafka_server_share_coordinator_metrics"
+TRANSACTION_COORDINATOR = "kafka_server_transaction_coordinator_metrics"
 TRANSACTION_MARKERS = "kafka_coordinator_transaction_TransactionMarkerChannelManager_Value"
 CLASSIC_GROUPS = "kafka_coordinator_group_GroupMetadataManager_Value"
 PHASES = {Phase.LOADING: "loading", Phase.SERVING: "active"}
@@ -35,6 +36,9 @@ def of_coordinators(coordinators: Coordinators, now: int) -> list[Figure]:
     return [
         *_partitions(coordinators, GROUPS, GROUP_COORDINATOR),
         *_partitions(coordinators, SHARES, SHARE_COORDINATOR),
+        *_load_times(coordinators, GROUPS, GROUP_COORDINATOR),
+        *_load_times(coordinators, SHARES, SHARE_COORDINATOR),
+        *_load_times(coordinators, TRANSACTIONS, TRANSACTION_COORDINATOR),
         *_groups(coordinators, now),
         *_done(coordinators),
         *_markers(coordinators),
@@ -45,6 +49,12 @@ def _partitions(coordinators: Coordinators, topic: str, family: str) -> Iterator
     phases = Counter(PHASES.get(shard.phase) for shard in coordinators.shards(topic))
     for state in PHASES.values():
         yield f"{family}_num_partitions", [("state", state)], phases[state]
+
+
+def _load_times(coordinators: Coordinators, topic: str, family: str) -> Iterator[Figure]:
+    average, longest = coordinators.load_times(topic)
+    yield f"{family}_partition_load_time_avg", [], average
+    yield f"{family}_partition_load_time_max", [], longest
 
 
 def _done(coordinators: Coordinators) -> Iterator[Figure]:

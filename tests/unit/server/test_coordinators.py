@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from barnabas.config.settings import BrokerSettings
 from barnabas.coordinator.group.machine import GroupMachine
 from barnabas.coordinator.group.requests import ListGroups
 from barnabas.coordinator.group.settings import GroupSettings
-from barnabas.coordinator.records import GROUPS
+from barnabas.coordinator.records import GROUPS, TRANSACTIONS
 from barnabas.errors import CoordinatorLoadInProgress, NotCoordinator, UnknownServerError
 from barnabas.protocol import ErrorCode
 from barnabas.protocol.generated.find_coordinator_request import FindCoordinatorRequest
@@ -28,6 +29,7 @@ from barnabas.protocol.generated.offset_commit_request import (
 from barnabas.protocol.generated.offset_fetch_request import OffsetFetchRequest, OffsetFetchRequestGroup
 from barnabas.server import coordinators
 from barnabas.server.coordinators import Coordinators, Kind, java_hash
+from barnabas.server.load_times import LoadTimes
 from tests.support.cluster import Cluster
 from tests.support.fake_node import FakeNative, FakeNode
 
@@ -138,6 +140,27 @@ async def test_a_partition_that_somebody_waits_for_is_served_before_the_others()
     for partition in range(48):
         await edge.ready(GROUPS, partition, 60.0)
         assert edge.serves(GROUPS, partition)
+
+
+async def test_the_time_that_a_load_took_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    edge, clock = served(FakeNative()), iter(range(0, 10_000, 100))
+    monkeypatch.setattr(edge, "_ticks", lambda: next(clock))
+    assert all(math.isnan(one) for one in edge.load_times(GROUPS))
+    edge.leadership(GROUPS, 0, 0)
+    await edge.ready(GROUPS, 0, 60.0)
+    average, longest = edge.load_times(GROUPS)
+    assert average == longest >= 100
+
+
+def test_loads_are_forgotten_after_a_minute() -> None:
+    times = LoadTimes()
+    for partition, (begun, ended) in enumerate(((0, 10), (5, 40), (30_000, 30_100))):
+        times.begin(GROUPS, partition, begun)
+        times.end(GROUPS, partition, ended)
+    times.begin(GROUPS, 9, 0)
+    assert times.recent(GROUPS, 30_100) == (145 / 3, 100)
+    assert times.recent(GROUPS, 60_040) == (100, 100)
+    assert math.isnan(times.recent(TRANSACTIONS, 60_040)[0])
 
 
 def log_record(number: int) -> Any:
