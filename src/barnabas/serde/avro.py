@@ -120,7 +120,8 @@ class Avro(SchemaSerde[T]):
     def _read(self, payload: bytes, schema: Schema, wanted: Schema | None) -> Any:
         fastavro = _fastavro()
         writer = self.parse(schema)
-        reader = None if wanted is None or wanted == schema else self.parse(wanted)
+        same = wanted is None or wanted[:3] == schema[:3]  # whatever rules the two have
+        reader = None if same or wanted is None else self.parse(wanted)
         if writer in _RAW:
             return payload
         try:

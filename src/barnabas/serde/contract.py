@@ -41,7 +41,7 @@ class Rule:
     def of(told: Mapping[str, Any]) -> Rule:
         """A rule as the registry tells it."""
         return Rule(
-            told["name"],
+            told.get("name") or "",
             told.get("kind") or "TRANSFORM",
             told.get("mode") or "WRITEREAD",
             str(told.get("type") or "").upper(),
@@ -114,9 +114,19 @@ class Contract:
         found = self._rules.get(phase, ())
         return list(reversed(found)) if mode in ("READ", "DOWNGRADE") else found
 
-    def has(self, phase: Phase, mode: Mode) -> bool:
+    @cached_property
+    def _reasons(self) -> frozenset[tuple[Phase, Mode]]:
+        modes: Sequence[Mode] = ("WRITE", "READ", "UPGRADE", "DOWNGRADE")
+        return frozenset(
+            (phase, mode)
+            for phase, rules in self._rules.items()
+            for mode in modes
+            if any(rule.runs(mode) for rule in rules)
+        )
+
+    def has(self, mode: Mode, *phases: Phase) -> bool:
         """Whether there is anything to run."""
-        return any(rule.runs(mode) for rule in self._rules.get(phase, ()))
+        return any((phase, mode) in self._reasons for phase in phases)
 
 
 @lru_cache(256)

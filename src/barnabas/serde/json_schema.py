@@ -71,10 +71,7 @@ class JsonSchema(SchemaSerde[T]):
         return None if self.schema is None else self._title(self.schema)
 
     def encode(self, value: T, schema: Schema) -> bytes:
-        try:
-            payload = dump(value)
-        except (TypeError, ValueError) as error:
-            raise SerializationError(f"{type(value).__name__} can't be written as JSON: {error}") from error
+        payload = self._dumped(value)
         if self.validate:
             self._check(json.loads(payload), schema)
         return payload
@@ -105,7 +102,13 @@ class JsonSchema(SchemaSerde[T]):
         return walk
 
     def copied(self, value: T) -> Any:
-        return json.loads(dump(value))
+        return json.loads(self._dumped(value))
+
+    def _dumped(self, value: T) -> bytes:
+        try:
+            return dump(value)
+        except (TypeError, ValueError) as error:
+            raise SerializationError(f"{type(value).__name__} can't be written as JSON: {error}") from error
 
     def _title(self, schema: Schema) -> str | None:
         parsed = json.loads(schema.text)

@@ -56,10 +56,11 @@ class SchemaSerde(ABC, Generic[T]):
         if value is None:
             return None
         registered = self._registered(topic, value)
-        if registered.schema.contract is None:
+        contract = registered.schema.contract
+        if contract is None or not contract.has("WRITE", "domainRules", "encodingRules"):
             payload = self.encode(value, registered.schema)
         else:
-            payload = self._ruled(topic, value, registered.schema, registered.schema.contract, headers)
+            payload = self._ruled(topic, value, registered.schema, contract, headers)
         indexes = self.indexes(value) if self.indexed else None
         if not self.id_in_header:
             return written_id(registered.id, indexes) + payload
@@ -85,7 +86,9 @@ class SchemaSerde(ABC, Generic[T]):
             raise SerializationError(
                 f"the value was written with a schema of {schema.type}, not of {self.schema_type}"
             )
-        if schema.contract is None and not self.migrate:
+        contract = schema.contract
+        ruled = contract is not None and contract.has("READ", "domainRules", "encodingRules")
+        if not ruled and not self.migrate:
             return self.decode(payload, schema, found)
         return self._unruled(topic, data, payload, schema, found, headers)
 
@@ -103,7 +106,7 @@ class SchemaSerde(ABC, Generic[T]):
             original=self.copied(value),
         )
         changed: Any = value
-        if contract.has("domainRules", "WRITE"):
+        if contract.has("WRITE", "domainRules"):
             changed = run("domainRules", "WRITE", self.copied(value), walk=self.walk(schema))
         payload = None if changed is None else run("encodingRules", "WRITE", self.encode(changed, schema))
         if payload is None:
@@ -135,7 +138,7 @@ class SchemaSerde(ABC, Generic[T]):
             value = self.of_json(value, target, found)
         elif target is not schema:
             value = self.resolved(value, schema, target, found)
-        if target.contract is not None and target.contract.has("domainRules", "READ"):
+        if target.contract is not None and target.contract.has("READ", "domainRules"):
             value = run("domainRules", "READ", value, target.contract, walk=self.walk(target))
         if value is None:
             raise SerializationError("the schema's rules left nothing of the value")
@@ -155,7 +158,7 @@ class SchemaSerde(ABC, Generic[T]):
         mode: Mode = "UPGRADE" if start < end else "DOWNGRADE"
         passed = range(start + 1, end + 1) if start < end else range(start, end, -1)
         contracts = [self.registry.version(subject, number).contract for number in passed]
-        return target, [(mode, each) for each in contracts if each and each.has("migrationRules", mode)]
+        return target, [(mode, each) for each in contracts if each and each.has(mode, "migrationRules")]
 
     def _registered(self, topic: str, value: T) -> Registered:
         if isinstance(self.use, int):

@@ -13,6 +13,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 from barnabas.serde.registry import RegistryError, SchemaRegistry
 from barnabas.serde.rules.local_keys import KEY_BYTES, TYPE, DataCipher, LocalKeys, generated
@@ -23,6 +24,8 @@ KMS_TYPE = "encrypt.kms.type"
 KMS_KEY_ID = "encrypt.kms.key.id"
 ALGORITHM = "encrypt.dek.algorithm"
 EXPIRY_DAYS = "encrypt.dek.expiry.days"
+KEYS_MAX = 1_000
+"""Keys of data that are remembered of each registry."""
 _DAY_MS = 86_400_000
 _LATEST = -1
 
@@ -52,7 +55,8 @@ class Keys:
         self._environment = os.environ if environment is None else environment
         self._clock = clock
         self._lock = threading.Lock()
-        self._keys: dict[tuple[int, _Wanted], _Key] = {}
+        # By what they are asked of: a registry that is gone takes its keys along.
+        self._registries: WeakKeyDictionary[SchemaRegistry, dict[_Wanted, _Key]] = WeakKeyDictionary()
 
     def writing(self, run: Run) -> tuple[DataCipher, bytes]:
         """What a value is encrypted with, made if there is none yet, and what is to stand before it."""
@@ -62,7 +66,7 @@ class Keys:
             key = self._known(run, wanted)
             if key is None or (days and self._clock() * 1000 - key.made_ms > days * _DAY_MS):
                 key = self._made(run, wanted, 1 if key is None else key.version + 1)
-                self._keys[id(run.registry), wanted] = key
+                self._keep(run, wanted, key)
         return key.cipher, b"\0" + key.version.to_bytes(4, "big") if days else b""
 
     def reading(self, run: Run, data: bytes) -> tuple[DataCipher, bytes]:
@@ -82,15 +86,22 @@ class Keys:
         return key.cipher, data
 
     def _known(self, run: Run, wanted: _Wanted) -> _Key | None:
-        place = id(run.registry), wanted
-        if place not in self._keys:
+        key = self._registries.get(run.registry, {}).get(wanted)
+        if key is None:
             told = _told(
                 run.registry, "GET", _dek_path(wanted, with_version=True, deleted=run.mode == "READ")
             )
             if told is None:
                 return None
-            self._keys[place] = self._key(run, wanted, told)
-        return self._keys[place]
+            key = self._key(run, wanted, told)
+            self._keep(run, wanted, key)
+        return key
+
+    def _keep(self, run: Run, wanted: _Wanted, key: _Key) -> None:
+        keys = self._registries.setdefault(run.registry, {})
+        if len(keys) >= KEYS_MAX:
+            keys.clear()
+        keys[wanted] = key
 
     def _made(self, run: Run, wanted: _Wanted, version: int) -> _Key:
         kek = self._kek(run, wanted.kek)
