@@ -998,8 +998,18 @@ class HttpRequest:
     def write(self, piece: bytes) -> int | None:
         """Writes a piece of the body of the response that was begun: the bytes that are on their way. None
         when the client has gone, or nothing was begun."""
+    def end_with(self, code: int, reason: str) -> None:
+        """Says why the WebSocket that was begun will end: a code of RFC 6455, and words."""
     def finish(self) -> None:
         """Ends the response that was begun."""
+    @property
+    def subject(self) -> str | None:
+        """Whose certificate the client has shown, as RFC 2253 writes names, and Java."""
+    @property
+    def is_websocket(self) -> bool:
+        """Whether it asks for a WebSocket."""
+    def note_operation(self, number: int) -> None:
+        """Says which operation answers it."""
     @property
     def peer(self) -> str:
         """Address of the client."""
@@ -1036,6 +1046,12 @@ class HttpServer:
     def begin(self, request: HttpRequest, status: int, headers: Sequence[tuple[str, str]]) -> bool:
         """Begins the answer to a request; its body is what is written to the request. False when the client
         has gone."""
+    def begin_websocket(self, request: HttpRequest) -> bool:
+        """Makes a WebSocket of the connection of a request that asks for one: each piece that is written is a
+        message. False when the client has gone."""
+    def figures(self, service: int, operations: list[str]) -> str:
+        """What a service has answered, in the text format of Prometheus; `operations` are the names of
+        numbers from 1 on."""
     def news(self) -> list[int]:
         """Requests of which there is something new: pieces of a body, room for more of a response, or an end
         of either."""

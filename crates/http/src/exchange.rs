@@ -12,8 +12,11 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Response};
+use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::body::{self, Budget};
 use crate::compression;
@@ -21,7 +24,8 @@ use crate::inbox::{Answered, Inbox, Request};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::settings::HttpSettings;
-use crate::streams::{self, BodyReader, Inflow, ReplyBody};
+use crate::streams::{self, BodyReader, Inflow, Outlet, ReplyBody};
+use crate::websocket;
 use crate::worker::Served;
 
 /// Who sends it gets it back, to find a request in several logs.
@@ -41,6 +45,10 @@ pub(crate) struct Origin {
     pub(crate) shared: Arc<Shared>,
     pub(crate) served: Served,
     pub(crate) peer: SocketAddr,
+    /// Whose certificate the client has shown.
+    pub(crate) subject: Option<Arc<str>>,
+    /// What the connection becomes when its last response is sent.
+    pub(crate) websocket: Mutex<Option<(OnUpgrade, Outlet)>>,
     pub(crate) stopping: watch::Receiver<Option<Duration>>,
 }
 
@@ -67,23 +75,33 @@ impl Future for Answer {
 
 /// Answers one request.
 pub(crate) fn answer(origin: &Arc<Origin>, request: hyper::Request<Incoming>) -> Answer {
-    let (head, body) = request.into_parts();
+    let begun = Instant::now();
+    let (mut head, body) = request.into_parts();
     let request_id = head.headers.get(REQUEST_ID).cloned();
     let gzip = compression::accepted(&head.headers);
     if body.is_end_stream() {
         if let Some(reply) = published(origin, &head, &Bytes::new()) {
+            origin.served.figures.note(reply.operation, reply.status, begun.elapsed());
             return Answer::Ready(Some(Ok(response(&reply, None, request_id, gzip))));
         }
     }
     let origin = origin.clone();
     Answer::Waiting(Box::pin(async move {
-        Ok(match reply(&origin, head, body).await {
-            Ok(Answered::Whole(reply)) => response(&reply, None, request_id, gzip),
+        let upgrade = head.extensions.remove::<OnUpgrade>();
+        let key = head.headers.get(header::SEC_WEBSOCKET_KEY).cloned();
+        let (operation, response) = match reply(&origin, head, body).await {
+            Ok(Answered::Whole(reply)) => (reply.operation, response(&reply, None, request_id, gzip)),
             Ok(Answered::Pieces(head, outlet)) => {
-                response(&head, Some(ReplyBody::Pieces(outlet)), request_id, false)
+                (head.operation, response(&head, Some(ReplyBody::Pieces(outlet)), request_id, false))
             }
-            Err(refusal) => response(&refusal.reply(), None, request_id, gzip),
-        })
+            Ok(Answered::WebSocket(head, outlet)) => {
+                *origin.websocket.lock() = upgrade.map(|upgrade| (upgrade, outlet));
+                (head.operation, websocket::switching(key.as_ref()))
+            }
+            Err(refusal) => (0, response(&refusal.reply(), None, request_id, gzip)),
+        };
+        origin.served.figures.note(operation, response.status(), begun.elapsed());
+        Ok(response)
     }))
 }
 
@@ -108,6 +126,7 @@ async fn reply(
     }
     let (body, pieces) = pieces.unzip();
     let inflow = pieces.as_ref().map(|BodyReader(inflow)| inflow.clone());
+    let is_websocket = websocket::is_asked_for(&head.method, &head.headers);
     let request = Request {
         id: 0,
         service: origin.served.service,
@@ -118,6 +137,8 @@ async fn reply(
         pieces,
         peer: origin.peer,
         is_secured: origin.served.tls.is_some(),
+        subject: origin.subject.clone(),
+        is_websocket,
         _charge: charge,
     };
     let mut waiting = shared.inbox.hand_over(request).ok_or(Refusal::Stopping)?;

@@ -41,6 +41,10 @@ pub struct Request {
     pub peer: std::net::SocketAddr,
     /// Whether it came through TLS.
     pub is_secured: bool,
+    /// Whose certificate the client has shown: the subject's name, by RFC 2253.
+    pub subject: Option<Arc<str>>,
+    /// Whether it asks for a WebSocket.
+    pub is_websocket: bool,
     /// What the body takes of the budget, given back with the request.
     pub(crate) _charge: Charge,
 }
@@ -67,6 +71,8 @@ pub(crate) enum Answered {
     Whole(Arc<Reply>),
     /// The head of a reply whose body comes in pieces.
     Pieces(Arc<Reply>, Outlet),
+    /// From now on messages of a WebSocket. The reply has but the number of the operation.
+    WebSocket(Arc<Reply>, Outlet),
 }
 
 impl std::fmt::Debug for Inbox {
@@ -128,6 +134,14 @@ impl Inbox {
         let sender = self.state.lock().waiting.remove(&id)?;
         let (writer, outlet) = outflow(id, self.clone());
         sender.send(Answered::Pieces(head, outlet)).is_ok().then_some(writer)
+    }
+
+    /// Makes a WebSocket of the connection that request `id` has come on, which must ask for one; each piece that is
+    /// written is a message. None as for [`Inbox::begin`].
+    pub fn begin_websocket(self: &Arc<Self>, id: u64, head: Arc<Reply>) -> Option<BodyWriter> {
+        let sender = self.state.lock().waiting.remove(&id)?;
+        let (writer, outlet) = outflow(id, self.clone());
+        sender.send(Answered::WebSocket(head, outlet)).is_ok().then_some(writer)
     }
 
     /// Requests of which there is something new: pieces of a body, room for more of a reply, or an end of either.

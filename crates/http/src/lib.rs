@@ -13,6 +13,7 @@
 mod body;
 mod compression;
 mod exchange;
+mod figures;
 mod inbox;
 mod patience;
 mod published;
@@ -21,9 +22,12 @@ mod reply;
 mod server;
 mod settings;
 mod streams;
+mod subject;
 mod tls;
+mod websocket;
 mod worker;
 
+pub use figures::Figures;
 pub use inbox::{Inbox, Notify, Request};
 pub use published::Published;
 pub use reply::Reply;

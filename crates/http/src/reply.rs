@@ -17,6 +17,8 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// Its body, as it is without an encoding.
     pub body: Bytes,
+    /// Number of the operation that it answers; 0 for none.
+    pub operation: usize,
     /// The body in gzip, made when it is first asked for; None where it is not worth it.
     gzip: OnceLock<Option<Bytes>>,
 }
@@ -24,7 +26,7 @@ pub struct Reply {
 impl Reply {
     /// A reply with these parts.
     pub fn new(status: StatusCode, headers: HeaderMap, body: Bytes) -> Reply {
-        Reply { status, headers, body, gzip: OnceLock::new() }
+        Reply { status, headers, body, operation: 0, gzip: OnceLock::new() }
     }
 
     /// The body in gzip, if it is worth it.

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch, Semaphore};
 
 use crate::body::Budget;
 use crate::exchange::Shared;
+use crate::figures::Figures;
 use crate::inbox::{Inbox, Notify};
 use crate::published::Published;
 use crate::settings::HttpSettings;
@@ -35,6 +36,8 @@ pub struct Service {
     pub number: usize,
     /// Its published replies.
     pub published: Arc<Published>,
+    /// What it has answered.
+    pub figures: Arc<Figures>,
 }
 
 /// What may be different with a service.
@@ -83,10 +86,17 @@ impl HttpServer {
         let number = self.services.fetch_add(1, Ordering::Relaxed);
         let published = Arc::new(Published::new(published_bytes_max));
         let Serving { in_pieces, tls } = how;
-        let served = Served { service: number, published: published.clone(), in_pieces, tls };
+        let figures = Arc::new(Figures::default());
+        let served = Served {
+            service: number,
+            published: published.clone(),
+            figures: figures.clone(),
+            in_pieces,
+            tls,
+        };
         let command = Command::Listen { listener, served };
         self.crew.workers[0].send(command).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
-        Ok(Service { number, published })
+        Ok(Service { number, published, figures })
     }
 
     /// Requests that wait for the application.

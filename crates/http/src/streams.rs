@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{ready, Context, Poll};
 use std::time::Duration;
 
@@ -178,9 +178,16 @@ fn joined(mut pieces: VecDeque<Bytes>) -> Bytes {
 pub struct BodyWriter {
     pieces: mpsc::UnboundedSender<Bytes>,
     under_way: Arc<AtomicUsize>,
+    reason: Arc<OnceLock<(u16, String)>>,
 }
 
 impl BodyWriter {
+    /// Why a WebSocket will end once this is dropped: a code of RFC 6455, and words. Without it, all is said.
+    pub fn end_with(&self, code: u16, reason: String) {
+        // The first reason stays.
+        let _ = self.reason.set((code, reason));
+    }
+
     /// Hands a piece over; the bytes that are on their way, which should stay below [`OUTFLOW_BYTES_MAX`]. None when
     /// the client has gone.
     pub fn write(&self, piece: Bytes) -> Option<usize> {
@@ -201,14 +208,37 @@ pub(crate) struct Outlet {
     inbox: Arc<Inbox>,
     pieces: mpsc::UnboundedReceiver<Bytes>,
     under_way: Arc<AtomicUsize>,
+    reason: Arc<OnceLock<(u16, String)>>,
+}
+
+impl Outlet {
+    /// The next piece; None when the application has no more.
+    pub(crate) async fn piece(&mut self) -> Option<Bytes> {
+        std::future::poll_fn(|context| self.poll_piece(context)).await
+    }
+
+    /// Why the application has ended it, if it said so.
+    pub(crate) fn reason(&self) -> Option<(u16, String)> {
+        self.reason.get().cloned()
+    }
+
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(piece) = ready!(self.pieces.poll_recv(context)) else { return Poll::Ready(None) };
+        let before = self.under_way.fetch_sub(piece.len(), Ordering::Relaxed);
+        if before >= OUTFLOW_BYTES_MAX && before - piece.len() < OUTFLOW_BYTES_MAX {
+            self.inbox.tell(self.id);
+        }
+        Poll::Ready(Some(piece))
+    }
 }
 
 /// Both ends of the body of the reply to request `id`.
 pub(crate) fn outflow(id: u64, inbox: Arc<Inbox>) -> (BodyWriter, Outlet) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let under_way = Arc::new(AtomicUsize::new(0));
-    let writer = BodyWriter { pieces: sender, under_way: under_way.clone() };
-    (writer, Outlet { id, inbox, pieces: receiver, under_way })
+    let reason = Arc::new(OnceLock::new());
+    let writer = BodyWriter { pieces: sender, under_way: under_way.clone(), reason: reason.clone() };
+    (writer, Outlet { id, inbox, pieces: receiver, under_way, reason })
 }
 
 impl Drop for Outlet {
@@ -237,12 +267,7 @@ impl Body for ReplyBody {
         match &mut *self {
             ReplyBody::Whole(body) => Pin::new(body).poll_frame(context),
             ReplyBody::Pieces(outlet) => {
-                let Some(piece) = ready!(outlet.pieces.poll_recv(context)) else { return Poll::Ready(None) };
-                let before = outlet.under_way.fetch_sub(piece.len(), Ordering::Relaxed);
-                if before >= OUTFLOW_BYTES_MAX && before - piece.len() < OUTFLOW_BYTES_MAX {
-                    outlet.inbox.tell(outlet.id);
-                }
-                Poll::Ready(Some(Ok(Frame::data(piece))))
+                Poll::Ready(ready!(outlet.poll_piece(context)).map(|piece| Ok(Frame::data(piece))))
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch, OwnedSemaphorePermit, Semaphore};
@@ -14,9 +15,12 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::exchange::{answer, Origin, Shared};
+use crate::figures::Figures;
 use crate::patience::Patience;
 use crate::published::Published;
+use crate::subject;
 use crate::tls::Tls;
+use crate::websocket;
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -32,6 +36,7 @@ pub(crate) enum Command {
 pub(crate) struct Served {
     pub(crate) service: usize,
     pub(crate) published: Arc<Published>,
+    pub(crate) figures: Arc<Figures>,
     /// How paths end to which bodies without a length are sent in pieces.
     pub(crate) in_pieces: Option<Arc<str>>,
     /// None: connections are in clear.
@@ -126,15 +131,24 @@ async fn usable(accepted: std::io::Result<(TcpStream, SocketAddr)>) -> Option<(T
 async fn serve(shared: Arc<Shared>, accepted: Accepted, stopping: watch::Receiver<Option<Duration>>) {
     let Accepted { stream, peer, served, permit } = accepted;
     let Ok(stream) = TcpStream::from_std(stream) else { return };
-    let origin = Arc::new(Origin { shared: shared.clone(), served, peer, stopping: stopping.clone() });
-    let Some(tls) = origin.served.tls.clone() else { return exchange(origin, stream, permit).await };
-    let mut stopping = stopping;
+    let _connected = served.figures.connected();
+    let tls = served.tls.clone();
+    let origin = |subject| {
+        let (shared, websocket) = (shared.clone(), Mutex::new(None));
+        Arc::new(Origin { shared, served, peer, subject, websocket, stopping: stopping.clone() })
+    };
+    let Some(tls) = tls else { return exchange(origin(None), stream, permit).await };
+    let mut stopped_before = stopping.clone();
     let shaken = tokio::select! {
         shaken = tokio::time::timeout(HANDSHAKE_TIME_MAX, TlsAcceptor::from(tls.0).accept(stream)) => shaken,
-        () = stopped(&mut stopping) => return,
+        () = stopped(&mut stopped_before) => return,
     };
     match shaken {
-        Ok(Ok(stream)) => exchange(origin, stream, permit).await,
+        Ok(Ok(stream)) => {
+            let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let subject = certificates.first().and_then(|certificate| subject::name(certificate));
+            exchange(origin(subject.map(Arc::from)), stream, permit).await;
+        }
         Ok(Err(error)) => log::debug!("http: no TLS with {peer}: {error}"),
         Err(_) => log::debug!("http: no TLS with {peer}: it takes too long"),
     }
@@ -157,9 +171,9 @@ where
         .header_read_timeout(settings.head_time_max)
         .max_buf_size(settings.head_bytes_max)
         .max_headers(settings.headers_max);
-    let origin = origin.clone();
-    let connection = builder.serve_connection(stream, service_fn(move |request| answer(&origin, request)));
-    let mut connection = std::pin::pin!(connection);
+    let serving = origin.clone();
+    let connection = builder.serve_connection(stream, service_fn(move |request| answer(&serving, request)));
+    let mut connection = std::pin::pin!(connection.with_upgrades());
     let served = tokio::select! {
         served = connection.as_mut() => served,
         () = stopped(&mut stopping) => {
@@ -167,8 +181,11 @@ where
             connection.await
         }
     };
-    if let Err(error) = served {
-        log::debug!("http: the connection of {peer} has ended: {error}");
+    let becomes = origin.websocket.lock().take();
+    match (served, becomes) {
+        (Ok(()), Some((upgrade, outlet))) => websocket::serve(upgrade, outlet, stopping).await,
+        (Err(error), _) => log::debug!("http: the connection of {peer} has ended: {error}"),
+        (Ok(()), None) => {}
     }
     drop(permit);
 }

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from barnabas.config.properties import read_properties
+
 if TYPE_CHECKING:
     from barnabas.cli.connection import Connection
     from barnabas.http.limits import Rates
@@ -26,6 +28,8 @@ class Entrance(NamedTuple):
     """Who is let in to a service, and how much each may ask for."""
 
     login: str | None
+    certificate_logins: str | None
+    principal_rules: str | None
     requests_per_second: float | None
     bytes_per_second: float | None
     access_log: bool
@@ -57,9 +61,21 @@ class Entrance(NamedTuple):
 
     @property
     def logins(self) -> Logins | None:
-        from barnabas.http.logins import Logins
+        """Raises UsageError where options don't go together, or files can't be read."""
+        from barnabas.http.logins import CertificateLogins, Logins
+        from barnabas.http.principals import DEFAULT, PrincipalRules, PrincipalRulesInvalid
 
-        return None if self.login is None else Logins(self.login)
+        if self.certificate_logins is None:
+            if self.principal_rules is not None:
+                raise click.UsageError("--principal-rules are for --certificate-logins.")
+            return None if self.login is None else Logins(self.login)
+        if self.login in (None, "OAUTHBEARER") or self.client_authority is None:
+            raise click.UsageError("--certificate-logins needs --client-authority, and a --login by name.")
+        try:
+            rules = PrincipalRules(self.principal_rules or DEFAULT)
+        except PrincipalRulesInvalid as error:
+            raise click.BadParameter(str(error), param_hint="--principal-rules") from error
+        return Logins(str(self.login), CertificateLogins(rules, read_properties(self.certificate_logins)))
 
 
 def entrance_options(command: F) -> F:
@@ -89,6 +105,17 @@ def entrance_options(command: F) -> F:
         ),
         click.option(
             "--requests-per-second", type=click.FloatRange(min=0.01), help="Requests of one client."
+        ),
+        click.option(
+            "--principal-rules",
+            metavar="RULES",
+            help="How names of certificates become principals, as ssl.principal.mapping.rules of brokers.",
+        ),
+        click.option(
+            "--certificate-logins",
+            metavar="FILE",
+            help="Log in for clients that show a certificate and nothing else: properties with a password "
+            "for each principal.",
         ),
         click.option(
             "--login",

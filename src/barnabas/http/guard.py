@@ -60,7 +60,7 @@ class Guard:
         )
 
     def _client(self, native: HttpRequest) -> str:
-        given = native.header("authorization") if self._logins is not None else None
+        given = native.header("authorization") or native.subject if self._logins is not None else None
         if given is not None:
             return hashlib.sha256(given.encode()).hexdigest()
         return native.peer.rpartition(":")[0]

@@ -12,16 +12,36 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from barnabas.http.credentials import Credentials, credentials
+from barnabas.http.credentials import Credentials, credentials, unauthenticated
+from barnabas.http.principals import PrincipalRules
 from barnabas.http.request import Request
+
+
+class CertificateLogins:
+    """Names and passwords for those who show a certificate and nothing else."""
+
+    def __init__(self, rules: PrincipalRules, passwords: Mapping[str, str]) -> None:
+        """`passwords` by principal, which is the name to log in with."""
+        self._rules = rules
+        self._passwords = passwords
+
+    def of(self, subject: str) -> Credentials:
+        """Those of the certificate of `subject`. Raises HttpError (401)."""
+        principal = self._rules.principal(subject)
+        password = None if principal is None else self._passwords.get(principal)
+        if principal is None or password is None:
+            raise unauthenticated("basic", f"The certificate of {subject} stands for nobody here")
+        return Credentials(principal, password)
 
 
 class Logins:
     """What a service takes of requests, and what clients that speak for their principals are made of."""
 
-    def __init__(self, mechanism: str) -> None:
-        """`mechanism`: SASL's: PLAIN, one of SCRAM's, or OAUTHBEARER."""
+    def __init__(self, mechanism: str, certificates: CertificateLogins | None = None) -> None:
+        """`mechanism`: SASL's: PLAIN, one of SCRAM's, or OAUTHBEARER. Without `certificates` these say
+        nothing of who asks."""
         self.mechanism = mechanism
+        self._certificates = certificates
 
     @property
     def scheme(self) -> str:
@@ -29,8 +49,12 @@ class Logins:
         return "bearer" if self.mechanism == "OAUTHBEARER" else "basic"
 
     def of(self, request: Request) -> Credentials:
-        """What a request brings. Raises HttpError (401)."""
-        return credentials(request, self.scheme)
+        """What a request brings; a certificate counts where nothing else is said. Raises HttpError (401)."""
+        subject = request.native.subject
+        said = request.native.header("authorization") is not None
+        if self._certificates is None or subject is None or said:
+            return credentials(request, self.scheme)
+        return self._certificates.of(subject)
 
     def configs(self, configs: Mapping[str, Any], given: Credentials) -> dict[str, Any]:
         """Configs of a client that logs in with these credentials, instead of what `configs` log in with."""

@@ -66,6 +66,8 @@ class Operation:
     """Statuses of errors; 500 is always one."""
     summary: str = ""
     """In place of the first line of the handler's text."""
+    websocket: bool = False
+    """Whether it answers over a WebSocket too, with messages."""
     produced: Sequence[str] = ()
     """Types of its responses, where they are not those of the service; the usual one first."""
     consumed: Iterable[str] = ()
@@ -99,6 +101,7 @@ class Description:
 
 
 STATUSES = {
+    101: "A WebSocket opens; each message is one of what is listed else.",
     200: "Done.",
     201: "Made.",
     202: "Taken on.",
@@ -154,9 +157,12 @@ def _operation(route: Declared, description: Description) -> dict[str, Any]:
         told["requestBody"] = {"required": True, "content": content}
     produced = operation.produced or description.media_types
     told["responses"] = {str(operation.status): _response(operation.status, operation.response, produced)}
+    if operation.websocket:
+        told["responses"]["101"] = {"description": STATUSES[101]}
+    refusing = [one for one in produced if "json" in one] or description.media_types
     errors = {*operation.errors, 500, *((415, 413) if route.method in ("POST", "PUT", "PATCH") else ())}
     for status in sorted({*errors, *((400,) if operation.body or operation.query else ())}):
-        told["responses"][str(status)] = _response(status, description.error, produced)
+        told["responses"][str(status)] = _response(status, description.error, refusing)
     return told
 
 

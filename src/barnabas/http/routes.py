@@ -41,11 +41,14 @@ class Routes(Generic[H]):
         self._operations = operations or {}
         self.declared: list[Declared] = []
         """What was added, for those who describe it."""
+        self.numbers: dict[str, int] = {}
+        """Numbers of operations, from 1 on, by method and pattern."""
 
     def add(self, method: str, pattern: str, handler: H) -> None:
         """Has `handler` answer `method` on paths of this pattern."""
         operation = self._operations.get(f"{method} {pattern}")
         self.declared.append(Declared(method, pattern, handler.__doc__ or "", operation))
+        self.numbers[f"{method} {pattern}"] = len(self.numbers) + 1
         if self._around is not None:
             handler = self._around(handler)
         node = self._root

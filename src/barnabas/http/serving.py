@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Set
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from barnabas._core import HttpRequest, HttpServer
 from barnabas.http.errors import HttpError
@@ -18,7 +19,7 @@ from barnabas.http.guard import Guard
 from barnabas.http.request import Request
 from barnabas.http.response import Response, json_bytes
 from barnabas.http.routes import Routes
-from barnabas.http.streaming import ClientGone, News, Stream, StreamResponse
+from barnabas.http.streaming import ClientGone, News, Stream, StreamResponse, WebSocketResponse
 
 logger = logging.getLogger("barnabas.http")
 
@@ -27,7 +28,10 @@ REQUESTS_MAX = 256
 STOP_MS_MAX = 5_000
 """How long requests in hand may take when the server stops."""
 
-Answer = Response | StreamResponse
+INTERNAL_ERROR = 1011
+"""RFC 6455's code for the end of a WebSocket whose service has failed."""
+
+Answer = Response | StreamResponse | WebSocketResponse
 Handler = Callable[[Request], Answer | Awaitable[Answer]]
 
 
@@ -104,9 +108,11 @@ class Serving:
                 return self._respond(application, native, Response(204, headers={"Allow": allow}))
             found = application.routes.find(native.method, native.path)
             handler, request.path, request.operation = found
+            _check_origin(native)
+            native.note_operation(application.routes.numbers[request.operation])
             _check_media_type(application, native)
             response = handler(request)
-            if not isinstance(response, Response | StreamResponse):
+            if not isinstance(response, Answer):
                 task = self._loop.create_task(self._answer(application, native, response))
                 self._tasks.add(task)
                 return task.add_done_callback(self._tasks.discard)
@@ -122,7 +128,7 @@ class Serving:
         self._respond(application, native, response)
 
     def _respond(self, application: Application, native: HttpRequest, response: Answer) -> None:
-        if isinstance(response, StreamResponse):
+        if not isinstance(response, Response):
             task = self._loop.create_task(self._stream(native, response))
             self._streams.add(task)
             return task.add_done_callback(self._streams.discard)
@@ -137,23 +143,38 @@ class Serving:
             self._loop.call_soon(self._send)
         return self._answers.append((native, response.status, headers, response.body, publish))
 
-    async def _stream(self, native: HttpRequest, response: StreamResponse) -> None:
-        headers = [*response.headers.items(), ("Content-Type", response.content_type)]
+    async def _stream(self, native: HttpRequest, response: StreamResponse | WebSocketResponse) -> None:
         try:
-            if self._native.begin(native, response.status, headers):
+            if self._begun(native, response):
                 await response.produce(Stream(native, self._news))
         except ClientGone:
             logger.debug("the client of %s %s has gone", native.method, native.path)
         except Exception as error:  # The response has begun: the client sees no more than that it ends.
             logger.error("%s %s failed", native.method, native.path, exc_info=error)
+            native.end_with(INTERNAL_ERROR, "the service failed")
         finally:
             native.finish()
             self._guard.note(native, response.status)
+
+    def _begun(self, native: HttpRequest, response: StreamResponse | WebSocketResponse) -> bool:
+        if isinstance(response, WebSocketResponse):
+            return self._native.begin_websocket(native)
+        headers = [*response.headers.items(), ("Content-Type", response.content_type)]
+        return self._native.begin(native, response.status, headers)
 
     def _send(self) -> None:
         answers, self._answers = self._answers, []
         if answers:
             self._native.respond(answers)
+
+
+def _check_origin(native: HttpRequest) -> None:
+    """Browsers let the pages of anybody open WebSockets anywhere, and say but which page it is."""
+    origin = native.header("origin")
+    if not native.is_websocket or origin is None:
+        return
+    if urlsplit(origin).netloc.lower() != (native.header("host") or "").lower():
+        raise HttpError(403, f"Pages of {origin[:200]} may open no WebSocket here")
 
 
 def _check_media_type(application: Application, native: HttpRequest) -> None:

@@ -100,6 +100,14 @@ class Stream:
 
 
 @dataclass(slots=True)
+class WebSocketResponse:
+    """Makes a WebSocket of the connection of a request that asks for one; `produce` writes messages."""
+
+    produce: Callable[[Stream], Awaitable[None]]
+    status: int = 101
+
+
+@dataclass(slots=True)
 class StreamResponse:
     """A response whose body is what `produce` writes."""
 

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from barnabas.http.describing import describe
 from barnabas.http.errors import HttpError
+from barnabas.http.metrics import Metrics
 from barnabas.http.openapi import Description, shape
 from barnabas.http.request import Request
 from barnabas.http.response import Response
@@ -55,6 +56,7 @@ class RestApplication:
         for part in (*V3, *V2):
             part(clusters).add_to(self.routes)
         self.routes.add("GET", "/health", health)
+        self.metrics = Metrics(self.routes, clusters.figures)
         describe(self.routes, description())
 
     def error(self, error: HttpError) -> Response:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from barnabas.errors import BarnabasError, ClientTimeout
 from barnabas.http.errors import HttpError
+from barnabas.http.metrics import Figure
 from barnabas.http.request import Request
 from barnabas.rest.cluster import Cluster
 from barnabas.rest.errors import not_found
@@ -88,6 +89,31 @@ class Behind:
                 return error
 
         return dict(zip(names, await asyncio.gather(*map(ask, names)), strict=True))
+
+    def figures(self) -> list[Figure]:
+        """For those who look after the proxy: of all clusters and principals together."""
+        counts = [tenants.counts for tenants in self._tenants.values()]
+        clusters = [cluster for tenants in self._tenants.values() for cluster in tenants.clusters]
+        instances = sum(cluster.instance_count for cluster in clusters)
+        return [
+            Figure(
+                "barnabas_rest_produced_records_total",
+                "Records handed to producers.",
+                sum(one.produced for one in counts),
+                "counter",
+            ),
+            Figure(
+                "barnabas_rest_consumed_records_total",
+                "Records read for clients.",
+                sum(one.consumed for one in counts),
+                "counter",
+            ),
+            Figure("barnabas_rest_consumer_instances", "Consumer instances of API v2.", instances),
+            Figure("barnabas_rest_readings", "Clients that read now.", sum(one.readings for one in clusters)),
+            Figure(
+                "barnabas_rest_principals", "Principals with clients.", len(clusters) - len(self._tenants)
+            ),
+        ]
 
     async def close(self) -> None:
         """Ends all clients."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from barnabas.aio.admin import Admin
@@ -22,14 +23,25 @@ REQUEST_MS_MAX = 15_000
 ADMIN_MS_MAX = 30_000
 
 
+@dataclass(slots=True)
+class Counts:
+    """What went to a cluster and came from it, for all principals."""
+
+    produced: int = 0
+    consumed: int = 0
+
+
 class Cluster:
     """The clients of one cluster and one principal."""
 
-    def __init__(self, configs: Mapping[str, Any], registry: str | None) -> None:
+    def __init__(
+        self, configs: Mapping[str, Any], registry: str | None, counts: Counts | None = None
+    ) -> None:
         """`configs`: what all clients have in common, by Kafka's names; `registry`: the address of a Schema
         Registry."""
         self.configs = dict(configs)
         self.registry = registry
+        self.counts = counts or Counts()
         self._admin: Admin | None = None
         self._producer: Producer | None = None
         self._sender: Sender | None = None
@@ -58,7 +70,7 @@ class Cluster:
                 "linger.ms": 0,
             }
             self._producer = Producer({**limits, **self.configs})
-            self._sender = Sender(self._producer, self.registry)
+            self._sender = Sender(self._producer, self.registry, self.counts)
         return self._sender
 
     @property
@@ -74,6 +86,11 @@ class Cluster:
     def is_in_use(self) -> bool:
         """Whether somebody reads, or has an instance that might."""
         return self.readings > 0 or (self._instances is not None and not self._instances.is_empty)
+
+    @property
+    def instance_count(self) -> int:
+        """Consumers that live between requests."""
+        return 0 if self._instances is None else len(self._instances)
 
     async def id(self) -> str:
         """The cluster's id, asked for once."""

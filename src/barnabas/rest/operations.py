@@ -146,10 +146,10 @@ _DECLARED: dict[str, Operation] = {
         "produceRecordsBatch", shape("ProduceBatchResponse"), body=shape("ProduceBatchRequest"), status=207
     ),
     f"GET {_CLUSTER}/topics/{{topic_name}}/records": Operation(
-        "listKafkaRecords", _RECORDS, query={**_READ, "group": TEXT}
+        "listKafkaRecords", _RECORDS, query={**_READ, "group": TEXT}, websocket=True
     ),
     f"GET {_CLUSTER}/topics/{_PARTITION}/records": Operation(
-        "listKafkaPartitionRecords", _RECORDS, query={**_READ, "offset": INT64}
+        "listKafkaPartitionRecords", _RECORDS, query={**_READ, "offset": INT64}, websocket=True
     ),
 }
 

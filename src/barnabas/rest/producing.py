@@ -16,6 +16,7 @@ from barnabas.rest.values import EMBEDDED, WITH_SCHEMA, Written, base64_bytes, p
 if TYPE_CHECKING:
     from barnabas._core import RecordMetadata
     from barnabas.aio.producer import Producer
+    from barnabas.rest.cluster import Counts
     from barnabas.rest.schemas import Schemas, Wanted
 
 HEADERS_MAX = 1_000
@@ -35,8 +36,9 @@ class Offered:
 class Sender:
     """Sends records for one principal."""
 
-    def __init__(self, producer: Producer, registry: str | None) -> None:
+    def __init__(self, producer: Producer, registry: str | None, counts: Counts) -> None:
         """`registry`: the address of the Schema Registry, if there is one."""
+        self._counts = counts
         self._producer = producer
         self._registry = registry
         self._schemas: Schemas | None = None
@@ -54,6 +56,7 @@ class Sender:
 
     async def send(self, topic: str, offered: Offered) -> asyncio.Future[RecordMetadata]:
         """Hands a record in; what comes back says where it lies, once it does."""
+        self._counts.produced += 1
         return await self._producer.produce(
             topic,
             offered.value.data if offered.value else None,

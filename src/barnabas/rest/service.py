@@ -56,9 +56,11 @@ async def serve(
         }
     )
     try:
-        application: Application = RestApplication(clusters)
+        application = RestApplication(clusters)
+        application.metrics.count(listeners.native, service)
+        services: dict[int, Application] = {service: application}
         guard = Guard(settings.rates, settings.logins, access_log=settings.access_log)
-        serving = Serving(listeners.native, {service: application}, guard)
+        serving = Serving(listeners.native, services, guard)
         ready()
         await stopping.wait()
         await serving.stop()

@@ -18,7 +18,7 @@ from typing import Any
 from barnabas.http.errors import HttpError
 from barnabas.http.logins import Logins, fingerprint
 from barnabas.http.request import Request
-from barnabas.rest.cluster import Cluster
+from barnabas.rest.cluster import Cluster, Counts
 
 TENANTS_MAX = 500
 IDLE_SECONDS_MAX = 300.0
@@ -39,10 +39,16 @@ class Tenants:
         self._configs = dict(configs)
         self._registry = registry
         self._logins = logins
-        self._own = Cluster(configs, registry)
+        self.counts = Counts()
+        self._own = Cluster(configs, registry, self.counts)
         self._tenants: OrderedDict[bytes, _Tenant] = OrderedDict()
         self._sweeper: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def clusters(self) -> list[Cluster]:
+        """The proxy's own clients, and those of all principals."""
+        return [self._own, *(tenant.cluster for tenant in self._tenants.values())]
 
     def of(self, request: Request) -> Cluster:
         """The clients that speak for whoever has made a request. Raises HttpError."""
@@ -54,7 +60,7 @@ class Tenants:
         if tenant is None:
             self._make_room()
             configs = self._logins.configs(self._configs, given)
-            tenant = self._tenants[key] = _Tenant(Cluster(configs, self._registry), 0.0)
+            tenant = self._tenants[key] = _Tenant(Cluster(configs, self._registry, self.counts), 0.0)
             if self._sweeper is None:
                 self._sweeper = asyncio.create_task(self._sweep())
         self._tenants.move_to_end(key)
@@ -94,5 +100,4 @@ class Tenants:
         """Ends all clients."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        tenants = [self._own, *(tenant.cluster for tenant in self._tenants.values())]
-        await asyncio.gather(*(cluster.close() for cluster in tenants), *self._closing)
+        await asyncio.gather(*(cluster.close() for cluster in self.clusters), *self._closing)

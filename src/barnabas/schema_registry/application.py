@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from barnabas.http.describing import describe
 from barnabas.http.errors import HttpError
+from barnabas.http.metrics import Metrics
 from barnabas.http.openapi import Description, shape
 from barnabas.http.response import Response
 from barnabas.http.routes import Routes
@@ -48,6 +49,7 @@ class RegistryApplication:
         )
         for part in (*parts, self.keys):
             part.add_to(self.routes)
+        self.metrics = Metrics(self.routes, lambda: registry.figures())
         describe(self.routes, description())
 
     def error(self, error: HttpError) -> Response:

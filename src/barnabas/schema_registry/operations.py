@@ -156,6 +156,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/metadata/deployment": Operation(
         "getSchemaRegistryDeployment", shape("SchemaRegistryDeployment")
     ),
+    "GET /metrics": Operation("metrics", TEXT, produced=("text/plain",)),
     "GET /health": Operation(
         "health", members(status=TEXT, is_primary=FLAG, primary=TEXT, problem=TEXT), errors=(503,)
     ),

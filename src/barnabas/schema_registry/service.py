@@ -82,6 +82,7 @@ async def serve(
             ending.push_async_callback(registry.leadership.stop)
         registry.changed = lambda: listeners.native.withdraw(service)
         application = RegistryApplication(registry, around)
+        application.metrics.count(listeners.native, service)
         services: dict[int, Application] = {service: application}
         guard = Guard(settings.rates, settings.logins, access_log=settings.access_log)
         serving = Serving(listeners.native, services, guard)

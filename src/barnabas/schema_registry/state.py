@@ -44,6 +44,11 @@ class State:
         self._ids_max: dict[str, int] = {}
         self._referrers: dict[Place, set[Place]] = {}
 
+    @property
+    def schema_count(self) -> int:
+        """Schemas that have an id."""
+        return sum(map(len, self._places.values()))
+
     def copy(self) -> State:
         """Another state that says the same."""
         copied = State()

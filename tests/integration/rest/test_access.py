@@ -116,3 +116,30 @@ def test_tls_that_can_not_be_had_is_told(tmp_path: Path) -> None:
         assert done.returncode != 0
         assert "TLS" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("cluster", [pytest.param("apache", marks=pytest.mark.oracle)], indirect=True)
+def test_a_certificate_is_a_log_in_at_the_cluster(cluster: Cluster, tmp_path: Path) -> None:
+    assert cluster.login is not None
+    authority = Authority(tmp_path / "certificates")
+    server, logins = str(authority.store("server")), tmp_path / "logins"
+    logins.write_text("alice=a\nbob=guessed\n")
+    tls = ("--certificate", server, "--key", server, "--client-authority", str(authority.certificate))
+    mapping = (f"--certificate-logins={logins}", "--principal-rules=RULE:^CN=(.*)$/$1/")
+    log = tmp_path / "log"
+    proxy = RestProcess(cluster.login, log, *tls, "--login=PLAIN", *mapping, "--access-log").start()
+
+    def asked(name: str) -> int:
+        context = ssl.create_default_context(cafile=str(authority.certificate))
+        context.load_cert_chain(str(authority.store(name)))
+        connection = http.client.HTTPSConnection("localhost", proxy.port, timeout=PATIENCE, context=context)
+        with contextlib.closing(connection):
+            connection.request("GET", "/v3/clusters")
+            return connection.getresponse().status
+
+    try:
+        assert asked("alice") == 200
+        # The cluster does not know this password, and the proxy has none.
+        assert asked("bob") == asked("carol") == 401
+    finally:
+        proxy.kill()

@@ -38,17 +38,26 @@ def secured(cluster: Cluster, registry: RegistryProcess, tmp_path: Path) -> Iter
     server = str(authority.store("server"))
     options = [f"--certificate={server}", f"--key={server}", f"--client-authority={authority.certificate}"]
     options += [f"--instances-authority={authority.certificate}", "--group=secured", "--login=plain"]
+    logins = tmp_path / "logins"
+    logins.write_text("alice=a\n")
+    options += [f"--certificate-logins={logins}", "--principal-rules=RULE:^CN=(.*)$/$1/"]
     options += [f"-X{text}" for text in OWN]
     primary = RegistryProcess(cluster.login, tmp_path / "primary", *options)
     other = RegistryProcess(cluster.login, tmp_path / "other", "--not-eligible", *options)
-    context = ssl.create_default_context(cafile=str(authority.certificate))
-    context.load_cert_chain(str(authority.store("client")))
+    contexts = {}
+    for name in ("client", "alice"):
+        contexts[name] = ssl.create_default_context(cafile=str(authority.certificate))
+        contexts[name].load_cert_chain(str(authority.store(name)))
 
-    def ask(method: str, path: str, body: Any = None, who: str | None = None) -> tuple[int, Any]:
+    def ask(
+        method: str, path: str, body: Any = None, who: str | None = None, shown: str = "client"
+    ) -> tuple[int, Any]:
         headers = {"Content-Type": "application/json"}
         if who is not None:
             headers["Authorization"] = f"Basic {b64encode(who.encode()).decode()}"
-        connection = http.client.HTTPSConnection("localhost", other.port, timeout=PATIENCE, context=context)
+        connection = http.client.HTTPSConnection(
+            "localhost", other.port, timeout=PATIENCE, context=contexts[shown]
+        )
         with contextlib.closing(connection):
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
@@ -92,6 +101,11 @@ def test_the_clusters_acls_decide_who_reads_and_who_writes_schemas(
     status, refusal = secured("POST", f"{path}/versions", schema, "bob:b")
     assert (status, refusal["error_code"]) == (403, 40301)
     assert "WRITE the topic _schemas" in refusal["message"]
+    # Whose certificate is known need say no more, not even for the primary.
+    assert secured("GET", f"{path}/versions", shown="alice") == (200, [1])
+    other = {"schema": f'{{"type":"fixed","name":"F{uuid.uuid4().hex}","size":1}}'}
+    assert secured("POST", f"{path}-2/versions", other, shown="alice")[0] == 200
+    assert secured("GET", f"{path}/versions", who="alice:guessed", shown="alice")[0] == 401
     # Keys are of another topic.
     assert secured("GET", "/dek-registry/v1/keks", who="alice:a")[0] == 403
 

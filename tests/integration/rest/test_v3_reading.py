@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 
-from tests.integration.rest.asking import place, refused
+from tests.integration.rest.asking import PATIENCE, place, refused
 from tests.support.rest import RestProcess
+from tests.support.websocket import CLOSE, TEXT, WebSocket
 
 
 def test_records_are_read_as_lines_and_events(rest: RestProcess, v3: str, topic: str) -> None:
@@ -52,3 +53,33 @@ def test_a_group_goes_on_where_it_has_stopped(rest: RestProcess, v3: str, topic:
         "client_id": "",
     }
     assert [one["offset"] for one in rest.ask("GET", asked).body["data"]] == [2]
+
+
+def test_records_come_over_a_websocket(rest: RestProcess, v3: str, topic: str) -> None:
+    path = f"{v3}/topics/{topic}/records"
+    for number in (1, 2):
+        assert rest.ask("POST", path, {"value": {"type": "JSON", "data": number}}).status == 200
+    with WebSocket(rest.url, f"{path}?from=earliest&limit=3", PATIENCE) as socket:
+        assert socket.status == 101
+        told = [json.loads(socket.message()[1]) for _ in range(2)]
+        assert [(one["offset"], one["value"]["data"]) for one in told] == [(0, 1), (1, 2)]
+        assert rest.ask("POST", path, {"value": {"type": "STRING", "data": "ü"}}).status == 200
+        kind, message = socket.message()
+        assert (kind, json.loads(message)["value"]["data"]) == (TEXT, "ü")
+        # All that was wished for.
+        assert socket.message() == (CLOSE, (1000).to_bytes(2))
+    with WebSocket(rest.url, path, PATIENCE) as socket:
+        socket.send(TEXT, b"nothing that is read")
+        kind, message = socket.message()
+        assert (kind, message[:2]) == (CLOSE, (1003).to_bytes(2))
+
+
+def test_a_websocket_is_refused_as_any_request_is(rest: RestProcess, v3: str, topic: str) -> None:
+    path = f"{v3}/topics/{topic}/records"
+    with WebSocket(rest.url, f"{v3}/topics/none-{topic}/records", PATIENCE) as socket:
+        assert socket.status == 404
+    # The page of somebody else, in a browser that can reach the proxy.
+    with WebSocket(rest.url, path, PATIENCE, Origin="http://elsewhere.example") as socket:
+        assert socket.status == 403
+    with WebSocket(rest.url, path, PATIENCE, Origin=rest.url) as socket:
+        assert socket.status == 101

@@ -1,5 +1,7 @@
 //! A request in Python's hands.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use barnabas_http::{BodyEnd, BodyWriter, Request};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -11,11 +13,13 @@ pub(crate) struct HttpRequest {
     pub(super) request: Request,
     /// Writes the body of its reply, once that has begun.
     pub(super) writer: Mutex<Option<BodyWriter>>,
+    /// Number of the operation that answers it; 0 until that is known.
+    pub(super) operation: AtomicUsize,
 }
 
 impl HttpRequest {
     pub(crate) fn new(request: Request) -> HttpRequest {
-        HttpRequest { request, writer: Mutex::default() }
+        HttpRequest { request, writer: Mutex::default(), operation: AtomicUsize::new(0) }
     }
 }
 
@@ -82,6 +86,13 @@ impl HttpRequest {
         self.writer.lock().as_ref()?.write(piece.to_vec().into())
     }
 
+    /// Says why the WebSocket that was begun will end: a code of RFC 6455, and words.
+    fn end_with(&self, code: u16, reason: String) {
+        if let Some(writer) = self.writer.lock().as_ref() {
+            writer.end_with(code, reason);
+        }
+    }
+
     /// Ends the reply that was begun.
     fn finish(&self) {
         self.writer.lock().take();
@@ -91,6 +102,24 @@ impl HttpRequest {
     #[getter]
     fn is_secured(&self) -> bool {
         self.request.is_secured
+    }
+
+    /// Whose certificate the client has shown: the subject's name as RFC 2253 writes it, and Java. None: it has shown
+    /// none.
+    #[getter]
+    fn subject(&self) -> Option<&str> {
+        self.request.subject.as_deref()
+    }
+
+    /// Whether it asks for a WebSocket.
+    #[getter]
+    fn is_websocket(&self) -> bool {
+        self.request.is_websocket
+    }
+
+    /// Says which operation answers it, by its number.
+    fn note_operation(&self, number: usize) {
+        self.operation.store(number, Ordering::Relaxed);
     }
 
     /// Address of the client.

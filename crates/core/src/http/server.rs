@@ -1,9 +1,11 @@
 //! `HttpServer`: threads, services, and what waits for Python.
 
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_http::{HttpSettings, Reply, Service, Serving, Tls, TlsTexts};
+use barnabas_http::{BodyWriter, HttpSettings, Reply, Service, Serving, Tls, TlsTexts};
+use barnabas_metrics::Exposition;
 use barnabas_net::{BoundListener, ListenerSettings};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::StatusCode;
@@ -92,7 +94,8 @@ impl HttpServer {
         let replies: PyResult<Vec<_>> = answers
             .into_iter()
             .map(|(request, status, headers, body, publish)| {
-                Ok((request, reply(status, headers, body)?, publish))
+                let reply = reply(&request, status, headers, body)?;
+                Ok((request, reply, publish))
             })
             .collect();
         for (request, reply, publish) in replies? {
@@ -111,11 +114,24 @@ impl HttpServer {
     /// Begins the answer to a request; its body is what [`HttpRequest::write`] is given. False when the client has
     /// gone.
     fn begin(&self, request: PyRef<'_, HttpRequest>, status: u16, headers: Headers) -> PyResult<bool> {
-        let head = reply(status, headers, Vec::new())?;
-        let writer = self.server.inbox().begin(request.request.id, head);
-        let begun = writer.is_some();
-        *request.writer.lock() = writer;
-        Ok(begun)
+        let head = reply(&request, status, headers, Vec::new())?;
+        Ok(begun(&request, self.server.inbox().begin(request.request.id, head)))
+    }
+
+    /// Makes a WebSocket of the connection of a request that asks for one: each piece that is written is a message.
+    /// False when the client has gone.
+    fn begin_websocket(&self, request: PyRef<'_, HttpRequest>) -> PyResult<bool> {
+        let head = reply(&request, 101, Headers::new(), Vec::new())?;
+        Ok(begun(&request, self.server.inbox().begin_websocket(request.request.id, head)))
+    }
+
+    /// What a service has answered, in the text format of Prometheus; `operations` are the names of numbers from 1 on.
+    fn figures(&self, service: usize, operations: Vec<String>) -> PyResult<String> {
+        let mut exposition = Exposition::default();
+        let services = self.services.lock();
+        let service = services.get(service).ok_or_else(no_such_service)?;
+        service.figures.write(&operations, &mut exposition);
+        Ok(exposition.into_text())
     }
 
     /// Requests of which there is something new: pieces of a body, room for more of a reply, or an end of either.
@@ -126,7 +142,7 @@ impl HttpServer {
     /// Takes back all replies that were published for a service.
     fn withdraw(&self, service: usize) -> PyResult<()> {
         let services = self.services.lock();
-        let service = services.get(service).ok_or_else(|| PyValueError::new_err("no such service"))?;
+        let service = services.get(service).ok_or_else(no_such_service)?;
         service.published.withdraw_all();
         Ok(())
     }
@@ -142,7 +158,18 @@ fn secured((certificates, key, authorities): &TlsOf) -> PyResult<Tls> {
     Tls::new(texts).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-fn reply(status: u16, headers: Headers, body: Vec<u8>) -> PyResult<Arc<Reply>> {
+fn no_such_service() -> PyErr {
+    PyValueError::new_err("no such service")
+}
+
+/// Keeps what writes the reply to a request; false when there is nobody to write to.
+fn begun(request: &HttpRequest, writer: Option<BodyWriter>) -> bool {
+    let begun = writer.is_some();
+    *request.writer.lock() = writer;
+    begun
+}
+
+fn reply(request: &HttpRequest, status: u16, headers: Headers, body: Vec<u8>) -> PyResult<Arc<Reply>> {
     let status = StatusCode::from_u16(status).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let mut map = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
@@ -152,5 +179,7 @@ fn reply(status: u16, headers: Headers, body: Vec<u8>) -> PyResult<Arc<Reply>> {
             HeaderValue::try_from(&value).map_err(|_| PyValueError::new_err(format!("value {value:?}")))?;
         map.append(name, value);
     }
-    Ok(Arc::new(Reply::new(status, map, body.into())))
+    let mut reply = Reply::new(status, map, body.into());
+    reply.operation = request.operation.load(Ordering::Relaxed);
+    Ok(Arc::new(reply))
 }

@@ -147,6 +147,7 @@ class Consumers(Part):
                 )
             limit = min(instance.request_timeout_ms, TIMEOUT_MS_MAX) if timeout is None else timeout
             found = await instance.fetch(limit, BYTES_MAX if bytes_max is None else bytes_max)
+            self._clusters.first(request).counts.consumed += len(found)
             decoder = Decoder(self._clusters.first(request).sender, instance.format.upper())
             more = request.flag("timestamps"), request.flag("headers")
 

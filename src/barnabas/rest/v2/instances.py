@@ -159,6 +159,9 @@ class Instances:
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep())
 
+    def __len__(self) -> int:
+        return len(self._by_name)
+
     @property
     def is_empty(self) -> bool:
         """Whether there is none."""

@@ -1,7 +1,8 @@
 """Records read over HTTP, which the published API v3 does not have: as a page, as lines, as events.
 
 A client says by `Accept` which it wants: JSON is a page, with the address of the next one;
-`application/x-ndjson` and `text/event-stream` go on for as long as the client likes.
+`application/x-ndjson` and `text/event-stream` go on for as long as the client likes, and so does a WebSocket,
+which has a message for each record.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from barnabas.http.request import Request
 from barnabas.http.response import json_bytes
 from barnabas.http.routes import Routes
 from barnabas.http.serving import Answer, Handler
-from barnabas.http.streaming import Stream, StreamResponse
+from barnabas.http.streaming import Stream, StreamResponse, WebSocketResponse
 from barnabas.rest.asking import Part, answer, telling
 from barnabas.rest.cluster import Cluster
 from barnabas.rest.fields import path_number
@@ -31,6 +32,8 @@ from barnabas.rest.v3.topics import described, topic_place
 TOPIC = "/v3/clusters/{cluster_id}/topics/{topic_name}"
 NDJSON = "application/x-ndjson"
 EVENTS = "text/event-stream"
+SOCKET = "websocket"
+"""Forms in which records are streamed."""
 RECORDS, RECORDS_MAX = 100, 10_000
 BYTES, BYTES_MAX = 1024 * 1024, 16 * 1024 * 1024
 TIMEOUT_MS, TIMEOUT_MS_MAX = 1_000, 50_000
@@ -74,16 +77,14 @@ async def _answered(cluster: Cluster, request: Request, wish: Wish, place: Place
         if kind not in TYPES:
             raise HttpError(400, f"key_type and value_type must be one of {', '.join(TYPES)}")
     teller = Teller(cluster.sender, *types)
-    accept = (request.native.header("accept") or "").lower()
-    for media_type in (NDJSON, EVENTS):
-        if media_type in accept:
-            check_room(cluster)
-            limit = _number(request, "limit", 0, OFFSET_MAX)
-            streamed = _Streamed(cluster, wish, teller, limit, events=media_type == EVENTS)
-            return StreamResponse(
-                streamed.run, content_type=media_type, headers={"Cache-Control": "no-cache"}
-            )
-    return await _page(cluster, request, wish, teller, place)
+    form = _form(request)
+    if form is None:
+        return await _page(cluster, request, wish, teller, place)
+    check_room(cluster)
+    streamed = _Streamed(cluster, wish, teller, _number(request, "limit", 0, OFFSET_MAX), form)
+    if form == SOCKET:
+        return WebSocketResponse(streamed.run)
+    return StreamResponse(streamed.run, content_type=form, headers={"Cache-Control": "no-cache"})
 
 
 async def _page(cluster: Cluster, request: Request, wish: Wish, teller: Teller, place: Place) -> Answer:
@@ -92,6 +93,7 @@ async def _page(cluster: Cluster, request: Request, wish: Wish, teller: Teller, 
     timeout = _number(request, "timeout_ms", TIMEOUT_MS, TIMEOUT_MS_MAX)
     async with reading(cluster, wish) as consumer:
         records = await page(consumer, max(records_max, 1), bytes_max, timeout)
+        cluster.counts.consumed += len(records)
         cluster_id = await cluster.id()
 
         def told() -> bytes:
@@ -120,15 +122,15 @@ def _next(request: Request, wish: Wish, place: Place, records: list[Record]) -> 
 
 
 class _Streamed:
-    """Records as lines or as events, as they come."""
+    """Records as lines, as events or as messages, as they come."""
 
-    def __init__(self, cluster: Cluster, wish: Wish, teller: Teller, limit: int, *, events: bool) -> None:
-        """`limit`: records after which it ends; 0 for none."""
+    def __init__(self, cluster: Cluster, wish: Wish, teller: Teller, limit: int, form: str) -> None:
+        """`limit`: records after which it ends; 0 for none. `form`: NDJSON, EVENTS or SOCKET."""
         self._cluster = cluster
         self._wish = wish
         self._teller = teller
         self._left = limit or None
-        self._events = events
+        self._form = form
         self._positions = {partition: offset - 1 for partition, offset in wish.offsets.items()}
 
     async def run(self, out: Stream) -> None:
@@ -139,24 +141,29 @@ class _Streamed:
             while self._left is None or self._left > 0:
                 records = await consumer.poll(POLL_SECONDS, self._left and min(self._left, RECORDS_MAX))
                 if records:
-                    await out.write(await self._told(cluster_id, records))
+                    self._cluster.counts.consumed += len(records)
+                    for piece in await self._told(cluster_id, records):
+                        await out.write(piece)
                     await self._given(consumer, records)
                     written = time.monotonic()
-                elif time.monotonic() - written > SIGN_SECONDS:
-                    await out.write(b": \n\n" if self._events else b"\n")
+                elif time.monotonic() - written > SIGN_SECONDS and self._form != SOCKET:
+                    await out.write(b": \n\n" if self._form == EVENTS else b"\n")
                     written = time.monotonic()
                 else:
                     await out.write(b"")  # Is anybody there?
 
-    async def _told(self, cluster_id: str, records: list[Record]) -> bytes:
-        def told() -> bytes:
-            return b"".join(self._piece(cluster_id, record) for record in records)
+    async def _told(self, cluster_id: str, records: list[Record]) -> list[bytes]:
+        def told() -> list[bytes]:
+            pieces = [self._piece(cluster_id, record) for record in records]
+            return pieces if self._form == SOCKET else [b"".join(pieces)]
 
         return await asyncio.to_thread(told) if self._teller.may_wait else told()
 
     def _piece(self, cluster_id: str, record: Record) -> bytes:
         line = json_bytes(self._teller.data(cluster_id, record))
-        if not self._events:
+        if self._form == SOCKET:
+            return line
+        if self._form == NDJSON:
             return line + b"\n"
         self._positions[record.partition] = record.offset
         position = ",".join(f"{partition}:{offset}" for partition, offset in self._positions.items())
@@ -183,14 +190,17 @@ def _wish(request: Request, topic: str, partitions: tuple[int, ...]) -> Wish:
     elif places == ["timestamp"]:
         text = request.text("timestamp")
         begin, at = "timestamp", milliseconds(int(text) if text.isdecimal() else text, "timestamp")
-    elif not places and _is_page(request) and not request.text("group"):
+    elif not places and _form(request) is None and not request.text("group"):
         begin = "earliest"  # A page of what is still to come would be empty.
     return Wish(topic, partitions, begin, at, _resumed(request), request.text("group") or None)
 
 
-def _is_page(request: Request) -> bool:
+def _form(request: Request) -> str | None:
+    """In which form records are streamed; None for a page."""
+    if request.native.is_websocket:
+        return SOCKET
     accept = (request.native.header("accept") or "").lower()
-    return NDJSON not in accept and EVENTS not in accept
+    return next((form for form in (NDJSON, EVENTS) if form in accept), None)
 
 
 def _resumed(request: Request) -> dict[int, int]:
