@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barnabas_protocol::{Millis, NodeId};
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::error::ClientError;
 use crate::link::{Links, Order};
 use crate::resolver::Resolver;
 use crate::tls;
-use crate::transport::{is_hang_up, NoConnection, Transport};
+use crate::transport::{self, is_hang_up, NoConnection, Transport};
 
 /// What is read at once.
 const READ_BYTES: usize = 256 * 1024;
@@ -257,14 +256,13 @@ impl Driver {
                 Ok(session) => session,
                 Err(error) => return machine.links().refused(node, error, self.clock.now()),
             };
-            let stream = match TcpStream::connect(address) {
+            let stream = match transport::open(address) {
                 Ok(stream) => stream,
                 Err(error) => {
                     problem = error.to_string();
                     continue;
                 }
             };
-            let _ = stream.set_nodelay(true);
             let mut transport = Transport::new(stream, session);
             let interest = Interest::READABLE | Interest::WRITABLE;
             if self.poll.registry().register(&mut transport, token(node), interest).is_ok() {
