@@ -94,7 +94,7 @@ class Behind:
         """For those who look after the proxy: of all clusters and principals together."""
         counts = [tenants.counts for tenants in self._tenants.values()]
         clusters = [cluster for tenants in self._tenants.values() for cluster in tenants.clusters]
-        instances = sum(cluster.instance_count for cluster in clusters)
+        instances = sum(one.instances for one in counts)
         return [
             Figure(
                 "barnabas_rest_produced_records_total",

@@ -25,10 +25,14 @@ ADMIN_MS_MAX = 30_000
 
 @dataclass(slots=True)
 class Counts:
-    """What went to a cluster and came from it, for all principals."""
+    """What went to a cluster, came from it and is held of it, for all principals."""
 
     produced: int = 0
     consumed: int = 0
+    instances: int = 0
+    """Consumers that live between requests at this moment."""
+    connected: int = 0
+    """Those among them that hold a connection."""
 
 
 class Cluster:
@@ -86,11 +90,6 @@ class Cluster:
     def is_in_use(self) -> bool:
         """Whether somebody reads, or has an instance that might."""
         return self.readings > 0 or (self._instances is not None and not self._instances.is_empty)
-
-    @property
-    def instance_count(self) -> int:
-        """Consumers that live between requests."""
-        return 0 if self._instances is None else len(self._instances)
 
     async def id(self) -> str:
         """The cluster's id, asked for once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from barnabas.http.errors import HttpError
-from barnabas.rest.cluster import Cluster
+from barnabas.rest.cluster import Cluster, Counts
 from barnabas.rest.v2.instances import IDLE_SECONDS_MAX, INSTANCES_MAX, Instance, Instances
 
 
@@ -59,4 +59,31 @@ async def test_names_are_taken_once_and_free_again(cluster: Cluster) -> None:
         instances.find("group", "one")
     assert (unknown.value.status, unknown.value.code) == (404, 40403)
     instances.add(instance("one"))
+    await instances.close()
+
+
+async def test_the_principals_of_a_cluster_share_the_room_for_instances() -> None:
+    counts = Counts()
+    some, others = (Instances(Cluster({"bootstrap.servers": "127.0.0.1:1"}, None, counts)) for _ in range(2))
+    for number in range(INSTANCES_MAX):
+        some.add(instance(str(number)))
+    with pytest.raises(HttpError) as refused:
+        others.add(instance("one too many"))
+    assert refused.value.status == 429
+    await some.close()
+    assert (counts.instances, counts.connected) == (0, 0)
+    others.add(instance("one"))
+    await others.close()
+
+
+async def test_a_connection_is_counted_until_its_instance_goes(cluster: Cluster) -> None:
+    instances = Instances(cluster)
+    one = instance("one")
+    one.configs = {"group.id": "group"}
+    instances.add(one)
+    assert instances.connect(one) is instances.connect(one)
+    assert (cluster.counts.instances, cluster.counts.connected) == (1, 1)
+    await instances.remove(one)
+    await instances.remove(one)
+    assert (cluster.counts.instances, cluster.counts.connected) == (0, 0)
     await instances.close()

@@ -3,7 +3,7 @@
 Always true:
   an instance does one thing at a time
   an instance that is not asked for longer than `IDLE_SECONDS_MAX` is closed and forgotten
-  instances, and those among them that hold a connection, are bounded
+  instances, and those among them that hold a connection, are bounded for all principals of a cluster together
   what was read and not given out is not committed
 """
 
@@ -151,16 +151,14 @@ class Instances:
         key = instance.group, instance.name
         if key in self._by_name:
             raise HttpError(409, "Consumer with specified consumer ID already exists in the group.", 40902)
-        if len(self._by_name) >= INSTANCES_MAX:
+        if self._cluster.counts.instances >= INSTANCES_MAX:
             raise HttpError(
                 429, f"There are {INSTANCES_MAX} consumer instances already", headers={"Retry-After": "30"}
             )
         self._by_name[key] = instance
+        self._cluster.counts.instances += 1
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep())
-
-    def __len__(self) -> int:
-        return len(self._by_name)
 
     @property
     def is_empty(self) -> bool:
@@ -178,11 +176,12 @@ class Instances:
     def connect(self, instance: Instance) -> Consumer:
         """The consumer of an instance, made when it is first told what to read."""
         if instance.consumer is None:
-            if sum(one.consumer is not None for one in self._by_name.values()) >= CONNECTED_MAX:
+            if self._cluster.counts.connected >= CONNECTED_MAX:
                 raise HttpError(
                     429, f"{CONNECTED_MAX} consumer instances read already", headers={"Retry-After": "30"}
                 )
             instance.consumer = Consumer({**self._cluster.configs, **instance.configs})
+            self._cluster.counts.connected += 1
         return instance.consumer
 
     def subscribe(self, instance: Instance, topics: list[str] | re.Pattern[str]) -> None:
@@ -196,9 +195,13 @@ class Instances:
 
     async def remove(self, instance: Instance) -> None:
         """Forgets an instance."""
-        self._by_name.pop((instance.group, instance.name), None)
+        if self._by_name.pop((instance.group, instance.name), None) is None:
+            return
         async with instance.lock:
+            connected = instance.consumer is not None
             await instance.close()
+        self._cluster.counts.instances -= 1
+        self._cluster.counts.connected -= connected
 
     async def close(self) -> None:
         """Closes all."""
