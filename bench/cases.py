@@ -32,7 +32,7 @@ class Effort:
     members: int = 50
     member_seconds: float = 20
     schemas: int = 100_000
-    stream_records: int = 100_000
+    stream_records: int = 40_000
 
 
 QUICK = Effort(

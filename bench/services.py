@@ -207,7 +207,7 @@ def rest_stream(broker: Broker, count: int) -> Figures:
     asked = {"path": _records(topic), "body": _record()}
     broker.load.run("http-stream", rest, "", records=count // 20, **asked)
     figures = broker.load.run("http-stream", rest, "", records=count, **asked)
-    found = clients.run("produce", "confluent", broker.bootstrap, topic, 4 * count, RECORD_BYTES)
+    found = clients.run("produce", "confluent", broker.bootstrap, topic, 10 * count, RECORD_BYTES)
     broker.delete(topic)
     return {"rest_records_per_s": figures["records_per_s"], "confluent_records_per_s": found["records_per_s"]}
 
