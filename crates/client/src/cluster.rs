@@ -4,7 +4,8 @@
 //!   only topics that somebody wants are asked for and kept; a pattern wants all
 //!   a partition's leader epoch never goes back while its topic stays the same (KIP-320)
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::error::ErrorCode;
@@ -40,6 +41,8 @@ pub struct Topic {
     pub error: ErrorCode,
     /// Its partitions by number; none while it is not known.
     pub partitions: Vec<Partition>,
+    /// Brokers with a replica of each; none where no broker tells its rack, for nobody asks then.
+    pub replicas: Vec<Vec<NodeId>>,
 }
 
 /// How metadata is kept fresh.
@@ -72,6 +75,8 @@ pub struct Cluster {
     /// Where the search for a node begins, so that all are tried in turn.
     turn: usize,
     controller: NodeId,
+    /// `broker.rack` of those that tell it.
+    racks: BTreeMap<NodeId, Arc<str>>,
 }
 
 impl Cluster {
@@ -87,6 +92,7 @@ impl Cluster {
             unasked: false,
             turn: 0,
             controller: NO_NODE,
+            racks: BTreeMap::new(),
         }
     }
 
@@ -128,6 +134,13 @@ impl Cluster {
     /// The controller, or the broker that stands for it; [`NO_NODE`] while none is known.
     pub fn controller(&self) -> NodeId {
         self.controller
+    }
+
+    /// The racks in which each partition of a topic has a replica; None where no broker tells its rack.
+    pub fn racks_of(&self, topic: &Topic) -> Option<Vec<BTreeSet<Arc<str>>>> {
+        let racks =
+            |nodes: &Vec<NodeId>| nodes.iter().filter_map(|node| self.racks.get(node).cloned()).collect();
+        (!topic.replicas.is_empty()).then(|| topic.replicas.iter().map(racks).collect())
     }
 
     /// What is known of the topic; None until a broker was heard.
@@ -222,13 +235,16 @@ impl Cluster {
                 links.set_address(broker.node_id, broker.host, port, now);
             }
         }
+        let rack = |rack: &str| Some(Arc::from(rack)).filter(|rack: &Arc<str>| !rack.is_empty());
+        let told = response.brokers.iter().filter_map(|b| Some((b.node_id, b.rack.and_then(rack)?)));
+        self.racks = told.collect();
         self.controller = response.controller_id;
         for name in response.topics.iter().filter_map(|topic| topic.name).filter(|_| self.all) {
             self.topics.entry(name.to_string()).or_default();
         }
         for topic in &response.topics {
             if let Some(slot) = topic.name.and_then(|name| self.topics.get_mut(name)) {
-                *slot = Some(merged(slot.take(), topic));
+                *slot = Some(merged(slot.take(), topic, !self.racks.is_empty()));
             }
         }
         let incomplete = |topic: &Option<Topic>| match topic {
@@ -245,27 +261,32 @@ fn topic_request(name: &str) -> MetadataRequestTopic<'_> {
     MetadataRequestTopic { name: Some(name), ..Default::default() }
 }
 
-fn merged(before: Option<Topic>, topic: &MetadataResponseTopic<'_>) -> Topic {
+fn merged(before: Option<Topic>, topic: &MetadataResponseTopic<'_>, keeps_replicas: bool) -> Topic {
     let error = ErrorCode(topic.error_code);
     let before = before.filter(|before| before.id == topic.topic_id || error.is_error());
     if error.is_error() {
         // What was known may still be right: the broker may be behind, or the error pass.
-        let partitions = before.map_or_else(Vec::new, |before| before.partitions);
-        return Topic { id: topic.topic_id, error, partitions };
+        let (partitions, replicas) =
+            before.map(|before| (before.partitions, before.replicas)).unwrap_or_default();
+        return Topic { id: topic.topic_id, error, partitions, replicas };
     }
     let count = topic.partitions.iter().map(|p| p.partition_index.saturating_add(1)).max().unwrap_or(0).max(0)
         as usize;
     let unknown = Partition { leader: NO_NODE, leader_epoch: -1 };
     // A count that the array has no elements for is a lie that must not cost memory.
     let mut partitions = vec![unknown; count.min(topic.partitions.len())];
+    let mut replicas = vec![Vec::new(); if keeps_replicas { partitions.len() } else { 0 }];
     for partition in &topic.partitions {
         let index = partition.partition_index as usize;
         let known = before.as_ref().and_then(|before| before.partitions.get(index)).copied();
         if let Some(slot) = partitions.get_mut(index) {
             *slot = newer(known, partition);
         }
+        if let Some(slot) = replicas.get_mut(index) {
+            slot.clone_from(&partition.replica_nodes);
+        }
     }
-    Topic { id: topic.topic_id, error, partitions }
+    Topic { id: topic.topic_id, error, partitions, replicas }
 }
 
 fn newer(known: Option<Partition>, partition: &MetadataResponsePartition) -> Partition {

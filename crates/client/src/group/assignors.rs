@@ -11,10 +11,39 @@ use std::sync::Arc;
 use crate::cluster::Cluster;
 use crate::fetch_session::Partition;
 use crate::group::sticky;
+
+mod range;
 use crate::group::subscription::Member;
 
 /// How many partitions topics have; those that don't exist are left out.
 pub type Counts = BTreeMap<Arc<str>, i32>;
+/// Where the replicas of each partition of topics are; empty where no broker tells its rack.
+pub type Racks = BTreeMap<Arc<str>, Vec<BTreeSet<Arc<str>>>>;
+
+/// What is to be shared out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// How many partitions.
+    pub counts: Counts,
+    /// Where they are.
+    pub racks: Racks,
+}
+
+impl Layout {
+    /// Whether the member can read the partition in its own rack. One that has told no rack is near to all.
+    pub fn is_near(&self, member: &Member, topic: &str, index: i32) -> bool {
+        let Some(rack) = &member.rack else { return true };
+        let racks = self.racks.get(topic).and_then(|racks| racks.get(usize::try_from(index).ok()?));
+        racks.is_some_and(|racks| racks.contains(rack))
+    }
+}
+
+impl From<Counts> for Layout {
+    fn from(counts: Counts) -> Layout {
+        Layout { counts, racks: Racks::new() }
+    }
+}
+
 /// What each member is given, by its id.
 pub type Assignments = BTreeMap<String, BTreeSet<Partition>>;
 
@@ -56,15 +85,16 @@ impl Assignor {
         self == Assignor::CooperativeSticky
     }
 
-    /// Shares the partitions out.
-    pub fn assign(self, members: &[Member], counts: &Counts) -> Assignments {
+    /// Shares the partitions out. All but `roundrobin` give members what has a replica in their rack, as far as even
+    /// shares allow it (KIP-881).
+    pub fn assign(self, members: &[Member], layout: &Layout) -> Assignments {
         let members = sorted(members);
         match self {
-            Assignor::Range => range(&members, counts),
-            Assignor::RoundRobin => round_robin(&members, counts),
-            Assignor::Sticky => sticky::assign(&members, counts),
+            Assignor::Range => range::assign(&members, layout),
+            Assignor::RoundRobin => round_robin(&members, &layout.counts),
+            Assignor::Sticky => sticky::assign(&members, layout),
             Assignor::CooperativeSticky => {
-                let mut shares = sticky::assign(&members, counts);
+                let mut shares = sticky::assign(&members, layout);
                 withhold_owned(&members, &mut shares);
                 shares
             }
@@ -81,22 +111,6 @@ fn sorted(members: &[Member]) -> Vec<&Member> {
 
 fn nothing(members: &[&Member]) -> Assignments {
     members.iter().map(|member| (member.id.clone(), BTreeSet::new())).collect()
-}
-
-fn range(members: &[&Member], counts: &Counts) -> Assignments {
-    let mut shares = nothing(members);
-    for (topic, &count) in counts {
-        let readers: Vec<_> = members.iter().filter(|member| member.topics.contains(topic)).collect();
-        let (mut next, size) = (0, readers.len() as i32);
-        for (index, member) in (0..).zip(readers) {
-            let share = count / size + i32::from(index < count % size);
-            if let Some(mine) = shares.get_mut(&member.id) {
-                mine.extend((next..next + share).map(|partition| (topic.clone(), partition)));
-            }
-            next += share;
-        }
-    }
-    shares
 }
 
 fn round_robin(members: &[&Member], counts: &Counts) -> Assignments {
@@ -132,17 +146,22 @@ fn withhold_owned(members: &[&Member], shares: &mut Assignments) {
     }
 }
 
-/// How many partitions the topics have; None while that is not known of all.
-pub fn counts_of(topics: &BTreeSet<Arc<str>>, cluster: &Cluster) -> Option<Counts> {
-    let mut counts = Counts::new();
+/// How many partitions the topics have, and where; None while that is not known of all.
+pub fn layout_of(topics: &BTreeSet<Arc<str>>, cluster: &Cluster) -> Option<Layout> {
+    let mut layout = Layout::default();
     for topic in topics {
         let known = cluster.topic(topic)?;
         if !known.partitions.is_empty() {
-            counts.insert(topic.clone(), known.partitions.len() as i32);
+            layout.counts.insert(topic.clone(), known.partitions.len() as i32);
+        }
+        if let Some(racks) = cluster.racks_of(known) {
+            layout.racks.insert(topic.clone(), racks);
         }
     }
-    Some(counts)
+    Some(layout)
 }
 
+#[cfg(test)]
+mod java;
 #[cfg(test)]
 mod tests;

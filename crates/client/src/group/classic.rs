@@ -24,7 +24,7 @@ use barnabas_protocol::{Millis, NodeId};
 use crate::cluster::Cluster;
 use crate::error::ClientError;
 use crate::fetch_session::Partition;
-use crate::group::assignors::{counts_of, Assignor, Counts};
+use crate::group::assignors::{layout_of, Assignor, Layout};
 use crate::group::classic::state::State;
 use crate::group::config::GroupConfig;
 use crate::group::possession::Possession;
@@ -64,7 +64,7 @@ pub struct Classic {
     /// Whether it is the leader.
     leads: bool,
     /// What the leader shared out.
-    led: Option<Counts>,
+    led: Option<Layout>,
     /// Topics of all members, for the leader.
     group_topics: BTreeSet<Arc<str>>,
     /// The last share and its generation, for sticky assignors.
@@ -153,12 +153,15 @@ impl Classic {
 
     /// Whether there are other partitions than those that it shared out as the leader.
     fn have_partitions_changed(&mut self, cluster: &Cluster) -> bool {
-        let counts = counts_of(&self.group_topics, cluster).filter(|_| self.leads);
-        if self.led.is_none() {
-            self.led = counts;
-            return false;
+        let layout = layout_of(&self.group_topics, cluster).filter(|_| self.leads);
+        match (&self.led, layout) {
+            (None, layout) => self.led = layout,
+            // As in Java: whoever leads minds racks if it has told its own.
+            (Some(led), Some(layout)) if self.config.rack.is_empty() => return led.counts != layout.counts,
+            (Some(led), Some(layout)) => return *led != layout,
+            (Some(_), None) => {}
         }
-        counts.is_some() && counts != self.led
+        false
     }
 
     fn prepare(&mut self, possession: &mut Possession) {
@@ -327,10 +330,10 @@ impl Classic {
         now: Millis,
     ) -> Result<()> {
         let State::Leading(members) = &self.state else { return Ok(()) };
-        let Some(counts) = counts_of(&self.group_topics, cluster) else { return Ok(()) };
+        let Some(layout) = layout_of(&self.group_topics, cluster) else { return Ok(()) };
         let Some(assignor) = self.assignor else { return Ok(()) };
-        let shares = assignor.assign(members, &counts);
-        self.led = Some(counts);
+        let shares = assignor.assign(members, &layout);
+        self.led = Some(layout);
         let mut assignments = BTreeMap::new();
         for (member, share) in shares {
             assignments.insert(member, encode_assignment(&share).map_err(unwritable)?);

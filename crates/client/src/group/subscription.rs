@@ -31,6 +31,8 @@ pub struct Member {
     pub owned: BTreeSet<Partition>,
     /// In which generation it had that.
     pub generation: i32,
+    /// Its `client.rack`, if it has told one.
+    pub rack: Option<Arc<str>>,
 }
 
 /// What a member says of itself.
@@ -136,6 +138,7 @@ pub fn decode_subscription(
         topics: message.topics.iter().map(|&topic| Arc::from(topic)).collect(),
         owned,
         generation,
+        rack: message.rack_id.filter(|rack| !rack.is_empty()).map(Arc::from),
     })
 }
 
@@ -204,7 +207,8 @@ mod tests {
             let read = decode_subscription(assignor, "m", Some("i"), &bytes).unwrap();
             let expected = if assignor == "sticky" { last } else { owned };
             let (id, instance_id) = ("m".to_string(), Some("i".to_string()));
-            prop_assert_eq!(read, Member { id, instance_id, topics, owned: expected, generation });
+            let rack = Some(Arc::from("r"));
+            prop_assert_eq!(read, Member { id, instance_id, topics, owned: expected, generation, rack });
         }
 
         #[test]

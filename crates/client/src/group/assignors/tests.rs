@@ -12,11 +12,12 @@ fn member(id: &str, topics: &[&str]) -> Member {
         topics: topics.iter().map(|&topic| Arc::from(topic)).collect(),
         owned: BTreeSet::new(),
         generation: NO_GENERATION,
+        rack: None,
     }
 }
 
-fn counts(all: &[(&str, i32)]) -> Counts {
-    all.iter().map(|&(topic, count)| (Arc::from(topic), count)).collect()
+fn counts(all: &[(&str, i32)]) -> Layout {
+    all.iter().map(|&(topic, count)| (Arc::from(topic), count)).collect::<Counts>().into()
 }
 
 fn shown(shares: &Assignments) -> Vec<String> {
@@ -72,23 +73,36 @@ fn a_cooperative_member_gets_what_another_has_only_in_the_next_round() {
     assert_eq!(shown(&second), ["a: t0 t1", "b: t2 t3"]);
 }
 
-type Case = (Vec<(BTreeSet<Arc<str>>, BTreeSet<Partition>, i32)>, Counts);
+type Case = (Vec<(BTreeSet<Arc<str>>, BTreeSet<Partition>, i32, Option<Arc<str>>)>, Layout);
+
+fn rack() -> impl Strategy<Value = Arc<str>> {
+    prop::sample::select(vec!["a", "b", "c"]).prop_map(Arc::from)
+}
+
+/// Topics, and the racks of their partitions where `tells`.
+fn layout(tells: bool, topics: BTreeMap<Arc<str>, Vec<BTreeSet<Arc<str>>>>) -> Layout {
+    let counts = topics.iter().map(|(topic, racks)| (topic.clone(), racks.len() as i32)).collect();
+    Layout { counts, racks: if tells { topics } else { Racks::new() } }
+}
 
 fn case() -> impl Strategy<Value = Case> {
     let name = || (0..4_usize).prop_map(|index| Arc::<str>::from(["t", "u", "v", "w"][index]));
     let topics = prop::collection::btree_set(name(), 0..4);
     let owned = prop::collection::btree_set((name(), 0..9), 0..9);
-    let members = prop::collection::vec((topics, owned, -1..3), 1..6);
-    (members, prop::collection::btree_map(name(), 0..8, 0..4))
+    let members = prop::collection::vec((topics, owned, -1..3, prop::option::of(rack())), 1..6);
+    let racks = prop::collection::vec(prop::collection::btree_set(rack(), 0..3), 0..8);
+    let topics = prop::collection::btree_map(name(), racks, 0..4);
+    (members, (any::<bool>(), topics).prop_map(|(tells, topics)| layout(tells, topics)))
 }
 
 fn members_of(case: &Case) -> Vec<Member> {
-    let one = |(index, (topics, owned, generation)): (usize, &(_, _, i32))| Member {
+    let one = |(index, (topics, owned, generation, rack)): (usize, &(_, _, i32, _))| Member {
         id: format!("m{index}"),
         instance_id: (index % 2 == 0).then(|| format!("i{index}")),
         topics: BTreeSet::clone(topics),
         owned: BTreeSet::clone(owned),
         generation: *generation,
+        rack: Option::clone(rack),
     };
     case.0.iter().enumerate().map(one).collect()
 }
@@ -96,18 +110,19 @@ fn members_of(case: &Case) -> Vec<Member> {
 proptest! {
     #[test]
     fn every_partition_has_one_reader_who_wants_it(case in case()) {
-        let (mut members, counts) = (members_of(&case), &case.1);
+        let (mut members, layout) = (members_of(&case), &case.1);
         for assignor in Assignor::ALL {
-            let shares = assignor.assign(&members, counts);
+            let shares = assignor.assign(&members, layout);
             let mut seen = BTreeSet::new();
             for member in &members {
                 for partition in &shares[&member.id] {
                     prop_assert!(member.topics.contains(&partition.0));
-                    prop_assert!(partition.1 < counts[&partition.0]);
+                    prop_assert!(partition.1 < layout.counts[&partition.0]);
                     prop_assert!(seen.insert(partition.clone()), "{partition:?} twice");
                 }
             }
-            let all: BTreeSet<Partition> = counts
+            let all: BTreeSet<Partition> = layout
+                .counts
                 .iter()
                 .filter(|(topic, _)| members.iter().any(|member| member.topics.contains(*topic)))
                 .flat_map(|(topic, &count)| (0..count).map(move |index| (topic.clone(), index)))
@@ -120,14 +135,14 @@ proptest! {
                 prop_assert_eq!(&seen, &all);
             }
             members.reverse();
-            prop_assert_eq!(assignor.assign(&members, counts), shares);
+            prop_assert_eq!(assignor.assign(&members, layout), shares);
         }
     }
 
     #[test]
     fn sticky_shares_are_even_and_stay_as_they_are(case in case()) {
-        let (mut members, counts) = (members_of(&case), &case.1);
-        let shares = Assignor::Sticky.assign(&members, counts);
+        let (mut members, layout) = (members_of(&case), &case.1);
+        let shares = Assignor::Sticky.assign(&members, layout);
         for member in &members {
             let size = shares[&member.id].len();
             for (topic, _) in &shares[&member.id] {
@@ -139,14 +154,14 @@ proptest! {
         for member in &mut members {
             (member.owned, member.generation) = (shares[&member.id].clone(), 9);
         }
-        prop_assert_eq!(&Assignor::Sticky.assign(&members, counts), &shares);
+        prop_assert_eq!(&Assignor::Sticky.assign(&members, layout), &shares);
         // Without moves nothing is withheld.
-        prop_assert_eq!(&Assignor::CooperativeSticky.assign(&members, counts), &shares);
+        prop_assert_eq!(&Assignor::CooperativeSticky.assign(&members, layout), &shares);
     }
 
     #[test]
     fn cooperative_members_are_even_after_a_few_rounds(case in case()) {
-        let (mut members, counts) = (members_of(&case), &case.1);
+        let (mut members, layout) = (members_of(&case), &case.1);
         for member in &mut members {
             member.owned.clear();
         }
@@ -154,14 +169,14 @@ proptest! {
         // Where not everybody reads everything, a partition that arrives may send another one on.
         for round in 0..8 {
             let active = if round == 0 { &members[..first] } else { &members[..] };
-            let shares = Assignor::CooperativeSticky.assign(active, counts);
+            let shares = Assignor::CooperativeSticky.assign(active, layout);
             for member in &mut members {
                 if let Some(share) = shares.get(&member.id) {
                     (member.owned, member.generation) = (share.clone(), round);
                 }
             }
         }
-        let shares = Assignor::CooperativeSticky.assign(&members, counts);
+        let shares = Assignor::CooperativeSticky.assign(&members, layout);
         prop_assert!(members.iter().all(|member| member.owned == shares[&member.id]));
     }
 }
