@@ -99,13 +99,14 @@ pub(crate) async fn serve(
     let end = written(&mut socket, &mut outlet, &mut stopping).await;
     // The application hears that nobody reads any more.
     drop(outlet);
-    let frame = match end {
-        End::Gone => return,
-        End::Asked => None,
-        End::Told(code, reason) => Some(CloseFrame { code, reason }),
-    };
     let closed = async {
-        if socket.close(frame).await.is_ok() {
+        let told = match end {
+            End::Gone => return,
+            // The answer waits to be sent.
+            End::Asked => socket.flush().await,
+            End::Told(code, reason) => socket.close(Some(CloseFrame { code, reason })).await,
+        };
+        if told.is_ok() {
             while let Some(Ok(_)) = socket.next().await {}
         }
     };
