@@ -10,6 +10,7 @@ use barnabas_protocol::generated::find_coordinator_response::FindCoordinatorResp
 use barnabas_protocol::wire::Reader;
 
 use crate::arguments::Arguments;
+use crate::connecting::connect;
 use crate::error::LoadError;
 use crate::frames;
 
@@ -26,9 +27,7 @@ pub(crate) struct Client(TcpStream);
 
 impl Client {
     pub(crate) fn connect(address: &str) -> Result<Client, LoadError> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        Ok(Client(stream))
+        Ok(Client(connect(address)?))
     }
 
     /// To the broker of the command line.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
+use crate::connecting::connect;
 use crate::error::LoadError;
 use crate::figures::Figures;
 
@@ -109,8 +110,7 @@ where
     let mut poll = Poll::new()?;
     let mut open = Vec::with_capacity(connections.len());
     for (index, frames) in connections.into_iter().enumerate() {
-        let stream = std::net::TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
+        let stream = connect(address)?;
         stream.set_nonblocking(true)?;
         let mut stream = TcpStream::from_std(stream);
         poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;

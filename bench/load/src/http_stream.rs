@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::arguments::Arguments;
+use crate::connecting::connect;
 use crate::error::LoadError;
 use crate::figures::{cpu_seconds, Figures};
 
@@ -23,8 +24,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Figures, LoadError> {
     let per_chunk: usize = arguments.number("per-chunk", 100)?;
     let record = arguments.text("body")?;
     let path = arguments.text("path")?;
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
+    let mut stream = connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut reading = stream.try_clone()?;
     let cpu = cpu_seconds();

@@ -10,6 +10,7 @@ mod arguments;
 mod batches;
 mod client;
 mod closed_loop;
+mod connecting;
 mod constant;
 mod consume;
 mod error;

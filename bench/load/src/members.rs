@@ -13,6 +13,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::arguments::Arguments;
 use crate::client::Client;
+use crate::connecting::connect;
 use crate::error::LoadError;
 use crate::figures::Figures;
 use crate::frames::request;
@@ -108,8 +109,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Figures, LoadError> {
 
 impl Crowd {
     fn add(&mut self, address: &str, group: String, poll: &mut Poll) -> Result<(), LoadError> {
-        let stream = std::net::TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
+        let stream = connect(address)?;
         stream.set_nonblocking(true)?;
         let mut stream = TcpStream::from_std(stream);
         let index = self.members.len();

@@ -158,6 +158,12 @@ fn listen(address: SocketAddr, backlog: i32) -> io::Result<std::net::TcpListener
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    #[cfg(target_os = "linux")]
+    if address.ip().is_loopback() {
+        // Where the system's congestion control is BBR it would pace from timers what goes to this machine itself.
+        // Connections have what the listener had; Reno is there everywhere, and open to everybody.
+        let _ = socket.set_tcp_congestion(b"reno");
+    }
     socket.listen(backlog)?;
     Ok(socket.into())
 }
@@ -171,6 +177,14 @@ mod tests {
         let listener = BoundListener::bind(&ListenerSettings::new("PLAINTEXT", "127.0.0.1", 0)).unwrap();
         assert_ne!(listener.address().port(), 0);
         assert_eq!(listener.name(), "PLAINTEXT");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn connections_within_the_machine_are_not_paced() {
+        let listener = BoundListener::bind(&ListenerSettings::new("A", "127.0.0.1", 0)).unwrap();
+        let algorithm = socket2::SockRef::from(&listener.socket).tcp_congestion().unwrap();
+        assert!(algorithm.starts_with(b"reno"), "{algorithm:?}");
     }
 
     #[test]
