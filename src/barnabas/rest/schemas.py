@@ -85,6 +85,13 @@ class Schemas:
             registered = self.registry.look_up(subject, given)
         if wanted.type is not None and TYPES.get(wanted.type) != registered.schema.type:
             raise payload_error(f"The schema is of type {_NAMES[registered.schema.type]}, not {wanted.type}")
+        contract = registered.schema.contract
+        if contract is not None and contract.has("WRITE", "domainRules", "encodingRules"):
+            # One of them may encrypt: what it is to hide must not be written as it is.
+            raise payload_error(
+                "The schema has rules that run where a value is written, and the proxy runs none: "
+                "write with a client's serializer"
+            )
         return Chosen(registered, subject, self._version(subject, registered.schema))
 
     def _version(self, subject: str, schema: Schema) -> int | None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.integration.rest.asking import PATIENCE, link, place, refused, until
+from tests.support.registry import RegistryProcess
 from tests.support.rest import RestProcess
 
 
@@ -198,6 +199,17 @@ def test_what_can_not_be_produced_is_refused_in_words(
     rest: RestProcess, v3: str, topic: str, body: bytes, expected: tuple[int, int]
 ) -> None:
     assert refused(rest.ask("POST", f"{v3}/topics/{topic}/records", body)) == expected
+
+
+def test_what_a_schemas_rules_would_hide_is_not_written_as_it_is(
+    rest: RestProcess, registry: RegistryProcess, v3: str, topic: str
+) -> None:
+    rule = {"name": "hide", "kind": "TRANSFORM", "mode": "WRITEREAD", "type": "ENCRYPT", "tags": ["PII"]}
+    schema = {"schemaType": "JSON", "schema": "{}", "ruleSet": {"domainRules": [rule]}}
+    assert registry.ask("POST", f"/subjects/{topic}-value/versions", schema).status == 200
+    for asked in ({}, {"type": "JSONSCHEMA", "schema": "{}"}):
+        body = {"value": {**asked, "data": {"card": 1}}}
+        assert refused(rest.ask("POST", f"{v3}/topics/{topic}/records", body)) == (422, 42206)
 
 
 class Streaming:
