@@ -22,7 +22,7 @@ class Producer:
 
     Configs are those of `barnabas.Producer`. `send` is done when the record is delivered; many may be under
     way at once, and go out together. `produce` is done when there was room for the record, and gives a
-    future.
+    future. It takes no interceptors (`on_send`, `on_acknowledgement`).
 
         async with aio.Producer(bootstrap_servers="localhost:9092") as producer:
             metadata = await producer.send("orders", b"paid")
@@ -37,6 +37,9 @@ class Producer:
         partitioner: str | Partitioner = "default",
         **keywords: Any,
     ) -> None:
+        for name in ("on_send", "on_acknowledgement"):
+            if name in keywords:
+                raise TypeError(f"aio.Producer takes no {name}: see to records before and after `await send`")
         self._native = barnabas.clients.producer.Producer(configs, partitioner=partitioner, **keywords)
         self._serializers = self._native._serializers
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -82,3 +82,8 @@ async def test_transactions(cluster: str, topic: str) -> None:
             await producer.produce(topic, b"kept too")
     records = read_all(cluster, topic, 2, isolation_level="read_committed")
     assert [record.value for record in records] == [b"kept", b"kept too"]
+
+
+async def test_interceptors_are_refused_and_not_passed_over() -> None:
+    with pytest.raises(TypeError, match="takes no on_send"):
+        aio.Producer(bootstrap_servers="127.0.0.1:1", on_send=lambda record: record)
