@@ -128,11 +128,13 @@ async def _run(settings: RegistrySettings, listeners: Listeners, service: int, u
     from barnabas.schema_registry.service import serve
 
     def ready() -> None:
-        # What was read stays for good: it need not be looked through for garbage again and again.
         gc.freeze()
+        gc.enable()
         click.echo(f"schema registry is ready at {click.style(url, bold=True)}")
         click.echo(f"  cluster  {settings.configs['bootstrap.servers']}")
         sys.stdout.flush()
 
+    # What is read at the start stays for good: it need not be looked through for garbage again and again.
+    gc.disable()
     await serve(settings, listeners, service, stop_asked(), ready)
     logger.info("stopped")
