@@ -5,7 +5,7 @@ Functions of the state; what changes it are the records of the decision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,7 +143,9 @@ def incompatible_versions(
     """Why a schema does not get along with existing versions, as the level of its subject wants it."""
     config = state.config_in_scope(subject)
     level = Level(config["compatibilityLevel"])
-    problems = _reserved(config, checked(state, parser, subject, schema), schema, existing)
+    problems = []
+    if config.get("validateFields"):
+        problems = _reserved(checked(state, parser, subject, schema), schema, existing)
     group = config.get("compatibilityGroup")
     if group:
         existing = [
@@ -187,13 +189,9 @@ def checked(state: State, parser: Parser, subject: str, schema: Schema) -> Parse
     return parsed
 
 
-def _reserved(
-    config: Mapping[str, Any], parsed: ParsedSchema, schema: Schema, existing: Sequence[Version]
-) -> list[str]:
+def _reserved(parsed: ParsedSchema, schema: Schema, existing: Sequence[Version]) -> list[str]:
     """What is wrong with the names that a schema's metadata reserves: no field may have one of them, and what
     the version before reserved stays reserved."""
-    if not config.get("validateFields"):
-        return []
     names = reserved_names(schema.metadata)
     before = reserved_names(existing[-1].schema.metadata) if existing else []
     return [
