@@ -285,7 +285,7 @@ def test_acls_are_made_found_and_deleted(rest: RestProcess, v3: str) -> None:
         "cluster_id": v3.rpartition("/")[2],
         **acl,
     }
-    until(rest, f"{path}?operation=READ", lambda reply: reply.body["data"] == [read])
+    until(rest, f"{path}?operation=READ&principal=User%3Acarol", lambda reply: reply.body["data"] == [read])
     until(rest, f"{path}?principal=User%3Acarol", lambda reply: len(reply.body["data"]) == 2)
     assert refused(rest.ask("DELETE", f"{path}?resource_type=TOPIC")) == (400, 400)
     assert rest.ask("DELETE", f"{path}?{query}").body == {"data": [read]}
