@@ -1,40 +1,18 @@
 //! WebSockets, frame by frame: what is written comes as messages, and each end is told with its code.
-#![allow(clippy::unwrap_used, reason = "a test says what went wrong by its panic")]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{channel, Receiver};
 use std::sync::Arc;
-use std::time::Duration;
 
-use barnabas_http::{BodyWriter, HttpServer, HttpSettings, Reply, Service};
+use barnabas_http::{BodyWriter, Reply, Serving};
 use bytes::Bytes;
 use hyper::header::HeaderMap;
 use hyper::StatusCode;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::running::{running, Running, PATIENCE};
+
 const TEXT: u8 = 1;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
-
-struct Running {
-    server: HttpServer,
-    service: Service,
-    arrivals: Receiver<()>,
-    client: TcpStream,
-}
-
-fn running() -> Running {
-    let (bell, arrivals) = channel();
-    let notify = Box::new(move || bell.send(()).unwrap_or_default());
-    let server = HttpServer::start(HttpSettings::default(), notify).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let service = server.serve(listener, 1 << 20).unwrap();
-    let client = TcpStream::connect(address).unwrap();
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
-    Running { server, service, arrivals, client }
-}
 
 impl Running {
     /// Opens the WebSocket, as the example of RFC 6455 does.
@@ -42,22 +20,11 @@ impl Running {
         let asked = "GET /r HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
                      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
         self.client.write_all(asked.as_bytes()).unwrap();
-        let request = loop {
-            if let Some(request) = self.server.inbox().drain(1).pop() {
-                break request;
-            }
-            self.arrivals.recv_timeout(PATIENCE).unwrap();
-        };
+        let request = self.request();
         assert!(request.is_websocket);
         let head = Arc::new(Reply::new(StatusCode::SWITCHING_PROTOCOLS, HeaderMap::new(), Bytes::new()));
         let writer = self.server.inbox().begin_websocket(request.id, head).unwrap();
-        let mut told = Vec::new();
-        while !told.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            self.client.read_exact(&mut byte).unwrap();
-            told.push(byte[0]);
-        }
-        let told = String::from_utf8(told).unwrap().to_lowercase();
+        let told = self.read_to("\r\n\r\n").to_lowercase();
         assert!(told.starts_with("http/1.1 101 "), "{told}");
         assert!(told.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{told}");
         writer
@@ -109,16 +76,13 @@ impl Running {
     }
 
     fn until_gone(&self, writer: &BodyWriter) {
-        while writer.write(Bytes::new()).is_some() {
-            self.arrivals.recv_timeout(PATIENCE).unwrap();
-            self.server.inbox().news();
-        }
+        self.until(|| writer.write(Bytes::new()).is_none().then_some(()));
     }
 }
 
 #[test]
 fn each_piece_is_a_message_and_the_end_is_normal() {
-    let mut running = running();
+    let mut running = running(Serving::default());
     let writer = running.open();
     let long = "x".repeat(300);
     for text in ["one", "two", long.as_str()] {
@@ -133,7 +97,7 @@ fn each_piece_is_a_message_and_the_end_is_normal() {
 
 #[test]
 fn application_says_why_it_ends() {
-    let mut running = running();
+    let mut running = running(Serving::default());
     let writer = running.open();
     writer.end_with(1011, "broken".to_owned());
     drop(writer);
@@ -144,7 +108,7 @@ fn application_says_why_it_ends() {
 #[test]
 fn client_that_talks_or_says_too_much_is_told_so() {
     for (length, code) in [(5, 1003), (5_000, 1009)] {
-        let mut running = running();
+        let mut running = running(Serving::default());
         let writer = running.open();
         running.send(TEXT, &vec![b'x'; length]);
         assert_eq!(running.end(), code);
@@ -154,7 +118,7 @@ fn client_that_talks_or_says_too_much_is_told_so() {
 
 #[test]
 fn client_that_ends_it_is_answered_and_the_application_hears_of_it() {
-    let mut running = running();
+    let mut running = running(Serving::default());
     let writer = running.open();
     running.send(CLOSE, &1000_u16.to_be_bytes());
     assert_eq!(running.end(), 1000);
@@ -163,7 +127,7 @@ fn client_that_ends_it_is_answered_and_the_application_hears_of_it() {
 
 #[test]
 fn server_that_stops_says_so() {
-    let mut running = running();
+    let mut running = running(Serving::default());
     let _writer = running.open();
     std::thread::scope(|scope| {
         let server = &running.server;
@@ -184,7 +148,7 @@ fn server_that_stops_says_so() {
 
 #[test]
 fn figures_count_a_websocket_once_and_its_connection_while_it_is_there() {
-    let mut running = running();
+    let mut running = running(Serving::default());
     let writer = running.open();
     let told = |running: &Running| {
         let mut exposition = barnabas_metrics::Exposition::default();

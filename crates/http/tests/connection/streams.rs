@@ -1,67 +1,25 @@
 //! Bodies in pieces: what is handed over when, what is bounded, and how either side hears of the other's end.
-#![allow(clippy::unwrap_used, reason = "a test says what went wrong by its panic")]
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{channel, Receiver};
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_http::{BodyEnd, HttpServer, HttpSettings, Reply, Request, Serving, OUTFLOW_BYTES_MAX};
+use barnabas_http::{BodyEnd, Reply, Request, Serving, OUTFLOW_BYTES_MAX};
 use bytes::Bytes;
 use hyper::header::HeaderMap;
 use hyper::StatusCode;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::running::{running, Running};
+
 const HEAD: &str = "POST /topics/t/records HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-struct Running {
-    server: HttpServer,
-    arrivals: Receiver<()>,
-    client: TcpStream,
-}
-
-fn running() -> Running {
-    let (bell, arrivals) = channel();
-    let notify = Box::new(move || bell.send(()).unwrap_or_default());
-    let server = HttpServer::start(HttpSettings::default(), notify).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let how = Serving { in_pieces: Some("/records".into()), ..Serving::default() };
-    server.serve_with(listener, 1 << 20, how).unwrap();
-    let client = TcpStream::connect(address).unwrap();
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
-    Running { server, arrivals, client }
+fn pieces() -> Running {
+    running(Serving { in_pieces: Some("/records".into()), ..Serving::default() })
 }
 
 impl Running {
-    fn until<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
-        loop {
-            if let Some(found) = look() {
-                return found;
-            }
-            self.arrivals.recv_timeout(PATIENCE).unwrap();
-            self.server.inbox().news();
-        }
-    }
-
-    fn request(&self) -> Request {
-        self.until(|| self.server.inbox().drain(1).pop())
-    }
-
-    fn send(&mut self, text: &str) {
+    fn write(&mut self, text: &str) {
         self.client.write_all(text.as_bytes()).unwrap();
-    }
-
-    /// Reads until the client has been sent `end`.
-    fn read_to(&mut self, end: &str) -> String {
-        let mut read = Vec::new();
-        while !read.ends_with(end.as_bytes()) {
-            let mut byte = [0];
-            self.client.read_exact(&mut byte).unwrap();
-            read.push(byte[0]);
-        }
-        String::from_utf8(read).unwrap()
     }
 }
 
@@ -77,18 +35,18 @@ fn piece(running: &Running, request: &Request) -> (Bytes, Option<BodyEnd>) {
 
 #[test]
 fn pieces_come_and_go_before_the_body_has_ended() {
-    let mut running = running();
-    running.send(HEAD);
+    let mut running = pieces();
+    running.write(HEAD);
     let request = running.request();
     let writer = running.server.inbox().begin(request.id, head()).unwrap();
     for word in ["one", "two"] {
-        running.send(&format!("3\r\n{word}\r\n"));
+        running.write(&format!("3\r\n{word}\r\n"));
         assert_eq!(piece(&running, &request), (Bytes::from(word), None));
         writer.write(Bytes::from(format!("<{word}>"))).unwrap();
         assert!(running.read_to("\r\n").len() > 1);
         running.read_to(&format!("<{word}>\r\n"));
     }
-    running.send("0\r\n\r\n");
+    running.write("0\r\n\r\n");
     assert_eq!(piece(&running, &request), (Bytes::new(), Some(BodyEnd::Complete)));
     drop(writer);
     running.read_to("0\r\n\r\n");
@@ -96,8 +54,8 @@ fn pieces_come_and_go_before_the_body_has_ended() {
 
 #[test]
 fn a_body_with_a_length_is_waited_for() {
-    let mut running = running();
-    running.send("POST /topics/t/records HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\none");
+    let mut running = pieces();
+    running.write("POST /topics/t/records HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\none");
     let request = running.request();
     assert!(request.pieces.is_none());
     assert_eq!(request.body, "one");
@@ -105,8 +63,8 @@ fn a_body_with_a_length_is_waited_for() {
 
 #[test]
 fn no_more_is_read_than_there_is_room_for() {
-    let mut running = running();
-    running.send(HEAD);
+    let mut running = pieces();
+    running.write(HEAD);
     let request = running.request();
     running.client.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x1_0000));
@@ -122,8 +80,8 @@ fn no_more_is_read_than_there_is_room_for() {
 
 #[test]
 fn a_writer_is_told_how_much_is_on_its_way() {
-    let mut running = running();
-    running.send(HEAD);
+    let mut running = pieces();
+    running.write(HEAD);
     let request = running.request();
     let writer = running.server.inbox().begin(request.id, head()).unwrap();
     // The client reads nothing: sooner or later nobody takes more.
