@@ -214,7 +214,7 @@ class ConsumerBase:
             offsets = {TopicPartition(*entry[:2]): OffsetAndMetadata(*entry[2:]) for entry in entries}
             try:
                 self._on_commit(error, offsets)
-            except Exception:  # As in Java's client: an interceptor loses no records.
+            except Exception:  # It is told; what it makes of that ends no poll, and no close.
                 log.exception("on_commit failed for %d partitions", len(offsets))
 
     # ---- figures

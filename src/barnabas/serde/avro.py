@@ -63,7 +63,6 @@ class Avro(SchemaSerde[T]):
         self.model = model
         self._make = maker(model)
         self._parsed: dict[Schema, Any] = {}
-        self._walks: dict[Schema, Walk] = {}
 
     def schema_of(self, value: T, topic: str) -> Schema:
         if self.schema is None:
@@ -105,11 +104,8 @@ class Avro(SchemaSerde[T]):
     def schema_name(self, schema: Schema, found: SchemaId) -> str | None:
         return self._name(schema)
 
-    def walk(self, schema: Schema) -> Walk:
-        walk = self._walks.get(schema)
-        if walk is None:
-            walk = self._walks[schema] = avro_walk(self.parse(schema))
-        return walk
+    def walk_of(self, schema: Schema) -> Walk:
+        return avro_walk(self.parse(schema))
 
     def copied(self, value: T) -> Any:
         return plain(value)

@@ -60,7 +60,6 @@ class JsonSchema(SchemaSerde[T]):
         self.validate = validate
         self._make = maker(model)
         self._validators: dict[Schema, Any] = {}
-        self._walks: dict[Schema, Walk] = {}
 
     def schema_of(self, value: T, topic: str) -> Schema:
         if self.schema is None:
@@ -94,12 +93,9 @@ class JsonSchema(SchemaSerde[T]):
     def schema_name(self, schema: Schema, found: SchemaId) -> str | None:
         return self._title(schema)
 
-    def walk(self, schema: Schema) -> Walk:
-        walk = self._walks.get(schema)
-        if walk is None:
-            others = {each.name: json.loads(other.text) for each, other in self.registry.closure(schema)}
-            walk = self._walks[schema] = json_walk(json.loads(schema.text), others)
-        return walk
+    def walk_of(self, schema: Schema) -> Walk:
+        others = {each.name: json.loads(other.text) for each, other in self.registry.closure(schema)}
+        return json_walk(json.loads(schema.text), others)
 
     def copied(self, value: T) -> Any:
         return json.loads(self._dumped(value))

@@ -60,7 +60,6 @@ class Protobuf(SchemaSerde[T]):
         self.message = message
         self.reference_subject = reference_subject
         self._schemas: dict[str, Schema] = {}
-        self._walks: dict[Schema, Walk] = {}
         self._classes: dict[tuple[Schema, tuple[int, ...]], Any] = {}
 
     def schema_of(self, value: T, topic: str) -> Schema:
@@ -105,16 +104,13 @@ class Protobuf(SchemaSerde[T]):
         name: str = _descriptor(self.class_of(schema, found.indexes)).full_name
         return name
 
-    def walk(self, schema: Schema) -> Walk:
-        walk = self._walks.get(schema)
-        if walk is None:
-            try:
-                tagged = ProtobufSchema.parse(schema.text, self._references(schema)).tagged()
-            except InvalidSchema as error:
-                raise SerializationError(f"the schema can't be used: {error}") from error
-            tags = {entity.path: list(tags) for entity, tags in tagged.items() if entity.type == FIELD}
-            walk = self._walks[schema] = protobuf_walk(tags)
-        return walk
+    def walk_of(self, schema: Schema) -> Walk:
+        try:
+            tagged = ProtobufSchema.parse(schema.text, self._references(schema)).tagged()
+        except InvalidSchema as error:
+            raise SerializationError(f"the schema can't be used: {error}") from error
+        tags = {entity.path: list(tags) for entity, tags in tagged.items() if entity.type == FIELD}
+        return protobuf_walk(tags)
 
     def copied(self, value: T) -> Any:
         made: Any = type(value)()

@@ -50,6 +50,7 @@ class SchemaSerde(ABC, Generic[T]):
         self.id_in_header = id_in_header
         self.rules = shared_rules() if rules is None else rules
         self.migrate = migrate
+        self._walks: dict[Schema, Walk] = {}
 
     def serialize(self, topic: str, value: T | None, headers: Headers = ()) -> bytes | None:
         """The bytes of a value, its schema's id before them. Headers are a list if the GUID goes there."""
@@ -92,6 +93,12 @@ class SchemaSerde(ABC, Generic[T]):
             return self.decode(payload, schema, found)
         return self._unruled(topic, data, payload, schema, found, headers)
 
+    def _walk(self, schema: Schema) -> Walk:
+        walk = self._walks.get(schema)
+        if walk is None:
+            walk = self._walks[schema] = self.walk_of(schema)
+        return walk
+
     def _ruled(self, topic: str, value: T, schema: Schema, contract: Contract, headers: Headers) -> bytes:
         """The payload of a value, its rules run."""
         subject = self.strategy(topic, self.is_key, self.record_name(value))
@@ -107,7 +114,7 @@ class SchemaSerde(ABC, Generic[T]):
         )
         changed: Any = value
         if contract.has("WRITE", "domainRules"):
-            changed = run("domainRules", "WRITE", self.copied(value), walk=self.walk(schema))
+            changed = run("domainRules", "WRITE", self.copied(value), walk=self._walk(schema))
         payload = None if changed is None else run("encodingRules", "WRITE", self.encode(changed, schema))
         if payload is None:
             raise SerializationError("the schema's rules left nothing of the value")
@@ -139,7 +146,7 @@ class SchemaSerde(ABC, Generic[T]):
         elif target is not schema:
             value = self.resolved(value, schema, target, found)
         if target.contract is not None and target.contract.has("READ", "domainRules"):
-            value = run("domainRules", "READ", value, target.contract, walk=self.walk(target))
+            value = run("domainRules", "READ", value, target.contract, walk=self._walk(target))
         if value is None:
             raise SerializationError("the schema's rules left nothing of the value")
         own = None if self.migrate else self.own_schema()
@@ -205,8 +212,8 @@ class SchemaSerde(ABC, Generic[T]):
         """The name of what a schema describes, for strategies that ask for it."""
 
     @abstractmethod
-    def walk(self, schema: Schema) -> Walk:
-        """What goes through the fields of values of a schema."""
+    def walk_of(self, schema: Schema) -> Walk:
+        """What goes through the fields of values of a schema; made once for each."""
 
     @abstractmethod
     def copied(self, value: T) -> Any:
