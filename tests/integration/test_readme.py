@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,16 @@ def test_the_tours_print_what_the_readme_says(tmp_path: Path, number: int) -> No
         assert up.stop() == 0
     finally:
         up.kill()
+
+
+def test_who_builds_it_has_what_the_services_need() -> None:
+    # The tours above have it from the tests' own requirements; `make up` installs but these.
+    extras = tomllib.loads((README.parent / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    names = {
+        re.split(r"[=; ]", line)[0] for line in (README.parent / "requirements.txt").read_text().splitlines()
+    }
+    for extra in ("avro", "encryption", "json-schema", "protobuf"):
+        assert {re.split("[<>=]", needed)[0] for needed in extras[extra]} <= names, extra
 
 
 def test_the_python_example_prints_what_its_comment_says(capsys: pytest.CaptureFixture[str]) -> None:
