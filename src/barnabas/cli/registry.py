@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import socket
-import ssl
 import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -87,21 +86,10 @@ def registry(
         entrance.logins,
         entrance.rates,
         entrance.access_log,
-        _trusted(entrance, instances_authority),
+        entrance.trusting(instances_authority),
     )
     asyncio.run(_run(settings, listeners, service, f"{scheme}://{format_address(host, port)}"))
     return exit_codes.OK
-
-
-def _trusted(entrance: Entrance, authority: str | None) -> ssl.SSLContext:
-    """How other instances are talked to over TLS: with this one's certificate, where it has one."""
-    try:
-        context = ssl.create_default_context(cafile=authority)
-        if entrance.certificate is not None:
-            context.load_cert_chain(entrance.certificate, entrance.key)
-    except (OSError, ssl.SSLError) as error:
-        raise click.UsageError(f"TLS: {error}") from error
-    return context
 
 
 def _candidacy(

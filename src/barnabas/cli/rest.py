@@ -20,6 +20,7 @@ from barnabas.config.properties import read_properties
 
 if TYPE_CHECKING:
     from barnabas.http.listeners import Listeners
+    from barnabas.rest.registry import RegistryAt
     from barnabas.rest.service import RestSettings
 
 logger = logging.getLogger("barnabas")
@@ -45,6 +46,11 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
     help="Client properties for one of the clusters, above those of --command-config and -X.",
 )
 @click.option("--registry", metavar="URL", help="Schema Registry, for records with schemas.")
+@click.option(
+    "--registry-authority",
+    metavar="FILE",
+    help="Who signs the registry's certificate, in PEM. Without it, those whom this machine trusts.",
+)
 @entrance_options
 @listening_options(8082)
 @logging_options
@@ -53,6 +59,7 @@ def rest(
     clusters: tuple[str, ...],
     cluster_configs: tuple[str, ...],
     registry: str | None,
+    registry_authority: str | None,
     entrance: Entrance,
     host: str,
     port: int,
@@ -77,7 +84,7 @@ def rest(
 
     settings = RestSettings(
         _clusters(connection, clusters, cluster_configs),
-        registry,
+        _registry(registry, entrance, registry_authority),
         entrance.logins,
         entrance.rates,
         entrance.access_log,
@@ -87,6 +94,15 @@ def rest(
     url = f"{entrance.scheme}://{format_address(host, port)}"
     asyncio.run(_run(settings, listeners, service, url))
     return exit_codes.OK
+
+
+def _registry(url: str | None, entrance: Entrance, authority: str | None) -> RegistryAt | None:
+    from barnabas.rest.registry import RegistryAt
+
+    if url is None:
+        return None
+    tls = entrance.trusting(authority) if url.startswith("https:") else None
+    return RegistryAt(url, tls)
 
 
 def _clusters(

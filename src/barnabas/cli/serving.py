@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -13,6 +12,9 @@ import click
 from barnabas.config.properties import read_properties
 
 if TYPE_CHECKING:
+    import asyncio
+    import ssl
+
     from barnabas.cli.connection import Connection
     from barnabas.http.limits import Rates
     from barnabas.http.listeners import TlsFiles
@@ -27,15 +29,15 @@ MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 class Entrance(NamedTuple):
     """Who is let in to a service, and how much each may ask for."""
 
-    login: str | None
-    certificate_logins: str | None
-    principal_rules: str | None
     requests_per_second: float | None
     bytes_per_second: float | None
     access_log: bool
     certificate: str | None
     key: str | None
     client_authority: str | None
+    login: str | None = None
+    certificate_logins: str | None = None
+    principal_rules: str | None = None
 
     @property
     def rates(self) -> Rates:
@@ -46,13 +48,26 @@ class Entrance(NamedTuple):
     @property
     def tls(self) -> TlsFiles | None:
         """Raises UsageError where something is missing."""
+        if self.certificate is None and self.key is None and self.client_authority is None:
+            return None
+        if self.certificate is None or self.key is None:
+            raise click.UsageError("TLS needs both a certificate and its key.")
         from barnabas.http.listeners import TlsFiles
 
-        if self.certificate is not None and self.key is not None:
-            return TlsFiles(self.certificate, self.key, self.client_authority)
-        if self.certificate or self.key or self.client_authority:
-            raise click.UsageError("TLS needs both --certificate and --key.")
-        return None
+        return TlsFiles(self.certificate, self.key, self.client_authority)
+
+    def trusting(self, authority: str | None) -> ssl.SSLContext:
+        """How other services are talked to over TLS: with this one's certificate, where it has one.
+        `authority`: who signs theirs; None: those whom this machine trusts. Raises UsageError."""
+        import ssl
+
+        try:
+            context = ssl.create_default_context(cafile=authority)
+            if self.certificate is not None:
+                context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ssl.SSLError) as error:
+            raise click.UsageError(f"TLS: {error}") from error
+        return context
 
     @property
     def scheme(self) -> str:
@@ -78,53 +93,62 @@ class Entrance(NamedTuple):
         return Logins(str(self.login), CertificateLogins(rules, read_properties(self.certificate_logins)))
 
 
+_BOUNDS_AND_TLS: dict[str, dict[str, Any]] = {
+    "requests_per_second": {"type": click.FloatRange(min=0.01), "help": "Requests of one client."},
+    "bytes_per_second": {
+        "type": click.FloatRange(min=1),
+        "help": "Bytes of the bodies of one client's requests.",
+    },
+    "access_log": {"is_flag": True, "help": "Write a line for each request to the log."},
+    "certificate": {
+        "metavar": "FILE",
+        "help": "Speak TLS: certificate and those above it, in PEM.",
+    },
+    "key": {"metavar": "FILE", "help": "The certificate's key, in PEM."},
+    "client_authority": {
+        "metavar": "FILE",
+        "help": "Let in only clients with a certificate that these authorities have signed, in PEM.",
+    },
+}
+_LOGINS: dict[str, dict[str, Any]] = {
+    "login": {
+        "type": click.Choice(MECHANISMS, case_sensitive=False),
+        "help": "Have requests bring credentials, and log in with them at the cluster: name and password "
+        "(Authorization: Basic), or with OAUTHBEARER a token (Bearer).",
+    },
+    "certificate_logins": {
+        "metavar": "FILE",
+        "help": "Log in for clients that show a certificate and nothing else: properties with a password "
+        "for each principal.",
+    },
+    "principal_rules": {
+        "metavar": "RULES",
+        "help": "How names of certificates become principals, as ssl.principal.mapping.rules of brokers.",
+    },
+}
+
+
 def entrance_options(command: F) -> F:
     """Adds what bounds and secures a service; the command gets it as `entrance`."""
+    return _with_entrance(command, {**_LOGINS, **_BOUNDS_AND_TLS}, "")
 
+
+def services_options(command: F) -> F:
+    """The same for all services beside a broker, in options that begin with `--services-`. Log-ins are none
+    of them: the broker beside them knows no principals."""
+    return _with_entrance(command, _BOUNDS_AND_TLS, "services_")
+
+
+def _with_entrance(command: F, options: dict[str, dict[str, Any]], prefix: str) -> F:
     @wraps(command)
     def with_entrance(*args: Any, **kwargs: Any) -> Any:
-        entrance = Entrance(**{name: kwargs.pop(name) for name in Entrance._fields})
+        entrance = Entrance(**{name: kwargs.pop(f"{prefix}{name}") for name in options})
         return command(*args, entrance=entrance, **kwargs)
 
     decorated: Any = with_entrance
-    for option in (
-        click.option(
-            "--client-authority",
-            metavar="FILE",
-            help="Let in only clients with a certificate that these authorities have signed, in PEM.",
-        ),
-        click.option("--key", metavar="FILE", help="The certificate's key, in PEM."),
-        click.option(
-            "--certificate", metavar="FILE", help="Speak TLS: certificate and those above it, in PEM."
-        ),
-        click.option("--access-log", is_flag=True, help="Write a line for each request to the log."),
-        click.option(
-            "--bytes-per-second",
-            type=click.FloatRange(min=1),
-            help="Bytes of the bodies of one client's requests.",
-        ),
-        click.option(
-            "--requests-per-second", type=click.FloatRange(min=0.01), help="Requests of one client."
-        ),
-        click.option(
-            "--principal-rules",
-            metavar="RULES",
-            help="How names of certificates become principals, as ssl.principal.mapping.rules of brokers.",
-        ),
-        click.option(
-            "--certificate-logins",
-            metavar="FILE",
-            help="Log in for clients that show a certificate and nothing else: properties with a password "
-            "for each principal.",
-        ),
-        click.option(
-            "--login",
-            type=click.Choice(MECHANISMS, case_sensitive=False),
-            help="Have requests bring credentials, and log in with them at the cluster: name and password "
-            "(Authorization: Basic), or with OAUTHBEARER a token (Bearer).",
-        ),
-    ):
-        decorated = option(decorated)
+    for name, attributes in reversed(options.items()):
+        option = "--" + f"{prefix}{name}".replace("_", "-")
+        decorated = click.option(option, f"{prefix}{name}", **attributes)(decorated)
     result: F = decorated
     return result
 
@@ -160,6 +184,8 @@ def listening_options(default_port: int) -> Callable[[F], F]:
 
 def stop_asked() -> asyncio.Event:
     """An event of the running loop that Ctrl-C and SIGTERM set."""
+    import asyncio
+
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)

@@ -9,19 +9,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from barnabas.cli import exit_codes
 from barnabas.cli.log_format import configure_logging, logging_options
 from barnabas.cli.output import print_error
+from barnabas.cli.serving import Entrance, services_options
 from barnabas.config.errors import ConfigError, PropertiesError, UnknownConfig
 from barnabas.config.listeners import format_address
 from barnabas.config.settings import BrokerSettings, parse_override
 
 if TYPE_CHECKING:
     from barnabas.http.beside import Beside
+    from barnabas.http.front import Front
     from barnabas.server.node import NodeServer
 
 logger = logging.getLogger("barnabas")
@@ -97,6 +99,14 @@ class _UpCommand(click.Command):
     type=click.Choice(SERVICES),
     help="Leave a service out that runs beside the broker.",
 )
+@click.option(
+    "--services-host",
+    metavar="HOST",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address on which services beside the broker listen.",
+)
+@services_options
 @logging_options
 def up(
     directory: Path | None,
@@ -109,6 +119,8 @@ def up(
     registry_election: bool,
     rest_port: int | None,
     left_out: Sequence[str],
+    services_host: str,
+    entrance: Entrance,
     log_format: str,
     log_level: str,
 ) -> int:
@@ -125,6 +137,10 @@ def up(
     configure_logging(log_format, log_level)
     if memory and directory is not None:
         raise click.UsageError("--memory keeps no directory: leave out --dir or --memory.")
+    if entrance.tls is not None and registry_election:
+        raise click.UsageError(
+            "--registry-election over TLS is for `barnabas registry`, which is told whom to trust."
+        )
     try:
         settings = _settings(directory, memory, files, overrides, host, port)
     except (UnknownConfig, PropertiesError) as error:
@@ -132,17 +148,18 @@ def up(
     except ConfigError as error:
         return _fail(error, exit_codes.BAD_VALUE)
     if "barnabas.metrics.port" not in settings.given:
-        settings.note("barnabas.metrics.port", str(_usual_port(METRICS_PORT)))
+        settings.note("barnabas.metrics.port", str(_usual_port(METRICS_PORT, "127.0.0.1")))
     if idle := settings.without_effect:
         names = ", ".join(f"{key.name} ({key.reason})" for key in idle)
         logger.warning("set without effect: %s", names)
     ports = {"registry": (registry_port, REGISTRY_PORT), "rest": (rest_port, REST_PORT)}
     services = {
-        name: _usual_port(usual) if given is None else given
+        name: _usual_port(usual, services_host) if given is None else given
         for name, (given, usual) in ports.items()
         if name not in left_out
     }
-    return _serve(settings, memory=memory, services=services, elects=registry_election)
+    beside = _Wanted(services, services_host, entrance, registry_election)
+    return _serve(settings, beside, memory=memory)
 
 
 def default_directory() -> Path:
@@ -177,20 +194,35 @@ def _settings(
     return BrokerSettings.load(files, {**texts, "log.dirs": str(default_directory())})
 
 
-def _usual_port(port: int) -> int:
+def _usual_port(port: int, host: str) -> int:
     """The usual port of a service; 0, for a free one, when somebody has it."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return 0
     return port
 
 
-def _serve(settings: BrokerSettings, *, memory: bool, services: dict[str, int], elects: bool) -> int:
-    """Runs the node until it is told to stop; the exit code. `services` has the ports of what runs beside
-    it; `elects` is the registry's."""
+class _Wanted(NamedTuple):
+    """What is to run beside the broker."""
+
+    ports: dict[str, int]
+    """By the names of services."""
+    host: str
+    entrance: Entrance
+    elects: bool
+    """Whether the registry does."""
+
+    def front(self) -> "Front":
+        from barnabas.http.front import Front
+
+        return Front(self.host, self.entrance.tls, self.entrance.rates, self.entrance.access_log)
+
+
+def _serve(settings: BrokerSettings, wanted: _Wanted, *, memory: bool) -> int:
+    """Runs the node until it is told to stop; the exit code."""
     from barnabas.server.errors import StartError
     from barnabas.server.starting import NativeStart
 
@@ -206,8 +238,10 @@ def _serve(settings: BrokerSettings, *, memory: bool, services: dict[str, int], 
         server.start()
     except StartError as error:
         return _fail(error, _start_code(error))
-    beside = _beside(server, services, elects=elects)
-    _print_ready(server, settings, beside, memory=memory)
+    front = wanted.front()
+    beside = _beside(server, wanted.ports, front, elects=wanted.elects)
+    urls = {name: front.url(service.port) for name, service in beside.items()}
+    _print_ready(server, settings, urls, memory=memory)
     # What is there by now stays for good, and what requests make goes by itself.
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
@@ -233,7 +267,9 @@ def _start_code(error: Exception) -> int:
     return next((code for kind, code in codes.items() if isinstance(error, kind)), exit_codes.FAILED)
 
 
-def _beside(server: "NodeServer", ports: dict[str, int], *, elects: bool) -> "dict[str, Beside]":
+def _beside(
+    server: "NodeServer", ports: dict[str, int], front: "Front", *, elects: bool
+) -> "dict[str, Beside]":
     """Lets clients of services in. A broker without them is better than none."""
     from barnabas.http.listeners import AddressUnusable
     from barnabas.rest.beside import rest_beside
@@ -243,11 +279,11 @@ def _beside(server: "NodeServer", ports: dict[str, int], *, elects: bool) -> "di
     for name, port in ports.items():
         try:
             if name == "registry":
-                services[name] = registry_beside(server.bootstrap, "127.0.0.1", port, elects=elects)
+                services[name] = registry_beside(server.bootstrap, front, port, elects=elects)
             else:
                 registry = services.get("registry")
-                url = None if registry is None else f"http://127.0.0.1:{registry.port}"
-                services[name] = rest_beside(server.bootstrap, url, "127.0.0.1", port)
+                url = None if registry is None else front.url_within(registry.port)
+                services[name] = rest_beside(server.bootstrap, url, front, port)
         except AddressUnusable as error:
             logger.warning("%s is not served: %s", name, error)
     return services
@@ -278,7 +314,7 @@ class _StopSignals:
 
 
 def _print_ready(
-    server: "NodeServer", settings: BrokerSettings, beside: "dict[str, Beside]", *, memory: bool
+    server: "NodeServer", settings: BrokerSettings, urls: dict[str, str], *, memory: bool
 ) -> None:
     place = "in memory" if memory else ", ".join(settings.log_dirs)
     bootstrap = server.bootstrap
@@ -287,8 +323,8 @@ def _print_ready(
     click.echo(f"  data     {place}")
     click.echo(f"  cluster  {server.cluster_id}, node {settings.node_id}")
     for name, title in (("registry", "schemas"), ("rest", "rest   ")):
-        if name in beside:
-            click.echo(f"  {title}  http://127.0.0.1:{beside[name].port}")
+        if name in urls:
+            click.echo(f"  {title}  {urls[name]}")
     click.echo(f"  try      echo hello | barnabas produce greetings{option}")
     sys.stdout.flush()
 

@@ -13,9 +13,13 @@ import os
 import select
 import threading
 from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING
 
 from barnabas.errors import BarnabasError
 from barnabas.http.listeners import Listeners
+
+if TYPE_CHECKING:
+    from barnabas.http.front import Front
 
 logger = logging.getLogger("barnabas.http")
 
@@ -31,13 +35,15 @@ Serve = Callable[[Listeners, int, asyncio.Event], Coroutine[None, None, None]]
 class Beside:
     """A port, and a thread that waits for the first request."""
 
-    def __init__(self, name: str, host: str, port: int, serve: Serve, in_pieces: str | None = None) -> None:
+    def __init__(
+        self, name: str, front: Front, port: int, serve: Serve, in_pieces: str | None = None
+    ) -> None:
         """Listens. Raises AddressUnusable. `name`: the service's, for the log and for errors; `in_pieces`: as
         for `Listeners.listen`."""
         self._name = name
         self._begin = serve
         self._listeners = Listeners()
-        self._service, self.port = self._listeners.listen(name, host, port, in_pieces)
+        self._service, self.port = self._listeners.listen(name, front.host, port, in_pieces, front.tls)
         self._wake_reader, self._wake_writer = os.pipe()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from barnabas._core import RecordCount
 from barnabas.aio.admin import Admin
 from barnabas.aio.producer import Producer
 from barnabas.errors import BarnabasError
 from barnabas.rest.producing import Sender
+from barnabas.rest.registry import RegistryAt
 
 if TYPE_CHECKING:
     from barnabas.rest.v2.instances import Instances
@@ -27,7 +29,7 @@ ADMIN_MS_MAX = 30_000
 class Counts:
     """What went to a cluster, came from it and is held of it, for all principals."""
 
-    produced: int = 0
+    produced: RecordCount = field(default_factory=RecordCount)
     consumed: int = 0
     instances: int = 0
     """Consumers that live between requests at this moment."""
@@ -39,10 +41,10 @@ class Cluster:
     """The clients of one cluster and one principal."""
 
     def __init__(
-        self, configs: Mapping[str, Any], registry: str | None, counts: Counts | None = None
+        self, configs: Mapping[str, Any], registry: RegistryAt | None, counts: Counts | None = None
     ) -> None:
-        """`configs`: what all clients have in common, by Kafka's names; `registry`: the address of a Schema
-        Registry."""
+        """`configs`: what all clients have in common, by Kafka's names; `registry`: for records with
+        schemas."""
         self.configs = dict(configs)
         self.registry = registry
         self.counts = counts or Counts()

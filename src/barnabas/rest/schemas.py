@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from barnabas.http.errors import HttpError
 from barnabas.rest.errors import payload_error
@@ -20,6 +20,9 @@ from barnabas.serde.protobuf import Protobuf
 from barnabas.serde.registry import Registered, RegistryError, Schema, SchemaRegistry
 from barnabas.serde.schema_ids import read_id, written_id
 from barnabas.serde.schemas import missing
+
+if TYPE_CHECKING:
+    from barnabas.rest.registry import RegistryAt
 
 STRATEGIES = ("TOPIC_NAME", "RECORD_NAME", "TOPIC_RECORD_NAME")
 TYPES = {"AVRO": "AVRO", "JSONSCHEMA": "JSON", "PROTOBUF": "PROTOBUF"}
@@ -49,8 +52,8 @@ class Chosen(NamedTuple):
 class Schemas:
     """Writes and reads with schemas of one registry."""
 
-    def __init__(self, url: str) -> None:
-        self.registry = SchemaRegistry(url)
+    def __init__(self, registry: RegistryAt) -> None:
+        self.registry = SchemaRegistry(registry.url, ssl_context=registry.tls)
         self._avro: Avro[Any] = Avro(self.registry)
         self._json: JsonSchema[Any] = JsonSchema(self.registry)
         self._protobuf: Protobuf[Any] = Protobuf(self.registry)

@@ -13,6 +13,8 @@ from barnabas.http.logins import Logins
 from barnabas.http.serving import Serving
 from barnabas.rest.application import RestApplication
 from barnabas.rest.behind import Behind
+from barnabas.rest.express import Express
+from barnabas.rest.registry import RegistryAt
 from barnabas.rest.tenants import Tenants
 
 if TYPE_CHECKING:
@@ -30,8 +32,8 @@ class RestSettings:
     clusters: Mapping[str, Mapping[str, Any]]
     """Configs of clients of each cluster, `bootstrap.servers` among them, by the proxy's names for them. The
     first is that of requests that name none."""
-    registry: str | None = None
-    """Address of the Schema Registry, for records with schemas."""
+    registry: RegistryAt | None = None
+    """The Schema Registry, for records with schemas."""
     logins: Logins | None = None
     """How the principals of requests log in at the cluster; None where the proxy speaks for all."""
     rates: Rates = UNLIMITED
@@ -60,6 +62,8 @@ async def serve(
         application.metrics.count(listeners.native, service)
         services: dict[int, Application] = {service: application}
         guard = Guard(settings.rates, settings.logins, access_log=settings.access_log)
+        if not guard.sees_all:
+            clusters.express = Express(listeners.native)
         serving = Serving(listeners.native, services, guard)
         ready()
         await stopping.wait()

@@ -19,6 +19,7 @@ from barnabas.http.errors import HttpError
 from barnabas.http.logins import Logins, fingerprint
 from barnabas.http.request import Request
 from barnabas.rest.cluster import Cluster, Counts
+from barnabas.rest.registry import RegistryAt
 
 TENANTS_MAX = 500
 IDLE_SECONDS_MAX = 300.0
@@ -34,7 +35,9 @@ class _Tenant:
 class Tenants:
     """The clients of all principals that have asked lately."""
 
-    def __init__(self, configs: Mapping[str, Any], registry: str | None, logins: Logins | None) -> None:
+    def __init__(
+        self, configs: Mapping[str, Any], registry: RegistryAt | None, logins: Logins | None
+    ) -> None:
         """`logins`: how principals log in at the cluster; None where the proxy speaks for all."""
         self._configs = dict(configs)
         self._registry = registry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from barnabas.http.errors import HttpError
 from barnabas.schema_registry import errors
 from barnabas.schema_registry.contracts import metadata_of, rule_set_of
 from barnabas.schema_registry.decision import Decision
-from barnabas.schema_registry.formats import Level
+from barnabas.schema_registry.formats import Level, Policy
 from barnabas.schema_registry.modes import require_writable
 from barnabas.schema_registry.records import config_record
 from barnabas.schema_registry.state import DEFAULT_COMPATIBILITY, State
@@ -31,11 +30,6 @@ FIELDS: Mapping[str, type] = {
     "overrideRuleSet": dict,
 }
 """Fields of a config, in the order of records, and their types."""
-BUILT_AS: Mapping[str, Any] = {
-    "validateRules": False,
-    "compatibilityPolicy": "STRICT",
-}
-"""Fields of which one value is built. To set another is refused; it is kept where another registry did."""
 
 
 def update(state: State, subject: str | None, request: Mapping[str, Any]) -> Decision[dict[str, Any]]:
@@ -47,14 +41,14 @@ def update(state: State, subject: str | None, request: Mapping[str, Any]) -> Dec
             raise HttpError(422, f"There is no config '{name}'")
         if not isinstance(value, FIELDS[name]):
             raise HttpError(422, f"Config '{name}' must be of type {FIELDS[name].__name__}")
-        if name in BUILT_AS and value != BUILT_AS[name]:
-            raise errors.not_permitted(f"Config '{name}' can only be {json.dumps(BUILT_AS[name])}")
         if name.endswith("Metadata"):
             metadata_of(value)
         elif name.endswith("RuleSet"):
             rule_set_of(value)
     if "compatibilityLevel" in changes:
         changes["compatibilityLevel"] = _level(changes["compatibilityLevel"])
+    if "compatibilityPolicy" in changes:
+        changes["compatibilityPolicy"] = _policy(changes["compatibilityPolicy"])
     merged = {**state.configs.get(subject, {}), **changes}
     value = {name: merged[name] for name in FIELDS if name in merged}
     told = {_told_name(name): value for name, value in value.items()}
@@ -76,6 +70,15 @@ def _level(text: str) -> str:
         return Level(text.upper()).value
     except ValueError as error:
         raise errors.invalid_level(", ".join(Level)) from error
+
+
+def _policy(text: str) -> str:
+    try:
+        return Policy(text.upper()).value
+    except ValueError as error:
+        raise errors.not_permitted(
+            f"Config 'compatibilityPolicy' can be {' or '.join(Policy)}, not {text!r}"
+        ) from error
 
 
 def _kept_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,17 +10,22 @@ from barnabas.http.errors import HttpError
 from barnabas.schema_registry import errors
 from barnabas.schema_registry.guid import RULE_LISTS
 
-RULE_TEXTS = ("name", "doc", "kind", "mode", "type", "expr", "onSuccess", "onFailure")
+ACTIONS = ("onSuccess", "onFailure")
+RULE_TEXTS = ("name", "doc", "kind", "mode", "type", "expr", *ACTIONS)
 NUMBER = "confluent:version"
 """The property of metadata in which a schema has the number of its version."""
 RESERVED = "confluent:reserved"
 """The property of metadata that has names which no field may have, with commas between them."""
+RULE_NAME = re.compile(r"[^\W\d][\w-]{0,255}\Z")
+"""What rules may be called."""
 KINDS = ("TRANSFORM", "CONDITION")
 MODES = {
     "migrationRules": ("UPGRADE", "DOWNGRADE", "UPDOWN"),
     "domainRules": ("WRITE", "READ", "WRITEREAD"),
     "encodingRules": ("WRITE", "READ", "WRITEREAD"),
 }
+BOTH_WAYS = ("UPDOWN", "WRITEREAD", None)
+"""Modes of rules that may have two actions: one for each way."""
 
 
 def metadata_of(value: Any) -> Mapping[str, Any] | None:
@@ -46,15 +52,15 @@ def rule_set_of(value: Any) -> Mapping[str, Any] | None:
         raise _refused(f"a rule set may have {', '.join(RULE_LISTS)} and enableAt")
     if not isinstance(value.get("enableAt"), str | None):
         raise _refused("enableAt must be a text")
+    names: set[str] = set()
     for kind in RULE_LISTS:
         rules = value.get(kind) or []
         if not isinstance(rules, list):
             raise _refused(f"{kind} must be a list")
-        names: set[str] = set()
         for rule in rules:
             _check_rule(kind, rule)
             if rule["name"] in names:
-                raise _refused(f"there are two rules '{rule['name']}' in {kind}")
+                raise _refused(f"there are two rules '{rule['name']}'")
             names.add(rule["name"])
     return {name: each for name, each in value.items() if each is not None}
 
@@ -138,10 +144,17 @@ def _check_rule(kind: str, rule: Any) -> None:
         raise _refused(f"a rule of {kind} is an object with texts")
     if not rule.get("name") or not rule.get("type"):
         raise _refused(f"a rule of {kind} lacks its name or type")
+    if not RULE_NAME.match(rule["name"]):
+        raise _refused(
+            f"'{rule['name']}' is no name for a rule: that begins with a letter or _, goes on with letters, "
+            "digits, _ and -, and has at most 256 of them"
+        )
     if rule.get("kind", KINDS[0]) not in KINDS:
         raise _refused(f"kind of rule '{rule['name']}' must be one of {', '.join(KINDS)}")
     if rule.get("mode", MODES[kind][0]) not in MODES[kind]:
         raise _refused(f"mode of rule '{rule['name']}' in {kind} must be one of {', '.join(MODES[kind])}")
+    if rule.get("mode") not in BOTH_WAYS and any("," in (rule.get(name) or "") for name in ACTIONS):
+        raise _refused(f"rule '{rule['name']}' has two actions, and its mode {rule['mode']} one way")
     good = (
         _texts(rule.get("tags") or [])
         and _mapping(rule.get("params"), lambda each: isinstance(each, str))

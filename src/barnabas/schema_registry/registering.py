@@ -20,7 +20,7 @@ from barnabas.schema_registry.contracts import (
 )
 from barnabas.schema_registry.decision import Decision
 from barnabas.schema_registry.entries import Reference, Schema, Version
-from barnabas.schema_registry.formats import InvalidSchema, Level, ParsedSchema, check
+from barnabas.schema_registry.formats import InvalidSchema, Level, ParsedSchema, Policy, check
 from barnabas.schema_registry.formats.tags import UNCHANGED, TagChange
 from barnabas.schema_registry.modes import IMPORTING, require_writable
 from barnabas.schema_registry.parsing import Parser, canonical
@@ -156,7 +156,9 @@ def incompatible_versions(
     new = parser.of_request(state, subject, schema.schema_type, schema.text, schema.references)
     # Only the latest counts where the level is not transitive; the others need not be parsed.
     compared = existing if level.transitive else existing[-1:]
-    found = check(level, new, [parser.of_version(state, version) for version in compared])
+    lenient = config.get("compatibilityPolicy") == Policy.LENIENT
+    policy = Policy.LENIENT if lenient else Policy.STRICT  # What another registry wrote may be none of ours.
+    found = check(level, new, [parser.of_version(state, version) for version in compared], policy)
     if found is None:
         return problems
     version = compared[found.index]

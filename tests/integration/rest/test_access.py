@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
-from tests.integration.rest.asking import PATIENCE, Cluster, refused
+from tests.integration.rest.asking import PATIENCE, Cluster, refused, until_met
 from tests.support.certificates import Authority
-from tests.support.registry import Reply
+from tests.support.oracle import free_port
+from tests.support.registry import Reply, ask
 from tests.support.rest import RestProcess
+from tests.support.server import BarnabasUp
 
 
 @pytest.mark.parametrize("cluster", [pytest.param("apache", marks=pytest.mark.oracle)], indirect=True)
@@ -102,6 +104,51 @@ def test_clients_are_talked_to_over_tls_and_may_need_a_certificate(cluster: Clus
         assert asked(known)["kind"] == "KafkaClusterList"
     finally:
         proxy.kill()
+
+
+def test_services_beside_a_broker_speak_tls_with_clients_and_with_one_another(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "certificates")
+    # The services know one another by their certificate, whatever names are in it.
+    server, client = str(authority.store("server", "DNS:localhost")), str(authority.store("client"))
+    registry, rest = free_port(), free_port()
+    arguments = (
+        *(
+            "--memory",
+            "--registry-port",
+            f"{registry}",
+            "--rest-port",
+            f"{rest}",
+            "--services-host",
+            "0.0.0.0",
+        ),
+        *("--services-certificate", server, "--services-key", server, "--services-access-log"),
+        *("--services-client-authority", str(authority.certificate)),
+    )
+    known = ssl.create_default_context(cafile=str(authority.certificate))
+    known.load_cert_chain(client)
+
+    def asked(port: int, method: str, path: str, body: Any = None) -> Any:
+        connection = http.client.HTTPSConnection("localhost", port, timeout=PATIENCE, context=known)
+        with contextlib.closing(connection):
+            sent = None if body is None else json.dumps(body)
+            connection.request(method, path, sent, {"Content-Type": "application/json"})
+            return json.loads(connection.getresponse().read())
+
+    up = BarnabasUp(tmp_path / "data", arguments).start()
+    try:
+        until_met(lambda: "  try " in up.log.read_text())
+        assert f"  rest     https://0.0.0.0:{rest}\n" in up.log.read_text()
+        assert asked(rest, "POST", "/v3/clusters/-/topics", {"topic_name": "t"})["topic_name"] == "t"
+        value = {"type": "AVRO", "schema": '"string"', "data": "hello"}
+        records = "/v3/clusters/-/topics/t/records"
+        until_met(lambda: asked(rest, "POST", records, {"value": value}).get("offset") is not None)
+        assert asked(registry, "GET", "/subjects") == ["t-value"]
+        with pytest.raises((OSError, http.client.HTTPException)):
+            ask(f"http://localhost:{registry}", "GET", "/subjects")
+        assert up.stop() == 0
+        assert "GET /subjects -> 200" in up.log.read_text()
+    finally:
+        up.kill()
 
 
 def test_tls_that_can_not_be_had_is_told(tmp_path: Path) -> None:

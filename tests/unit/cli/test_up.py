@@ -73,7 +73,7 @@ def node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Stand
     ports = {"registry": 8081, "rest": 8082}
     monkeypatch.setattr(
         "barnabas.cli.up._beside",
-        lambda server, wanted, **_: {
+        lambda server, wanted, front, **_: {
             name: SimpleNamespace(port=ports[name], stop=lambda: None) for name in wanted
         },
     )
@@ -122,6 +122,19 @@ def test_services_are_left_out_when_nobody_wants_them(capsys: pytest.CaptureFixt
     assert "rest" in out
     assert outcome(["up", "--memory", "--without", "registry", "--without", "rest"]) == exit_codes.OK
     assert "http:" not in capsys.readouterr().out
+
+
+def test_services_listen_where_they_are_told_to(capsys: pytest.CaptureFixture[str]) -> None:
+    tls = ["--services-certificate", "server.pem", "--services-key", "server.pem"]
+    assert outcome(["up", "--memory", "--services-host", "0.0.0.0"]) == exit_codes.OK
+    assert outcome(["up", "--memory", "--services-host", "::1", *tls]) == exit_codes.OK
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [url for name, url, *_ in lines if name in ("schemas", "rest")] == [
+        "http://0.0.0.0:8081",
+        "http://0.0.0.0:8082",
+        "https://[::1]:8081",
+        "https://[::1]:8082",
+    ]
 
 
 def test_command_to_try_names_another_address(capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,6 +196,16 @@ def test_a_node_on_all_addresses_does_not_advertise_them(host: str) -> None:
         (["--memory", "--dir", "/x"], exit_codes.USAGE, "leave out --dir or --memory"),
         (["--port", "1", "--set", "listeners=PLAINTEXT://a:1"], exit_codes.USAGE, "--host and --port"),
         (["--port", "70000"], exit_codes.USAGE, "70000"),
+        (
+            ["--services-certificate", "server.pem"],
+            exit_codes.USAGE,
+            "TLS needs both a certificate and its key",
+        ),
+        (
+            ["--services-certificate", "s.pem", "--services-key", "s.pem", "--registry-election"],
+            exit_codes.USAGE,
+            "for `barnabas registry`",
+        ),
         (["--set", "listeners=SSL://a:1"], exit_codes.BAD_VALUE, "SSL is not served yet"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from barnabas.http.errors import HttpError
 from barnabas.schema_registry import configs, contexts, modes, records
+from barnabas.schema_registry.contracts import rule_set_of
 from barnabas.schema_registry.decision import Decision
 from barnabas.schema_registry.deleting import delete_subject, delete_version
 from barnabas.schema_registry.entries import Schema, Version
@@ -19,6 +21,7 @@ from barnabas.schema_registry.parsing import Parser
 from barnabas.schema_registry.registering import Offered, lookup, register
 from barnabas.schema_registry.state import State
 
+OPEN = '{"type":"object","properties":{}}'
 SUBJECTS = st.sampled_from(["a", "b/c", ":.ctx:a", ":.other:b"])
 TEXTS = st.integers(0, 7).map(lambda number: json.dumps({"type": "fixed", "name": f"F{number}", "size": 1}))
 
@@ -245,10 +248,10 @@ def test_a_config_says_what_schemas_have_that_say_nothing_themselves() -> None:
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
-        ({"validateRules": True}, 42205),
         ({"compatibilityPolicy": "LOGICAL"}, 42205),
         ({"defaultMetadata": {"owner": "me"}}, 42201),
-        ({"overrideRuleSet": {"domainRules": [{"name": "nameless type"}]}}, 42210),
+        ({"compatibilityPolicy": "none"}, 42205),
+        ({"overrideRuleSet": {"domainRules": [{"name": "typeless"}]}}, 42210),
         ({"alias": 1}, 422),
         ({"unknown": 1}, 422),
     ],
@@ -257,6 +260,55 @@ def test_a_config_that_would_mean_nothing_is_refused(request_: dict[str, Any], c
     with pytest.raises(HttpError) as error:
         configs.update(State(), "a", request_)
     assert (error.value.status, error.value.code) == (422, code)
+
+
+def test_the_policy_of_a_subject_decides_how_json_schemas_are_compared() -> None:
+    state = State()
+    written(state, register(state, Parser(), "a", Offered(Schema.of("JSON", OPEN)), normalize=False))
+    wider = Offered(Schema.of("JSON", '{"type":"object","properties":{"x":{"type":"string"}}}'))
+    with pytest.raises(HttpError) as error:
+        register(state, Parser(), "a", wider, normalize=False)
+    assert error.value.status == 409
+    decision = configs.update(state, "a", {"compatibilityPolicy": "lenient"})
+    assert decision.response == {"compatibilityPolicy": "LENIENT"}
+    written(state, decision)
+    assert register(state, Parser(), "a", wider, normalize=False).response.number == 2
+    # One that another registry has written counts as the strict one, which they all begin with.
+    state.configs["a"]["compatibilityPolicy"] = "LOGICAL"
+    with pytest.raises(HttpError):
+        register(state, Parser(), "a", wider, normalize=False)
+
+
+RULE = {"name": "r", "type": "CEL", "mode": "WRITE"}
+
+
+@pytest.mark.parametrize(
+    ("rule_set", "reason"),
+    [
+        ({"domainRules": [{**RULE, "name": "two words"}]}, "'two words' is no name for a rule"),
+        ({"domainRules": [{**RULE, "name": "1st"}]}, "'1st' is no name for a rule"),
+        ({"domainRules": [{**RULE, "name": "a" * 257}]}, "at most 256"),
+        ({"domainRules": [RULE], "encodingRules": [RULE]}, "two rules 'r'"),
+        ({"domainRules": [{**RULE, "onFailure": "ERROR,NONE"}]}, "has two actions"),
+        ({"migrationRules": [RULE]}, "mode of rule 'r' in migrationRules must be one of UPGRADE"),
+    ],
+)
+def test_a_rule_set_that_nobody_could_run_is_refused(rule_set: dict[str, Any], reason: str) -> None:
+    with pytest.raises(HttpError, match=re.escape(reason)) as error:
+        rule_set_of(rule_set)
+    assert (error.value.status, error.value.code) == (422, 42210)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {**RULE, "name": "_größe-2" + "a" * 248},
+        {**RULE, "mode": "WRITEREAD", "onSuccess": "NONE,ERROR"},
+        {**RULE, "onFailure": "DLQ"},
+    ],
+)
+def test_what_a_rule_may_be_called_and_do(rule: dict[str, Any]) -> None:
+    assert rule_set_of({"domainRules": [rule]}) == {"domainRules": [rule]}
 
 
 def test_an_alias_stands_for_a_subject_of_its_own_context() -> None:

@@ -12,6 +12,7 @@ from barnabas.schema_registry.formats.model import (
     READER_AND_WRITER,
     Incompatibility,
     ParsedSchema,
+    Policy,
     Roles,
     TooComplex,
 )
@@ -53,7 +54,10 @@ class Incompatible:
 
 
 def incompatibilities(
-    reader: ParsedSchema, writer: ParsedSchema, roles: Roles = READER_AND_WRITER
+    reader: ParsedSchema,
+    writer: ParsedSchema,
+    roles: Roles = READER_AND_WRITER,
+    policy: Policy = Policy.STRICT,
 ) -> list[Incompatibility]:
     """Why `reader` can't read what `writer` writes; empty if it can."""
     if reader.schema_type != writer.schema_type:
@@ -64,13 +68,15 @@ def incompatibilities(
     if reader is writer or reader.identity == writer.identity:
         return []
     try:
-        return reader.unreadable(writer, roles)
+        return reader.unreadable(writer, roles, policy)
     except (TooComplex, RecursionError):  # the caller's own stack may be deep already
         message = f"{roles.reader} and {roles.writer} schema are too complex to be compared"
         return [Incompatibility("SCHEMA_TOO_COMPLEX", "/", message)]
 
 
-def check(level: Level, new: ParsedSchema, existing: Sequence[ParsedSchema]) -> Incompatible | None:
+def check(
+    level: Level, new: ParsedSchema, existing: Sequence[ParsedSchema], policy: Policy = Policy.STRICT
+) -> Incompatible | None:
     """Compares a new schema with the existing ones, oldest first; None if the level is kept.
 
     The latest version that stands against it is the one that is named.
@@ -79,9 +85,9 @@ def check(level: Level, new: ParsedSchema, existing: Sequence[ParsedSchema]) -> 
     for index in reversed(range(first, len(existing))):
         reasons: list[Incompatibility] = []
         if level.backward:
-            reasons += incompatibilities(new, existing[index], Roles("new", "old"))
+            reasons += incompatibilities(new, existing[index], Roles("new", "old"), policy)
         if level.forward:
-            reasons += incompatibilities(existing[index], new, Roles("old", "new"))
+            reasons += incompatibilities(existing[index], new, Roles("old", "new"), policy)
         if reasons:
             return Incompatible(index, reasons)
     return None

@@ -8,6 +8,7 @@ Always true:
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 if TYPE_CHECKING:
@@ -54,6 +55,17 @@ class Roles(NamedTuple):
 
 
 READER_AND_WRITER = Roles("reader", "writer")
+
+
+class Policy(StrEnum):
+    """How much a comparison asks for (`compatibilityPolicy`).
+
+    Only JSON Schema tells them apart: there LENIENT takes an open content model for what users mean by it, a
+    list of properties that may grow and shrink, though a value could break it.
+    """
+
+    STRICT = "STRICT"
+    LENIENT = "LENIENT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,5 +152,5 @@ class ParsedSchema(ABC):
         passes it over."""
 
     @abstractmethod
-    def unreadable(self, writer: Self, roles: Roles) -> list[Incompatibility]:
+    def unreadable(self, writer: Self, roles: Roles, policy: Policy) -> list[Incompatibility]:
         """Why this schema, as reader, can't read what `writer` writes; both are of one format."""

@@ -5,13 +5,21 @@ from typing import Any
 
 import pytest
 
-from barnabas.schema_registry.formats import InvalidSchema, ResolvedReference, incompatibilities, parse
+from barnabas.schema_registry.formats import (
+    READER_AND_WRITER,
+    InvalidSchema,
+    Policy,
+    ResolvedReference,
+    incompatibilities,
+    parse,
+)
 
 MODERN = "https://json-schema.org/draft/2020-12/schema"
 
 
-def differences(old: Any, new: Any) -> list[str]:
-    found = incompatibilities(parse("JSON", json.dumps(new)), parse("JSON", json.dumps(old)))
+def differences(old: Any, new: Any, policy: Policy = Policy.STRICT) -> list[str]:
+    reader, writer = parse("JSON", json.dumps(new)), parse("JSON", json.dumps(old))
+    found = incompatibilities(reader, writer, READER_AND_WRITER, policy)
     return [f"{each.type} {each.path}" for each in found]
 
 
@@ -163,6 +171,58 @@ TEXT, NUMBER = {"type": "string"}, {"type": "number"}
 )
 def test_differences(old: Any, new: Any, found: list[str]) -> None:
     assert differences(old, new) == found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        # properties come and go, in open content models and in closed ones
+        (props(), props(a=TEXT), []),
+        (closed(), closed(a=TEXT), []),
+        (props(a=TEXT), props(), []),
+        (closed(a=TEXT), closed(), []),
+        (props(), {**props(a={**TEXT, "default": ""}), "required": ["a"]}, []),
+        (
+            {**props(), "additionalProperties": NUMBER},
+            {**props(a=NUMBER), "additionalProperties": NUMBER},
+            [],
+        ),
+        (props(), closed(), []),
+        (props(), {**props(), "additionalProperties": TEXT}, []),
+        ({"$schema": MODERN, **props()}, {"$schema": MODERN, **props(), "unevaluatedProperties": False}, []),
+        # also where they are parts of something else
+        ({"allOf": [props(b=TEXT), props()]}, {"allOf": [props(b=TEXT), props(a=TEXT)]}, []),
+        (props(b=props()), props(b=props(a=TEXT)), []),
+        ({"oneOf": [props(b=TEXT), NUMBER]}, {"oneOf": [closed(b=TEXT), NUMBER]}, []),
+        # what a reader would miss, or refuses of what it knows, is no question of content models
+        (
+            props(),
+            {**props(a=TEXT), "required": ["a"]},
+            ["REQUIRED_PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL #/properties/a"],
+        ),
+        (
+            closed(),
+            {**closed(a=TEXT), "required": ["a"]},
+            ["REQUIRED_PROPERTY_ADDED_TO_UNOPEN_CONTENT_MODEL #/properties/a"],
+        ),
+        (props(a=TEXT), {**props(a=TEXT), "required": ["a"]}, ["REQUIRED_ATTRIBUTE_ADDED #/required/a"]),
+        (props(a=TEXT), props(a=NUMBER), ["TYPE_CHANGED #/properties/a"]),
+        (
+            {**props(), "additionalProperties": TEXT},
+            {**props(a=NUMBER), "additionalProperties": TEXT},
+            ["TYPE_CHANGED #/properties/a"],
+        ),
+        (
+            {"type": "array", "items": [TEXT]},
+            {"type": "array", "items": [TEXT, TEXT]},
+            ["ITEM_ADDED_TO_OPEN_CONTENT_MODEL #/items/1"],
+        ),
+    ],
+)
+def test_the_lenient_policy_passes_over_what_an_open_content_model_could_hide(
+    old: Any, new: Any, found: list[str]
+) -> None:
+    assert differences(old, new, Policy.LENIENT) == found
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,13 @@ from barnabas.schema_registry.formats.avro.tags import avro_parts
 from barnabas.schema_registry.formats.avro.text import avro_text
 from barnabas.schema_registry.formats.avro.types import AvroType, Record
 from barnabas.schema_registry.formats.json_text import read_json, write_json
-from barnabas.schema_registry.formats.model import Incompatibility, ParsedSchema, ResolvedReference, Roles
+from barnabas.schema_registry.formats.model import (
+    Incompatibility,
+    ParsedSchema,
+    Policy,
+    ResolvedReference,
+    Roles,
+)
 from barnabas.schema_registry.formats.tags import TagChange, Tagged, change_json, tagged_json
 
 __all__ = ["AvroSchema"]
@@ -67,6 +73,6 @@ class AvroSchema(ParsedSchema):
         change_json(avro_parts(schema), change, strict=strict)
         return type(self).parse(write_json(schema), self.references)
 
-    def unreadable(self, writer: Self, roles: Roles) -> list[Incompatibility]:
+    def unreadable(self, writer: Self, roles: Roles, policy: Policy) -> list[Incompatibility]:  # noqa: ARG002
         """By the rules of Avro's schema resolution."""
         return compare_avro(self.root, writer.root, roles)

@@ -13,6 +13,7 @@ from barnabas.schema_registry.formats.model import (
     Incompatibility,
     InvalidSchema,
     ParsedSchema,
+    Policy,
     ResolvedReference,
     Roles,
 )
@@ -77,6 +78,6 @@ class JsonSchema(ParsedSchema):
         change_json(json_parts(schema), change, strict=strict)
         return type(self).parse(write_json(schema), self.references)
 
-    def unreadable(self, writer: Self, roles: Roles) -> list[Incompatibility]:
+    def unreadable(self, writer: Self, roles: Roles, policy: Policy) -> list[Incompatibility]:
         """By whether all values that are valid for the writer are valid here."""
-        return compare_json(self._parts, writer._parts, roles)
+        return compare_json(self._parts, writer._parts, roles, policy)

@@ -1,12 +1,13 @@
 """Whether a reader's JSON schema accepts all that a writer's accepts.
 
-Names of differences, their places and the verdicts are those of Confluent's registry under its strict policy.
-It is stricter than the values ask for (a rewritten schema may be refused though it accepts the same), and in
-two places more lenient: a required property that no schema describes, or that has a default, may be added.
+Names of differences, their places and the verdicts are those of Confluent's registry under the same policy.
+The strict one is stricter than the values ask for (a rewritten schema may be refused though it accepts the
+same), and in two places more lenient: a required property that no schema describes, or that has a default,
+may be added.
 """
 
 from barnabas.schema_registry.formats.json_schema.arrays import compare_arrays
-from barnabas.schema_registry.formats.json_schema.difference import Found, Path, incompatibility
+from barnabas.schema_registry.formats.json_schema.difference import ALLOWED, Found, Path, incompatibility
 from barnabas.schema_registry.formats.json_schema.matching import covers
 from barnabas.schema_registry.formats.json_schema.objects import compare_objects
 from barnabas.schema_registry.formats.json_schema.parts import Part, Parts
@@ -17,7 +18,7 @@ from barnabas.schema_registry.formats.json_schema.scalars import (
     compare_strings,
     value_key,
 )
-from barnabas.schema_registry.formats.model import REPEATED_MAX, Effort, Incompatibility, Roles
+from barnabas.schema_registry.formats.model import REPEATED_MAX, Effort, Incompatibility, Policy, Roles
 
 _CRITERIA = ("allOf", "anyOf", "oneOf")
 _RULES = {
@@ -29,19 +30,20 @@ _RULES = {
 }
 
 
-def compare_json(reader: Parts, writer: Parts, roles: Roles) -> Found:
+def compare_json(reader: Parts, writer: Parts, roles: Roles, policy: Policy) -> Found:
     """What stands against reading; empty if nothing does."""
-    comparison = _Comparison(reader, writer, roles)
+    comparison = _Comparison(reader, writer, roles, ALLOWED[policy])
     return list(dict.fromkeys(comparison.schemas(reader.resolver.root, writer.resolver.root, ())))
 
 
 class _Comparison:
     """One comparison. Pairs that refer to themselves count as compatible while they are being compared."""
 
-    def __init__(self, reader: Parts, writer: Parts, roles: Roles) -> None:
+    def __init__(self, reader: Parts, writer: Parts, roles: Roles, allowed: frozenset[str]) -> None:
         self.reader = reader
         self.writer = writer
         self.roles = roles
+        self.allowed = allowed
         self.effort = Effort()
         # Inside a `not` the two schemas change places.
         self.turned = False
@@ -69,7 +71,7 @@ class _Comparison:
         outer, self.assumed = self.assumed, depth
         self.under_way[pair] = depth
         self.effort.enter()
-        found = self.parts(new, old, path)
+        found = [each for each in self.parts(new, old, path) if each.type not in self.allowed]
         self.effort.leave()
         del self.under_way[pair]
         # What rests on a pair further out is not known to be compatible before that one is.

@@ -1,10 +1,11 @@
 """What a difference of two JSON schemas is called, and the words for it: only those that forbid reading."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from barnabas.schema_registry.formats.json_schema.resolve import Schema
-from barnabas.schema_registry.formats.model import Incompatibility, Roles
+from barnabas.schema_registry.formats.model import Incompatibility, Policy, Roles
 
 Path = tuple[str, ...]
 Found = list[Incompatibility]
@@ -93,6 +94,24 @@ _WORDS = {
     "SUM_TYPE_NARROWED": "{new} has fewer alternatives than {old}",
     "NOT_TYPE_EXTENDED": "{new} excludes more than {old}",
 }
+
+ALLOWED: Mapping[Policy, frozenset[str]] = {
+    Policy.STRICT: frozenset(),
+    Policy.LENIENT: frozenset(
+        {
+            "ADDITIONAL_PROPERTIES_NARROWED",
+            "ADDITIONAL_PROPERTIES_REMOVED",
+            "UNEVALUATED_PROPERTIES_NARROWED",
+            "UNEVALUATED_PROPERTIES_REMOVED",
+            "REQUIRED_PROPERTY_WITH_DEFAULT_ADDED_TO_OPEN_CONTENT_MODEL",
+            "OPTIONAL_PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL",
+            "PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL",
+            "PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
+            "PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
+        }
+    ),
+}
+"""Differences that a policy passes over, as Confluent's registry does."""
 
 
 def incompatibility(kind: str, path: Path, roles: Roles) -> Incompatibility:

@@ -4,7 +4,13 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
-from barnabas.schema_registry.formats.model import Incompatibility, ParsedSchema, ResolvedReference, Roles
+from barnabas.schema_registry.formats.model import (
+    Incompatibility,
+    ParsedSchema,
+    Policy,
+    ResolvedReference,
+    Roles,
+)
 from barnabas.schema_registry.formats.protobuf.check import check_file
 from barnabas.schema_registry.formats.protobuf.compare import compare_proto
 from barnabas.schema_registry.formats.protobuf.encode import encoded_file
@@ -99,7 +105,7 @@ class ProtobufSchema(ParsedSchema):
         change_proto(file, change, strict=strict)
         return type(self).parse(proto_text(file), self.references)
 
-    def unreadable(self, writer: Self, roles: Roles) -> list[Incompatibility]:
+    def unreadable(self, writer: Self, roles: Roles, policy: Policy) -> list[Incompatibility]:  # noqa: ARG002
         """By what the wire format asks, and by what Confluent's registry asks besides."""
         return compare_proto(self.linked, writer.linked, roles)
 
