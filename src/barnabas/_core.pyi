@@ -4,6 +4,7 @@ from asyncio import Future
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, final
 
+from barnabas.errors import BarnabasError
 from barnabas.protocol.message import Message
 
 # ---- ids ------------------------------------------------------------------------------------------------
@@ -1037,7 +1038,17 @@ class HttpServer:
     def fileno(self) -> int:
         """A descriptor that is readable when `drain` has something to give."""
     def drain(self, limit: int) -> list[HttpRequest]:
-        """Takes up to `limit` requests, and silences the descriptor."""
+        """Takes up to `limit` requests, and silences the descriptor. Those that are answered without Python
+        are not among them."""
+    def show_records(
+        self,
+        request: HttpRequest,
+        target: RecordTarget,
+        failed: Callable[[HttpRequest, BarnabasError], None],
+    ) -> None:
+        """From now on the records of plain requests to the path of this one, without a query, go to `target`,
+        and are answered, without Python. Plain: one record of a format without a schema, without headers and
+        time. Those that are not written are handed to `failed`, with why."""
     def respond(
         self, answers: Sequence[tuple[HttpRequest, int, Sequence[tuple[str, str]], bytes, bool]]
     ) -> None:
@@ -1059,3 +1070,56 @@ class HttpServer:
         """Takes back all replies that were published for a service."""
     def stop(self, grace_ms: int) -> None:
         """Lets nobody in any more; who waits for an answer may get it within `grace_ms`."""
+
+@final
+class RecordCount:
+    """Counts records of the REST Proxy, those that are handed in without Python too."""
+
+    def __new__(cls) -> Self: ...
+    def note(self) -> None:
+        """Counts one more."""
+    @property
+    def value(self) -> int:
+        """How many there were."""
+
+@final
+class RecordTarget:
+    """A topic that plain records of the REST Proxy are handed in for without Python."""
+
+    def __new__(
+        cls, producer: NativeProducer, topic: str, names: tuple[str, str], count: RecordCount
+    ) -> Self:
+        """`names`: the cluster's id and the topic's name, as JSON has them. `count` counts what is handed
+        in."""
+
+@final
+class RecordStream:
+    """Records of the REST Proxy that come on one connection: those that are plain go to a producer at once,
+    others to Python. Replies keep the order of records."""
+
+    def __new__(
+        cls,
+        target: RecordTarget | None,
+        ready: Callable[[], object],
+        failed: Callable[[BarnabasError], bytes],
+    ) -> Self:
+        """`ready` is called when there are replies to take, `failed` with why a record was not written, and
+        gives the reply. Without a target all records are given back."""
+    def feed(self, piece: bytes) -> bytes | None:
+        """Hands in what a piece completes. The first object that is not plain, or can't be handed in at once,
+        is given back; then it goes on with an empty piece. None when nothing is left to do but to wait: for
+        more pieces, or while too many replies are under way."""
+    def rest(self) -> bytes:
+        """What has come of an object that is not complete."""
+    def reserve(self) -> int:
+        """A place for the reply to a record that was given back."""
+    def fill(self, number: int, reply: bytes) -> None:
+        """Puts a reply into its place, once."""
+    def take(self, limit: int) -> bytes:
+        """Up to `limit` replies, each a line, up to the first that has to be waited for."""
+    @property
+    def under_way(self) -> int:
+        """Records whose replies were not taken."""
+    @property
+    def is_full(self) -> bool:
+        """Whether so many replies are under way that no more is read."""

@@ -13,7 +13,7 @@ mod figures;
 mod fork;
 mod membership;
 mod options;
-mod producer;
+pub(crate) mod producer;
 mod record;
 mod security;
 mod share;

@@ -2,7 +2,7 @@
 //!
 //! Nothing here decides anything. Python watches a descriptor; no thread of the server calls into Python.
 
-mod request;
+pub(crate) mod request;
 mod server;
 
 use pyo3::prelude::*;

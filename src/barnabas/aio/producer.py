@@ -13,7 +13,7 @@ from barnabas.clients.transaction import Group, Offsets, group_of, offsets_of
 from barnabas.errors import BarnabasError, BufferFull, ClientTimeout
 
 if TYPE_CHECKING:
-    from barnabas._core import Columns, Headers, RecordMetadata
+    from barnabas._core import Columns, Headers, NativeProducer, RecordMetadata
     from barnabas.clients.producer import Partitioner
 
 
@@ -167,6 +167,14 @@ class Producer:
             self._loop.remove_reader(self._native.fileno())
 
     # ---- waiting
+
+    def _for_bytes(self) -> NativeProducer | None:
+        """The producer below, for who hands in bytes without Python; None where there are serializers."""
+        if self._serializers is not None:
+            return None
+        if self._loop is None:
+            self._listen()
+        return self._native
 
     def _listen(self) -> asyncio.AbstractEventLoop:
         """From the first call on it belongs to the running loop."""

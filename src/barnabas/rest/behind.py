@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from barnabas.errors import BarnabasError, ClientTimeout
 from barnabas.http.errors import HttpError
@@ -18,6 +18,9 @@ from barnabas.http.request import Request
 from barnabas.rest.cluster import Cluster
 from barnabas.rest.errors import not_found
 from barnabas.rest.tenants import Tenants
+
+if TYPE_CHECKING:
+    from barnabas.rest.express import Express
 
 logger = logging.getLogger("barnabas.rest")
 
@@ -36,6 +39,8 @@ class Behind:
         self._tenants = dict(tenants)
         self._ids: dict[str, str] = {}
         """Ids of clusters that were asked, by name."""
+        self.express: Express | None = None
+        """Has records written without Python, if that may be."""
 
     def first(self, request: Request) -> Cluster:
         """Where requests go that name no cluster: the clients that speak for who asks. Raises HttpError."""
@@ -99,7 +104,7 @@ class Behind:
             Figure(
                 "barnabas_rest_produced_records_total",
                 "Records handed to producers.",
-                sum(one.produced for one in counts),
+                sum(one.produced.value for one in counts),
                 "counter",
             ),
             Figure(

@@ -23,6 +23,7 @@ use super::record::RecordMetadata;
 use super::text::{data, headers, Data};
 use super::{waiting, waiting::seconds};
 use crate::clock;
+use crate::rest::{Delivered, Part, Pending, PlainRecord};
 
 /// Who waits for the result of a record.
 enum Listener {
@@ -30,17 +31,26 @@ enum Listener {
     Callable(Py<PyAny>),
     /// Of the event loop that polls; nobody may be waiting any more.
     Future(Py<PyAny>),
+    /// Of the REST Proxy, whose reply needs no Python.
+    Plain(Box<Pending>),
 }
 
 impl Listener {
     fn tell(
-        &self,
+        self,
         py: Python<'_>,
         error: Option<&Bound<'_, PyAny>>,
         metadata: Option<RecordMetadata>,
     ) -> PyResult<()> {
         match self {
             Listener::Callable(callback) => callback.call1(py, (error, metadata)).map(drop),
+            Listener::Plain(pending) => match (error, metadata) {
+                (Some(error), _) => pending.tell(py, Err(error)),
+                (None, Some(RecordMetadata { partition, offset, timestamp, .. })) => {
+                    pending.tell(py, Ok(Delivered { partition, offset, timestamp }))
+                }
+                (None, None) => Ok(()),
+            },
             Listener::Future(future) => {
                 let future = future.bind(py);
                 if future.call_method0(intern!(py, "done"))?.is_truthy()? {
@@ -159,6 +169,35 @@ impl NativeProducer {
             self.reports.lock().take(report);
         }
         appended
+    }
+
+    /// Hands a record of the REST Proxy in. Gives `pending` back where that can't be done at once.
+    pub(crate) fn hand_in_plain(
+        &self,
+        py: Python<'_>,
+        topic: &Bound<'_, PyString>,
+        record: &PlainRecord,
+        pending: Pending,
+    ) -> Option<Pending> {
+        let index = self.producer.check(py).and_then(|()| self.topic(topic));
+        let (Ok(index), None) = (index, &self.partitioner) else { return Some(pending) };
+        let timestamp = pending.timestamp();
+        let report = self.reports.lock().add(Listener::Plain(Box::new(pending)));
+        let record = NewRecord {
+            partition: record.partition,
+            timestamp,
+            key: record.key.as_ref().and_then(Part::bytes),
+            value: record.value.as_ref().and_then(Part::bytes),
+            headers: &[],
+            report: Some(report),
+        };
+        if self.producer.append(index, &record).is_ok() {
+            return None;
+        }
+        match self.reports.lock().take(report) {
+            Some(Listener::Plain(pending)) => Some(*pending),
+            _ => None,
+        }
     }
 
     /// The partition that the user's own partitioner chooses.

@@ -14,7 +14,7 @@ pub(crate) struct HttpRequest {
     /// Writes the body of its reply, once that has begun.
     pub(super) writer: Mutex<Option<BodyWriter>>,
     /// Number of the operation that answers it; 0 until that is known.
-    pub(super) operation: AtomicUsize,
+    pub(crate) operation: AtomicUsize,
 }
 
 impl HttpRequest {

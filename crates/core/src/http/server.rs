@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use crate::client::doorbell::Doorbell;
 use crate::http::request::HttpRequest;
 use crate::metadata::describe;
+use crate::rest::{RecordTarget, Route, Routes};
 
 /// Headers as Python has them.
 type Headers = Vec<(String, String)>;
@@ -31,6 +32,8 @@ type Answer<'py> = (PyRef<'py, HttpRequest>, u16, Headers, Vec<u8>, bool);
 pub(crate) struct HttpServer {
     server: barnabas_http::HttpServer,
     services: Mutex<Vec<Service>>,
+    /// Ways of requests that are answered without Python.
+    routes: Mutex<Routes>,
     doorbell: Arc<Doorbell>,
 }
 
@@ -42,7 +45,7 @@ impl HttpServer {
         let settings = HttpSettings { threads, body_bytes_max, ..HttpSettings::default() };
         let doorbell = Doorbell::new()?;
         let server = barnabas_http::HttpServer::start(settings, doorbell.notify())?;
-        Ok(HttpServer { server, services: Mutex::default(), doorbell })
+        Ok(HttpServer { server, services: Mutex::default(), routes: Mutex::default(), doorbell })
     }
 
     /// Lets clients of a service in: its number, and the port, which may have been 0. To paths that end with
@@ -80,12 +83,32 @@ impl HttpServer {
         self.doorbell.listen()
     }
 
-    /// Takes up to `limit` requests, and silences the descriptor.
-    fn drain(&self, limit: usize) -> Vec<HttpRequest> {
+    /// Takes up to `limit` requests, and silences the descriptor. Those whose way was shown are on it then, and not
+    /// among them.
+    fn drain(&self, py: Python<'_>, limit: usize) -> Vec<HttpRequest> {
         // First: what arrives from now on rings again.
         self.doorbell.clear();
-        let requests = self.server.inbox().drain(limit);
-        requests.into_iter().map(HttpRequest::new).collect()
+        let inbox = self.server.inbox();
+        let routes = self.routes.lock();
+        let mut left = Vec::new();
+        while left.len() < limit {
+            let requests = inbox.drain(limit - left.len());
+            if requests.is_empty() {
+                break;
+            }
+            let others = requests.into_iter().filter_map(|request| routes.take(py, inbox, request));
+            left.extend(others.map(HttpRequest::new));
+        }
+        left
+    }
+
+    /// From now on the records of plain requests to the path of this one go to `target`, and are answered, without
+    /// Python; those that are not written are handed to `failed`, with why.
+    fn show_records(&self, request: &HttpRequest, target: Py<RecordTarget>, failed: Py<PyAny>) {
+        let operation = request.operation.load(Ordering::Relaxed);
+        let route = Route { target, operation, failed };
+        let request = &request.request;
+        self.routes.lock().add(request.service, request.target.path(), route);
     }
 
     /// Answers requests: status, headers, body, and whether the same request is answered so from now on without
@@ -150,6 +173,8 @@ impl HttpServer {
     /// Lets nobody in any more; who waits for an answer may get it within `grace_ms`. Stopping twice does nothing.
     fn stop(&self, py: Python<'_>, grace_ms: u64) {
         py.detach(|| self.server.stop(Duration::from_millis(grace_ms)));
+        // Who was shown a way may hold this.
+        self.routes.lock().clear();
     }
 }
 

@@ -8,9 +8,10 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from barnabas._core import RecordStream
 from barnabas.errors import BarnabasError
 from barnabas.http.errors import HttpError
 from barnabas.http.request import Request
@@ -22,14 +23,16 @@ from barnabas.rest import fields
 from barnabas.rest.asking import Part, answer, telling
 from barnabas.rest.cluster import Cluster
 from barnabas.rest.errors import told
+from barnabas.rest.express import refused, single
 from barnabas.rest.json_stream import JsonObjects
 from barnabas.rest.producing import Offered, Sender, offered_of
 from barnabas.rest.times import iso_time
 
+if TYPE_CHECKING:
+    from barnabas._core import RecordMetadata
+
 PATH = "/v3/clusters/{cluster_id}/topics/{topic_name}/records"
 BATCH_ENTRIES_MAX = 10_000
-UNDER_WAY_MAX = 10_000
-"""Records of a stream that wait for their replies; no more is read before."""
 LINES_MAX = 500
 """Replies of a stream that are sent together."""
 ID_LENGTH_MAX = 80
@@ -47,7 +50,8 @@ class Records(Part):
         cluster, _ = await self.at(request)
         topic = request.path["topic_name"]
         if request.stream is not None:
-            return StreamResponse(_Streamed(cluster, topic, request.stream).run)
+            cluster_id = await cluster.id()
+            return StreamResponse(_Streamed(cluster.sender, cluster_id, topic, request.stream).run)
         objects = JsonObjects()
         bodies = objects.feed(request.native.body)
         objects.finish()
@@ -55,9 +59,17 @@ class Records(Part):
             raise HttpError(422, "Payload error. Request body is empty. Data is required.")
         replies = await _replies(cluster, topic, bodies)
         if len(replies) == 1:
-            code = int(replies[0]["error_code"])
-            return answer(replies[0], code if code < 1000 else code // 100)
+            self._show(request, cluster, replies[0])
+            return single(replies[0])
         return Response(200, b"".join(map(_line, replies)))
+
+    def _show(self, request: Request, cluster: Cluster, reply: dict[str, Any]) -> None:
+        """Has requests of the kind of one that was written answered without Python from now on."""
+        express = self._clusters.express
+        if express is not None and reply["error_code"] == 200:
+            target = cluster.sender.target(reply["cluster_id"], reply["topic_name"])
+            if target is not None:
+                express.show(request, target)
 
     async def batch(self, request: Request) -> Response:
         """Writes records that have names, and tells which of them were written."""
@@ -92,66 +104,94 @@ def _entry_id(entry: dict[str, Any]) -> str:
 
 
 class _Streamed:
-    """A connection on which records come, and their replies go, for as long as the client likes."""
+    """A connection on which records come, and their replies go, for as long as the client likes. Records that
+    need no decision are read, handed in and answered natively; the others have their places among them."""
 
-    def __init__(self, cluster: Cluster, topic: str, records: Stream) -> None:
-        self._cluster = cluster
+    def __init__(self, sender: Sender, cluster_id: str, topic: str, records: Stream) -> None:
+        self._sender = sender
+        self._cluster_id = cluster_id
         self._topic = topic
         self._records = records
-        self._under_way: asyncio.Queue[Begun | None] = asyncio.Queue(UNDER_WAY_MAX)
+        self._ready = asyncio.Event()
+        """There are replies to take, or there will be no more records."""
+        self._taken = asyncio.Event()
+        """Replies were taken."""
+        self._native = RecordStream(sender.target(cluster_id, topic), self._ready.set, _refusal)
+        self._ended = False
         self._gone = False
 
     async def run(self, replies: Stream) -> None:
         """Until the client ends it, or goes."""
         replying = asyncio.create_task(self._reply_all(replies))
         try:
-            async for body in self._bodies():
-                await self._under_way.put(await _begun(self._cluster.sender, self._topic, body))
-                if self._gone:
-                    break
+            await self._read_all()
         except HttpError as error:
-            await self._under_way.put(error)
+            self._native.fill(self._native.reserve(), json_bytes(refused(error)))
         except BaseException:
             replying.cancel()
             raise
-        await self._under_way.put(None)
+        self._ended = True
+        self._ready.set()
         await replying
 
-    async def _bodies(self) -> AsyncIterator[Any]:
+    async def _read_all(self) -> None:
+        native = self._native
+        while not self._gone and (piece := await self._records.read()) is not None:
+            other = native.feed(piece)
+            while not self._gone and (other is not None or native.is_full):
+                if other is not None:
+                    await self._read(other)
+                while native.is_full:
+                    self._taken.clear()
+                    await self._taken.wait()
+                other = native.feed(b"")
+        if not self._gone:
+            await self._read(native.rest())
+
+    async def _read(self, data: bytes) -> None:
+        """What is not for the native half. Raises HttpError for what is no JSON object."""
         objects = JsonObjects()
-        while (piece := await self._records.read()) is not None:
-            for body in objects.feed(piece):
-                yield body
+        for body in objects.feed(data):
+            await self._begin(body)
         objects.finish()
 
-    async def _reply_all(self, replies: Stream) -> None:
-        cluster_id = await self._cluster.id()
-        lines: list[bytes] = []
-        while (begun := await self._under_way.get()) is not None:
-            # What is done goes out together, and before something is waited for.
-            if lines and not _is_done(begun):
-                lines = await self._write(replies, lines)
-            lines.append(_line(await _reply(cluster_id, self._topic, begun)))
-            if self._under_way.empty() or len(lines) >= LINES_MAX:
-                lines = await self._write(replies, lines)
-        await self._write(replies, lines)
+    async def _begin(self, body: Any) -> None:
+        number = self._native.reserve()
+        begun = await _begun(self._sender, self._topic, body)
+        if isinstance(begun, HttpError):
+            return self._native.fill(number, json_bytes(refused(begun)))
+        offered, delivery = begun
+        return delivery.add_done_callback(partial(self._tell, number, offered))
 
-    async def _write(self, replies: Stream, lines: list[bytes]) -> list[bytes]:
-        """Sends lines; those that are left: none."""
-        if lines and not self._gone:
+    def _tell(self, number: int, offered: Offered, delivery: asyncio.Future[RecordMetadata]) -> None:
+        try:
+            reply = json_bytes(_written(self._cluster_id, self._topic, offered, delivery.result()))
+        except BarnabasError as error:
+            reply = _refusal(error)
+        self._native.fill(number, reply)
+
+    async def _reply_all(self, replies: Stream) -> None:
+        while not (self._ended and self._native.under_way == 0):
+            await self._ready.wait()
+            self._ready.clear()
+            while lines := self._native.take(LINES_MAX):
+                self._taken.set()
+                await self._write(replies, lines)
+
+    async def _write(self, replies: Stream, lines: bytes) -> None:
+        if not self._gone:
             try:
-                await replies.write(b"".join(lines))
+                await replies.write(lines)
             except ClientGone:
                 self._gone = True  # Records that were handed in are still waited for.
-        return []
+
+
+def _refusal(error: BarnabasError) -> bytes:
+    return json_bytes(refused(told(error)))
 
 
 def _line(reply: dict[str, Any]) -> bytes:
     return json_bytes(reply) + b"\r\n"
-
-
-def _is_done(begun: Begun) -> bool:
-    return isinstance(begun, HttpError) or begun[1].done()
 
 
 async def _replies(cluster: Cluster, topic: str, bodies: list[Any]) -> list[dict[str, Any]]:
@@ -175,14 +215,17 @@ async def _begun(sender: Sender, topic: str, body: Any) -> Begun:
 
 async def _reply(cluster_id: str, topic: str, begun: Begun) -> dict[str, Any]:
     if isinstance(begun, HttpError):
-        return {"error_code": begun.code, "message": begun.message}
+        return refused(begun)
     offered, delivery = begun
     try:
         where = await delivery
     except BarnabasError as error:
-        why = told(error)
-        return {"error_code": why.code, "message": why.message}
-    reply = {
+        return refused(told(error))
+    return _written(cluster_id, topic, offered, where)
+
+
+def _written(cluster_id: str, topic: str, offered: Offered, where: RecordMetadata) -> dict[str, Any]:
+    reply: dict[str, Any] = {
         "error_code": 200,
         "cluster_id": cluster_id,
         "topic_name": topic,

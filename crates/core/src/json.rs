@@ -1,0 +1,308 @@
+//! JSON that is plain: read from its bytes without objects for what is in it.
+//!
+//! Always true:
+//!   what is read here is what Python's json would read, and what is written what it would write, to the byte
+//!   what might not be is not read at all: escapes by number, numbers with exponents, members that stand twice
+
+use std::borrow::Cow;
+
+const DEPTH_MAX: usize = 32;
+/// Members of an object, each of which is compared with all before it.
+const MEMBERS_MAX: usize = 32;
+/// Digits of whole numbers.
+const DIGITS_MAX: usize = 18;
+/// Digits of numbers with a fraction, of which a double keeps each.
+const FLOAT_DIGITS_MAX: usize = 15;
+/// Zeros behind the point, before the first other digit of a number below one, that Python writes without exponent.
+const LEADING_ZEROS_MAX: usize = 3;
+
+/// Names of an object's members.
+#[derive(Default)]
+pub(crate) struct Members<'a>(Vec<&'a str>);
+
+impl<'a> Members<'a> {
+    /// Notes one; None when it stands there twice, or there are too many to tell.
+    pub(crate) fn add(&mut self, name: &'a str) -> Option<()> {
+        if self.0.len() == MEMBERS_MAX || self.0.contains(&name) {
+            return None;
+        }
+        self.0.push(name);
+        Some(())
+    }
+}
+
+/// Reads a text from its beginning on.
+pub(crate) struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// At the beginning of a text.
+    pub(crate) fn new(text: &'a str) -> Reader<'a> {
+        Reader { text, at: 0 }
+    }
+
+    /// Whether nothing but space is left.
+    pub(crate) fn ends(&mut self) -> bool {
+        self.space();
+        self.at == self.text.len()
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn eat(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    /// A literal.
+    pub(crate) fn word(&mut self, word: &str) -> Option<()> {
+        self.text[self.at..].starts_with(word).then(|| self.at += word.len())
+    }
+
+    /// Skips space.
+    pub(crate) fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+            self.at += 1;
+        }
+    }
+
+    /// The beginning of an object or array; whether there is something in it.
+    pub(crate) fn opens(&mut self, open: u8, close: u8) -> Option<bool> {
+        self.eat(open)?;
+        self.space();
+        Some(self.eat(close).is_none())
+    }
+
+    /// What follows an element; whether there is another.
+    pub(crate) fn goes_on(&mut self, close: u8) -> Option<bool> {
+        self.space();
+        if self.eat(close).is_some() {
+            return Some(false);
+        }
+        self.eat(b',')?;
+        self.space();
+        Some(true)
+    }
+
+    /// The name of a member, and the colon behind it.
+    pub(crate) fn member(&mut self) -> Option<&'a str> {
+        let (name, has_escapes) = self.raw_string()?;
+        self.space();
+        self.eat(b':')?;
+        self.space();
+        (!has_escapes).then_some(name)
+    }
+
+    /// What is between quotes, as it stands there, and whether there are escapes in it; none of them by number.
+    pub(crate) fn raw_string(&mut self) -> Option<(&'a str, bool)> {
+        self.eat(b'"')?;
+        let begin = self.at;
+        let mut has_escapes = false;
+        loop {
+            match self.peek()? {
+                b'"' => break,
+                b'\\' => {
+                    has_escapes = true;
+                    self.at += 1;
+                    matches!(self.peek()?, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')
+                        .then_some(())?;
+                }
+                0..0x20 => return None,
+                _ => {}
+            }
+            self.at += 1;
+        }
+        self.at += 1;
+        Some((&self.text[begin..self.at - 1], has_escapes))
+    }
+
+    /// A text.
+    pub(crate) fn string(&mut self) -> Option<Cow<'a, str>> {
+        let (raw, has_escapes) = self.raw_string()?;
+        Some(if has_escapes { Cow::Owned(unescaped(raw)) } else { Cow::Borrowed(raw) })
+    }
+
+    /// A value as it is written: without space.
+    pub(crate) fn value(&mut self, out: &mut Vec<u8>, depth: usize) -> Option<()> {
+        if depth > DEPTH_MAX {
+            return None;
+        }
+        match self.peek()? {
+            b'"' => self.copy_string(out),
+            b'{' => self.object(out, depth),
+            b'[' => self.array(out, depth),
+            b'-' | b'0'..=b'9' => self.number(out),
+            _ => {
+                let word = ["true", "false", "null"].into_iter().find(|word| self.word(word).is_some())?;
+                out.extend_from_slice(word.as_bytes());
+                Some(())
+            }
+        }
+    }
+
+    fn object(&mut self, out: &mut Vec<u8>, depth: usize) -> Option<()> {
+        let mut seen = Members::default();
+        let mut is_open = self.opens(b'{', b'}')?;
+        out.push(b'{');
+        while is_open {
+            let name = self.member()?;
+            seen.add(name)?;
+            out.push(b'"');
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+            self.value(out, depth + 1)?;
+            is_open = self.goes_on(b'}')?;
+            if is_open {
+                out.push(b',');
+            }
+        }
+        out.push(b'}');
+        Some(())
+    }
+
+    fn array(&mut self, out: &mut Vec<u8>, depth: usize) -> Option<()> {
+        let mut is_open = self.opens(b'[', b']')?;
+        out.push(b'[');
+        while is_open {
+            self.value(out, depth + 1)?;
+            is_open = self.goes_on(b']')?;
+            if is_open {
+                out.push(b',');
+            }
+        }
+        out.push(b']');
+        Some(())
+    }
+
+    fn copy_string(&mut self, out: &mut Vec<u8>) -> Option<()> {
+        let (raw, has_escapes) = self.raw_string()?;
+        out.push(b'"');
+        if has_escapes {
+            // The one escape that is read and not written.
+            out.extend_from_slice(without_escaped_slashes(raw).as_bytes());
+        } else {
+            out.extend_from_slice(raw.as_bytes());
+        }
+        out.push(b'"');
+        Some(())
+    }
+
+    /// A number that is written as it stands there.
+    pub(crate) fn number(&mut self, out: &mut Vec<u8>) -> Option<()> {
+        let begin = self.at;
+        let is_negative = self.eat(b'-').is_some();
+        let whole = self.digits();
+        let fraction = if self.eat(b'.').is_some() { Some(self.digits()) } else { None };
+        if matches!(self.peek(), Some(b'e' | b'E'))
+            || whole.is_empty()
+            || (whole.len() > 1 && whole.starts_with('0'))
+        {
+            return None;
+        }
+        let is_kept = match fraction {
+            None => whole.len() <= DIGITS_MAX && !(is_negative && whole == "0"),
+            Some(fraction) => {
+                let zeros = fraction.len() - fraction.trim_start_matches('0').len();
+                let is_shortest = fraction == "0" || (!fraction.is_empty() && !fraction.ends_with('0'));
+                let is_small = whole == "0" && fraction != "0" && zeros > LEADING_ZEROS_MAX;
+                is_shortest && !is_small && whole.len() + fraction.len() <= FLOAT_DIGITS_MAX
+            }
+        };
+        out.extend_from_slice(self.text[begin..self.at].as_bytes());
+        is_kept.then_some(())
+    }
+
+    fn digits(&mut self) -> &'a str {
+        let begin = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        &self.text[begin..self.at]
+    }
+}
+
+fn unescaped(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        text.push_str(before);
+        let mut characters = escape.chars();
+        text.extend(characters.next().map(|escaped| match escaped {
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            itself => itself,
+        }));
+        rest = characters.as_str();
+    }
+    text.push_str(rest);
+    text
+}
+
+fn without_escaped_slashes(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut characters = raw.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            text.push(character);
+            continue;
+        }
+        let escaped = characters.next();
+        if escaped != Some('/') {
+            text.push('\\');
+        }
+        text.extend(escaped);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> Option<String> {
+        let mut reader = Reader::new(text);
+        let mut out = Vec::new();
+        reader.value(&mut out, 0)?;
+        reader.ends().then(|| String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn what_is_written_is_what_was_read_without_space() {
+        let text = "{ \"a\" : [ 1 , -2.5, 0.0001, true,null ], \"ü\" : \"\\n\\/\\\\/\\\"\" , \"b\": {} } ";
+        let kept = "{\"a\":[1,-2.5,0.0001,true,null],\"ü\":\"\\n/\\\\/\\\"\",\"b\":{}}";
+        assert_eq!(written(text).as_deref(), Some(kept));
+    }
+
+    #[test]
+    fn what_python_would_write_otherwise_or_refuse_is_not_read() {
+        for text in [
+            "1e5",
+            "1.50",
+            "-0",
+            "0.00001",
+            "\"\\u0041\"",
+            "{\"a\":1,\"a\":2}",
+            "{\"a\\n\":1}",
+            "1234567.123456789",
+            "01",
+            "1.",
+            "NaN",
+            "\"a\nb\"",
+            "1234567890123456789",
+            "[1,]",
+            "+1",
+            "nul",
+            "{} {}",
+            "é",
+        ] {
+            assert_eq!(written(text), None, "{text}");
+        }
+        assert_eq!(written(&format!("{}{}", "[".repeat(40), "]".repeat(40))), None, "so deep");
+    }
+}
