@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from barnabas._core import RecordCount
 from barnabas.aio.admin import Admin
 from barnabas.aio.producer import Producer
 from barnabas.errors import BarnabasError
@@ -28,7 +29,7 @@ ADMIN_MS_MAX = 30_000
 class Counts:
     """What went to a cluster, came from it and is held of it, for all principals."""
 
-    produced: int = 0
+    produced: RecordCount = field(default_factory=RecordCount)
     consumed: int = 0
     instances: int = 0
     """Consumers that live between requests at this moment."""

@@ -7,7 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from barnabas._core import RecordTarget
 from barnabas.http.errors import HttpError
+from barnabas.http.response import json_bytes
 from barnabas.rest import fields
 from barnabas.rest.errors import payload_error
 from barnabas.rest.times import milliseconds
@@ -55,9 +57,17 @@ class Sender:
             self._schemas = Schemas(self._registry)
         return self._schemas
 
+    def target(self, cluster_id: str, topic: str) -> RecordTarget | None:
+        """Where records of a topic go without Python; None where they can't."""
+        producer = self._producer._for_bytes()
+        if producer is None:
+            return None
+        names = (json_bytes(cluster_id).decode(), json_bytes(topic).decode())
+        return RecordTarget(producer, topic, names, self._counts.produced)
+
     async def send(self, topic: str, offered: Offered) -> asyncio.Future[RecordMetadata]:
         """Hands a record in; what comes back says where it lies, once it does."""
-        self._counts.produced += 1
+        self._counts.produced.note()
         return await self._producer.produce(
             topic,
             offered.value.data if offered.value else None,
