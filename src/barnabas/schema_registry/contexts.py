@@ -28,7 +28,7 @@ def join(context: str, name: str) -> str:
 
 def normalize(subject: str) -> str:
     """A subject as it is kept: `:.:name` is `name`."""
-    return join(*split(subject))
+    return join(*split(subject)) if subject.startswith(":.") else subject
 
 
 def context_of(subject: str) -> str:

@@ -10,7 +10,7 @@ R = TypeVar("R")
 
 @dataclass(slots=True)
 class Decision(Generic[R]):
-    """Nothing changes until the records are written and read back."""
+    """Nothing changes until the records are committed."""
 
     response: R
     records: list[Any] = field(default_factory=list)

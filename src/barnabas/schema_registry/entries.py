@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,10 +116,9 @@ def version_of(value: Mapping[str, Any], timestamp: int | None) -> Version:
     """The version that a record's value tells of. Raises UnreadableRecord."""
     try:
         subject, number, identifier, text = value["subject"], value["version"], value["id"], value["schema"]
-        references = tuple(
-            Reference(reference["name"], reference["subject"], reference["version"])
-            for reference in value.get("references") or ()
-        )
+        references: tuple[Reference, ...] = ()
+        if referred := value.get("references"):
+            references = tuple(Reference(each["name"], each["subject"], each["version"]) for each in referred)
         well_typed = (
             isinstance(subject, str)
             and isinstance(number, int)
@@ -138,7 +138,7 @@ def version_of(value: Mapping[str, Any], timestamp: int | None) -> Version:
 def _written_guid(value: Mapping[str, Any]) -> bytes | None:
     """The GUID that the record has; older ones have none."""
     try:
-        guid = base64.b64decode(value["md5"], validate=True)
+        guid = binascii.a2b_base64(value["md5"], strict_mode=True)
     except (KeyError, TypeError, ValueError):
         return None
     return guid if len(guid) == len(NO_GUID) else None

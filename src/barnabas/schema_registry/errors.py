@@ -107,7 +107,7 @@ def write_failed(reason: object) -> HttpError:
 
 
 def write_timed_out(seconds: float) -> HttpError:
-    return HttpError(500, f"The write was not read back within {seconds:g} seconds", TIMEOUT_ERROR)
+    return HttpError(500, f"The write was not committed within {seconds:g} seconds", TIMEOUT_ERROR)
 
 
 def associated(subject: str) -> HttpError:

@@ -8,7 +8,7 @@ Always true:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from types import NoneType
 from typing import Any, NamedTuple
 
 from barnabas.http.response import json_bytes
@@ -24,6 +24,7 @@ ID_MAX = "maxId"
 
 
 _read_json = json.JSONDecoder().decode
+_TEXT_OR_NONE = (str, NoneType)
 
 
 class UnreadableRecord(Exception):
@@ -39,8 +40,7 @@ class AssociationPlace(NamedTuple):
     association_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """What a record is about. Members that its type does not have are None."""
 
     keytype: str
@@ -50,8 +50,7 @@ class Key:
     association: AssociationPlace | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record. A value of None deletes."""
 
     key: Key
@@ -134,7 +133,7 @@ def decode(key: bytes | None, value: bytes | None) -> Record:
     if not isinstance(keytype, str):
         raise UnreadableRecord("the key has no keytype")
     subject, version, context = members.get("subject"), members.get("version"), members.get("context")
-    if not isinstance(subject, str | None) or not isinstance(context, str | None):
+    if not isinstance(subject, _TEXT_OR_NONE) or not isinstance(context, _TEXT_OR_NONE):
         raise UnreadableRecord("subject or context of the key is no text")
     if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
         raise UnreadableRecord("version of the key is no number")

@@ -52,10 +52,10 @@ def register(
     state: State, parser: Parser, subject: str, offered: Offered, *, normalize: bool, force: bool = False
 ) -> Decision[Version]:
     """Registers a schema under a subject, unless it is already. Raises HttpError."""
-    found = registered(state, parser, subject, offered, normalize=normalize)
+    schema = _wanted(state, parser, subject, offered, normalize=normalize)
+    found = _registered(state, subject, offered, schema)
     if found is not None:
         return Decision(found)
-    schema = _kept(state, parser, subject, populated(state, parser, subject, offered), normalize=normalize)
     for reference in schema.references:
         referred, _ = state.referred(subject, reference)
         if state.associations.of_subject(referred, Filter(lifecycle=STRONG)):
@@ -79,8 +79,17 @@ def registered(
 ) -> Version | None:
     """The version under which a schema that is offered stands already. Raises HttpError when it may not be
     registered."""
+    schema = _wanted(state, parser, subject, offered, normalize=normalize)
+    return _registered(state, subject, offered, schema)
+
+
+def _wanted(state: State, parser: Parser, subject: str, offered: Offered, *, normalize: bool) -> Schema:
+    """The schema that would be registered. Raises HttpError when it may not be."""
     require_writable(state, subject, import_id=offered.id is not None)
-    schema = _kept(state, parser, subject, populated(state, parser, subject, offered), normalize=normalize)
+    return _kept(state, parser, subject, populated(state, parser, subject, offered), normalize=normalize)
+
+
+def _registered(state: State, subject: str, offered: Offered, schema: Schema) -> Version | None:
     if offered.id not in (None, state.id_of(contexts.context_of(subject), schema)):
         return None
     found = _same(state, subject, schema) or _same_but_number(state, subject, schema)

@@ -3,7 +3,7 @@
 Always true:
   reads are answered from what is committed; decisions are made on the head, which has what is on its way too,
   so that writes need not wait for one another
-  a write is answered when all of its records have been read back
+  a write is answered when all of its records are committed and, as everything before them, part of the state
   only the primary decides, and not before it has read what earlier ones wrote
   when a write fails, or somebody else has written, the head is made anew from what is committed, once nothing
   is on its way any more; decisions wait for that
@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from barnabas.errors import BarnabasError, MessageTooLarge
@@ -26,7 +27,7 @@ from barnabas.schema_registry.records import UnreadableRecord
 from barnabas.schema_registry.storage import Storage
 
 if TYPE_CHECKING:
-    from barnabas import _core
+    from barnabas.schema_registry.order import Stored
     from barnabas.schema_registry.primary.leadership import Leadership
 
 logger = logging.getLogger("barnabas.registry")
@@ -35,7 +36,7 @@ R = TypeVar("R")
 S = TypeVar("S", bound="Replayed")
 
 WRITE_SECONDS_MAX = 30.0
-"""Longest wait for a write to be read back."""
+"""Longest wait for a write."""
 LOAD_SECONDS_MAX = 60.0
 """Longest silence of the cluster while the topic is read for the first time."""
 
@@ -60,6 +61,18 @@ class Replayed(Protocol):
         """Takes a record in. Raises UnreadableRecord, and is unchanged, when it makes no sense."""
 
 
+class _Write:
+    """Records of one decision, on their way."""
+
+    __slots__ = ("answer", "landed")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.answer: asyncio.Future[None] = loop.create_future()
+        """For whoever asked for it, who may have gone."""
+        self.landed: asyncio.Future[Exception | None] = loop.create_future()
+        """When it is no longer on its way: what has gone wrong."""
+
+
 class Replica(Generic[S]):
     """State, storage, and what connects them. All calls belong into one event loop."""
 
@@ -69,13 +82,13 @@ class Replica(Generic[S]):
         self.leadership: Leadership = Alone()
         """Who writes."""
         self.offset = -1
-        """Offset of the record that was read last."""
+        """Offset of the last record that is part of the state, or was left out."""
         self.quarantined = 0
         """Records of the topic that could not be used."""
         self._records = records
         self._storage = Storage(configs, self._take, topic)
         self._head: S | None = None
-        self._in_flight: set[asyncio.Future[None]] = set()
+        self._in_flight: set[_Write] = set()
         self._stale = False
         self._foreign = 0
         self._caught_up = 0
@@ -105,6 +118,7 @@ class Replica(Generic[S]):
         """Waits until the record at `offset` has been read; False if that takes longer than `seconds`."""
         if self.offset >= offset:
             return True
+        self._storage.want(offset)
         read: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._readers.append((offset, read))
         try:
@@ -114,7 +128,7 @@ class Replica(Generic[S]):
             return False
         return True
 
-    def _take(self, record: _core.Record) -> Exception | None:
+    def _take(self, record: Stored) -> Exception | None:
         problem = self._taken(record)
         self.offset = record.offset
         if self._readers:
@@ -124,7 +138,7 @@ class Replica(Generic[S]):
             self._readers = [reader for reader in self._readers if not reader[1].done()]
         return problem
 
-    def _taken(self, record: _core.Record) -> Exception | None:
+    def _taken(self, record: Stored) -> Exception | None:
         try:
             self._replay(self._records.decode(record.key, record.value), record.timestamp)
         except UnreadableRecord as error:
@@ -154,16 +168,34 @@ class Replica(Generic[S]):
             if self.leadership.holds(term):
                 break
         decision = decide(head)
-        # What the decision relies on may be on its way itself.
-        waited = list(self._in_flight) if not decision.records else []
-        for record in decision.records:
-            head.replay(record)
-            future = self._storage.write(*self._records.encode(record))
-            self._in_flight.add(future)
-            future.add_done_callback(self._landed)
-            waited.append(future)
-        await self._read_back(waited)
+        if decision.records:
+            await self._answered(self._begin(head, decision.records))
+        else:
+            # What the decision relies on may be on its way itself.
+            await self._landed()
         return decision.response
+
+    def _begin(self, head: S, records: Sequence[Any]) -> _Write:
+        written = [self._records.encode(record) for record in records]
+        for record in records:
+            head.replay(record)
+        write = _Write(asyncio.get_running_loop())
+        self._in_flight.add(write)
+        self._storage.write(written, partial(self._land, write))
+        return write
+
+    def _land(self, write: _Write, problem: Exception | None) -> None:
+        """It is part of the state, or has failed."""
+        self._in_flight.discard(write)
+        if problem is not None:
+            self._stale = True
+        write.landed.set_result(problem)
+        if write.answer.done():
+            return
+        if problem is None:
+            write.answer.set_result(None)
+        else:
+            write.answer.set_exception(problem)
 
     async def _catch_up(self, term: int) -> None:
         """Reads what was written before this instance became the primary."""
@@ -182,25 +214,28 @@ class Replica(Generic[S]):
             self._stale = True  # The head has not seen it.
             self._caught_up = term
 
-    async def _read_back(self, waited: list[asyncio.Future[None]]) -> None:
-        if not waited:
-            return
+    async def _answered(self, write: _Write) -> None:
         try:
             async with asyncio.timeout(WRITE_SECONDS_MAX):
-                # A client that goes away takes no write with it.
-                await asyncio.shield(asyncio.gather(*waited))
+                await write.answer
         except TimeoutError as error:
             self._stale = True
             raise errors.write_timed_out(WRITE_SECONDS_MAX) from error
-        except MessageTooLarge as error:
-            raise HttpError(422, "The schema is too large for the schemas' topic", 42209) from error
         except (BarnabasError, UnreadableRecord) as error:
-            raise errors.write_failed(error) from error
+            raise _failed(error) from error
 
-    def _landed(self, future: asyncio.Future[None]) -> None:
-        self._in_flight.discard(future)
-        if future.cancelled() or future.exception() is not None:
-            self._stale = True
+    async def _landed(self) -> None:
+        """Waits for everything that is on its way."""
+        if not self._in_flight:
+            return
+        done, waits = await asyncio.wait(
+            [write.landed for write in self._in_flight], timeout=WRITE_SECONDS_MAX
+        )
+        for landed in done:
+            if problem := landed.result():
+                raise _failed(problem) from problem
+        if waits:
+            raise errors.write_timed_out(WRITE_SECONDS_MAX)
 
     async def _fresh_head(self) -> S:
         """The head. Anew, when it is not what will be committed."""
@@ -214,4 +249,11 @@ class Replica(Generic[S]):
                 self._stale = False
                 self._head = self.state.copy()
                 return self._head
-            await asyncio.wait(set(self._in_flight))
+            await asyncio.wait([write.landed for write in self._in_flight])
+
+
+def _failed(problem: Exception) -> HttpError:
+    """What whoever asked for a write is told."""
+    if isinstance(problem, MessageTooLarge):
+        return HttpError(422, "The schema is too large for the schemas' topic", 42209)
+    return errors.write_failed(problem)

@@ -116,7 +116,8 @@ class State:
         if before is not None and (before.id, before.schema) == (version.id, schema):
             self.subjects[subject][version.number] = version  # Deleted, or back: it keeps its place.
             return
-        self._remove(place)
+        if before is not None:
+            self._remove(place)
         self._add(context, version)
 
     def _add(self, context: str, version: Version) -> None:
@@ -267,7 +268,11 @@ class State:
         return next((mode for mode in found if mode is not None), DEFAULT_MODE)
 
     def _schema_of(self, context: str, id_: int) -> Schema | None:
-        return next((version.schema for version in self.with_id(context, id_)), None)
+        places = self._places.get(context, {}).get(id_)
+        if not places:
+            return None
+        subject, number = places[0]
+        return self.subjects[subject][number].schema
 
     def _only_at(self, id_: int, place: Place) -> bool:
         """Whether an id is registered at `place` alone: then it may be given another schema there."""

@@ -1,8 +1,9 @@
 """`_schemas`, the topic that holds everything: written by a producer, read by a consumer in a thread.
 
 Always true:
-  records are handed on in the order of their offsets, each once, and in the event loop once it has started
-  a write is done when its record has been read back, not before: whoever is answered finds what was written
+  records are handed on in the order of their offsets, each once (`order.py`), and in the event loop once it
+  has started
+  a write is done when its records have been handed on, not before: whoever is answered finds what was written
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from barnabas.clients.consumer import Consumer
 from barnabas.clients.producer import Producer
 from barnabas.errors import BarnabasError
+from barnabas.schema_registry.order import Order, Stored, Write, Written
 
 if TYPE_CHECKING:
     from barnabas._core import Record, RecordMetadata
@@ -36,26 +38,26 @@ RECORD_BYTES_MAX = 8 * 1024 * 1024
 """Largest record; the broker may allow less."""
 RETRY_SECONDS = 1.0
 """Pause after reading has failed."""
+PAUSE_SECONDS = 0.05
+"""Pause of the reading thread where it reads what was handed on when it was written."""
+QUICK_SECONDS = 0.001
+"""Where results of writes come within this time, the loop itself waits for them: to wake the producer's
+thread, and to be woken by it, takes as long."""
+RESULT_SECONDS = 0.003
+"""How long it waits for one."""
+
+Delivered = Callable[["Exception | None", "RecordMetadata | None"], None]
 
 
 class TopicUnusable(BarnabasError):
     """The topic can't hold schemas; the message says why."""
 
 
-@dataclass(slots=True)
-class _Written:
-    """A record on its way to the topic and back."""
-
-    key: bytes
-    value: bytes | None
-    read_back: asyncio.Future[None]
-
-
 class Storage:
     """The topic. `load` reads what is there; `start` goes on reading, and takes writes."""
 
     def __init__(
-        self, configs: Mapping[str, Any], take: Callable[[Record], Exception | None], topic: str = TOPIC
+        self, configs: Mapping[str, Any], take: Callable[[Stored], Exception | None], topic: str = TOPIC
     ) -> None:
         """`configs`: of clients of the cluster, by Kafka's names. `take` is called with each record, and says
         why it can't be used."""
@@ -77,7 +79,14 @@ class Storage:
             delivery_timeout_ms=30_000,
             max_request_size=RECORD_BYTES_MAX,
         )
-        self._written: deque[_Written] = deque()
+        self._order = Order(self._taken)
+        self._wanted = -1
+        """Offset up to which somebody waits for records to be read."""
+        self._hurry = threading.Event()
+        self._unacknowledged = 0
+        self._sent_at = 0.0
+        self._is_quick = False
+        self._will_receive = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -86,8 +95,18 @@ class Storage:
         """Records that were handed on."""
         self.problem: str | None = None
         """Why the topic can't be read now."""
-        self.foreign = 0
-        """Records that others wrote since `start`."""
+
+    @property
+    def foreign(self) -> int:
+        """Records that others wrote."""
+        return self._order.foreign
+
+    def _taken(self, record: Stored) -> Exception | None:
+        problem = self._take(record)
+        self.count += 1
+        if problem is not None:
+            logger.warning("offset %d of %s is left out: %s", record.offset, self._topic, problem)
+        return problem
 
     # ---- reading
 
@@ -100,16 +119,22 @@ class Storage:
         end = self._consumer.end_offset(self._topic, 0, timeout)
         self._consumer.assign([(self._topic, 0)])
         self._consumer.seek_to_beginning(self._topic, 0)
-        while self._consumer.position(self._topic, 0, timeout) < end:
+        while (position := self._consumer.position(self._topic, 0, timeout)) < end:
             for record in self._consumer.poll(POLL_SECONDS, READ_MAX):
-                self._hand_on(record)
+                self._order.read(record)
+        self._order.next = position
 
     def start(self) -> None:
         """From now on records are handed on in the running event loop, and writes taken."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._producer.fileno(), self._on_delivered)
+        self._loop.add_reader(self._producer.fileno(), self._on_results)
         self._thread = threading.Thread(target=self._read, name="registry-reader", daemon=True)
         self._thread.start()
+
+    def want(self, offset: int) -> None:
+        """Somebody waits until the record at `offset` has been read."""
+        self._wanted = max(self._wanted, offset)
+        self._hurry.set()
 
     def _read(self) -> None:
         """The thread that reads."""
@@ -133,46 +158,29 @@ class Storage:
                 loop.call_soon_threadsafe(self._hand_all_on, records)
             except RuntimeError:
                 return  # The loop has ended.
+            # Whoever writes needs the processor, and no news of what is known.
+            if self._order.is_ahead and records[-1].offset >= self._wanted:
+                self._hurry.wait(PAUSE_SECONDS)
+            self._hurry.clear()
 
     def _hand_all_on(self, records: list[Record]) -> None:
         self._room.release()
         if not self._stopping.is_set():
             for record in records:
-                self._hand_on(record)
-
-    def _hand_on(self, record: Record) -> None:
-        problem = self._take(record)
-        self.count += 1
-        if problem is not None:
-            logger.warning("offset %d of %s is left out: %s", record.offset, self._topic, problem)
-        written = self._written[0] if self._written else None
-        if written is None or (written.key, written.value) != (record.key, record.value):
-            self.foreign += 1
-            return
-        self._written.popleft()
-        if not written.read_back.done():
-            if problem is None:
-                written.read_back.set_result(None)
-            else:
-                written.read_back.set_exception(problem)
+                self._order.read(record)
 
     # ---- writing
 
-    def write(self, key: bytes, value: bytes | None) -> asyncio.Future[None]:
-        """Writes a record; done when it has been read back. Its failure is the future's exception."""
-        assert self._loop is not None
-        written = _Written(key, value, self._loop.create_future())
-        self._written.append(written)
-
-        def delivered(error: Exception | None, _: RecordMetadata | None) -> None:
-            if error is not None:
-                self._fail(written, error)
-
-        try:
-            self._producer.produce(self._topic, value, key, 0, delivered)
-        except BarnabasError as error:
-            self._fail(written, error)
-        return written.read_back
+    def write(
+        self, records: Sequence[tuple[bytes, bytes | None]], landed: Callable[[Exception | None], None]
+    ) -> None:
+        """Writes records, one at least. `landed` is called when all of them have been handed on or have
+        failed, with the first problem."""
+        write, timestamp = Write(len(records), landed), time.time_ns() // 1_000_000
+        for key, value in records:
+            written = Written(key, value, timestamp, write)
+            self._order.sent(written)
+            self._send(key, value, timestamp, partial(self._delivered, written))
 
     def append(self, key: bytes, value: bytes | None) -> asyncio.Future[int]:
         """Writes a record that nobody waits to read back; its offset, when all in-sync replicas have it."""
@@ -188,31 +196,65 @@ class Storage:
                 assert metadata is not None
                 appended.set_result(metadata.offset)
 
-        try:
-            self._producer.produce(self._topic, value, key, 0, delivered)
-        except BarnabasError as error:
-            appended.set_exception(error)
+        self._send(key, value, time.time_ns() // 1_000_000, delivered)
         return appended
 
-    def _fail(self, written: _Written, error: Exception) -> None:
-        if written in self._written:
-            self._written.remove(written)
-        if not written.read_back.done():
-            written.read_back.set_exception(error)
+    def _delivered(self, written: Written, error: Exception | None, metadata: RecordMetadata | None) -> None:
+        if error is not None:
+            self._order.failed(written, error)
+            return
+        assert metadata is not None
+        if metadata.timestamp >= 0:
+            written.timestamp = metadata.timestamp
+        wanted = self._order.acknowledged(written, metadata.offset)
+        if wanted is not None:
+            self.want(wanted)
 
-    def _on_delivered(self) -> None:
+    def _send(self, key: bytes, value: bytes | None, timestamp: int, delivered: Delivered) -> None:
+        def done(error: Exception | None, metadata: RecordMetadata | None) -> None:
+            self._unacknowledged -= 1
+            delivered(error, metadata)
+
+        self._unacknowledged += 1
+        self._sent_at = time.monotonic()
+        try:
+            self._producer.produce(self._topic, value, key, 0, done, timestamp)
+        except BarnabasError as error:
+            done(error, None)
+        self._receive_soon()
+
+    def _on_results(self) -> None:
+        """The producer's thread has results."""
         self._producer.clear()
-        self._producer.poll(0)
+        if self._producer.poll(0):
+            self._is_quick = time.monotonic() - self._sent_at < QUICK_SECONDS
+
+    def _receive_soon(self) -> None:
+        """Has the loop wait for results when it has done what is due now, where they come at once."""
+        if self._is_quick and self._unacknowledged and not self._will_receive:
+            assert self._loop is not None
+            self._will_receive = True
+            self._loop.call_soon(self._receive)
+
+    def _receive(self) -> None:
+        """Sends, and receives results, in the loop's own thread."""
+        self._will_receive = False
+        if self._stopping.is_set():
+            return
+        comes = self._producer.poll(RESULT_SECONDS) > 0
+        self._on_results()  # The loop need not be called for what has come.
+        self._is_quick = comes
+        self._receive_soon()
 
     def close(self) -> None:
         """Ends it. What was written and not read back fails."""
         self._stopping.set()
+        self._hurry.set()
         if self._loop is not None:
             self._loop.remove_reader(self._producer.fileno())
         if self._thread is not None:
             self._thread.join()
         with contextlib.suppress(BarnabasError):  # Whoever wrote is told here:
             self._producer.stop()
-        for written in list(self._written):
-            self._fail(written, BarnabasError("the registry stops"))
+        self._order.fail_all(BarnabasError("the registry stops"))
         self._consumer.close()
