@@ -11,6 +11,7 @@ import json
 from types import NoneType
 from typing import Any, NamedTuple
 
+from barnabas._core import flat_json
 from barnabas.http.response import json_bytes
 
 MAGIC = {"SCHEMA": 1}
@@ -152,8 +153,12 @@ def decode(key: bytes | None, value: bytes | None) -> Record:
 def _object(data: bytes | None, what: str) -> dict[str, Any]:
     if data is None:
         raise UnreadableRecord(f"there is no {what}")
+    # Most are plain, and there are many of them to read at a start.
+    plain = flat_json(data)
+    if plain is not None:
+        return plain
     try:
-        # Without a look at which encoding it might have; there are many of these to read at a start.
+        # Without a look at which encoding it might have.
         read = _read_json(data.decode())
     except (ValueError, RecursionError) as error:
         raise UnreadableRecord(f"the {what} is no JSON: {error}") from error

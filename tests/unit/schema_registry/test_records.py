@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barnabas._core import flat_json
 from barnabas.schema_registry import records
 from barnabas.schema_registry.entries import Reference, Schema, Version, version_of
 from barnabas.schema_registry.records import Key, Record, UnreadableRecord, decode, encode
@@ -94,3 +96,44 @@ def test_space_around_the_json_of_others_is_read_over() -> None:
     assert (record.key.keytype, record.value) == ("MODE", {"mode": "IMPORT"})
     with pytest.raises(records.UnreadableRecord):
         records.decode(b'{"keytype":"MODE"} {}', None)
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
+OBJECTS = st.dictionaries(TEXTS, SCALARS | st.lists(SCALARS, max_size=2), max_size=5)
+
+
+@given(OBJECTS, st.booleans(), st.sampled_from([None, 1]))
+def test_what_is_read_natively_is_what_python_reads(
+    value: dict[str, object], ascii_only: bool, indent: int | None
+) -> None:
+    data = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
+    plain = flat_json(data)
+    # Not compared as values: 1, 1.0 and True are the same.
+    assert plain is None or repr(plain) == repr(json.loads(data))
+
+
+@given(st.data())
+def test_nothing_is_read_natively_that_python_does_not_read(data: st.DataObject) -> None:
+    written = bytearray(
+        b'{"subject":"s\\n\xc3\xa9","id":10,"version":-1,"deleted":false,"md5":null,"schema":"\\"x\\""}'
+    )
+    for _ in range(data.draw(st.integers(1, 2))):
+        place = data.draw(st.integers(0, len(written) - 1))
+        written[place : place + 1] = data.draw(
+            st.sampled_from(list(b'{}[]",:\\ \n\x00\xff0-1.eutn')).map(lambda b: bytes([b]))
+        )
+    plain = flat_json(bytes(written))
+    if plain is not None:
+        assert repr(plain) == repr(json.loads(bytes(written).decode()))
+
+
+def test_plain_records_are_read_natively() -> None:
+    for record in (
+        records.schema_record(Version("s", 1, 1, Schema.of("JSON", '{"type": "object"}')).record_value()),
+        records.mode_record("s", "IMPORT"),
+    ):
+        key, value = encode(record)
+        assert value is not None
+        assert flat_json(key) is not None
+        assert flat_json(value) == record.value
