@@ -33,6 +33,10 @@ def encode(message: Message, version: int) -> bytes:
 def decode(cls: type[Message], version: int, data: bytes) -> Message:
     """Reads exactly one message. ValueError when the bytes are anything else."""
 
+def flat_json(data: bytes) -> dict[str, Any] | None:
+    """The JSON object of texts, whole numbers, truth values and nulls that stands in `data`, as `json.loads`
+    reads it; None where it is not as plain as that, or no JSON."""
+
 def decompress(codec: int, data: bytes, size_max: int) -> bytes:
     """What a codec of record batches (0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd) packed; ValueError when the
     data is damaged or holds more than `size_max` bytes."""

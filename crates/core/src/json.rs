@@ -6,6 +6,9 @@
 
 use std::borrow::Cow;
 
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
 const DEPTH_MAX: usize = 32;
 /// Members of an object, each of which is compared with all before it.
 const MEMBERS_MAX: usize = 32;
@@ -15,6 +18,46 @@ const DIGITS_MAX: usize = 18;
 const FLOAT_DIGITS_MAX: usize = 15;
 /// Zeros behind the point, before the first other digit of a number below one, that Python writes without exponent.
 const LEADING_ZEROS_MAX: usize = 3;
+
+/// The object of texts, whole numbers, truth values and nulls that stands in `data`; None where it is not as plain as
+/// that, or no JSON.
+#[pyfunction]
+pub(crate) fn flat_json<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let Some(members) = std::str::from_utf8(data).ok().and_then(flat_members) else { return Ok(None) };
+    let object = PyDict::new(py);
+    for (name, value) in members {
+        match value {
+            Flat::Null => object.set_item(name, py.None())?,
+            Flat::Truth(truth) => object.set_item(name, truth)?,
+            Flat::Number(number) => object.set_item(name, number)?,
+            Flat::Text(text) => object.set_item(name, text)?,
+        }
+    }
+    Ok(Some(object))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Flat<'a> {
+    Null,
+    Truth(bool),
+    Number(i64),
+    Text(Cow<'a, str>),
+}
+
+fn flat_members(text: &str) -> Option<Vec<(&str, Flat<'_>)>> {
+    let mut reader = Reader::new(text);
+    let mut seen = Members::default();
+    let mut found = Vec::new();
+    reader.space();
+    let mut is_open = reader.opens(b'{', b'}')?;
+    while is_open {
+        let name = reader.member()?;
+        seen.add(name)?;
+        found.push((name, reader.flat()?));
+        is_open = reader.goes_on(b'}')?;
+    }
+    reader.ends().then_some(found)
+}
 
 /// Names of an object's members.
 #[derive(Default)]
@@ -123,6 +166,20 @@ impl<'a> Reader<'a> {
     pub(crate) fn string(&mut self) -> Option<Cow<'a, str>> {
         let (raw, has_escapes) = self.raw_string()?;
         Some(if has_escapes { Cow::Owned(unescaped(raw)) } else { Cow::Borrowed(raw) })
+    }
+
+    fn flat(&mut self) -> Option<Flat<'a>> {
+        match self.peek()? {
+            b'"' => Some(Flat::Text(self.string()?)),
+            b'-' | b'0'..=b'9' => {
+                let mut digits = Vec::new();
+                self.number(&mut digits)?;
+                Some(Flat::Number(std::str::from_utf8(&digits).ok()?.parse().ok()?))
+            }
+            _ if self.word("true").is_some() => Some(Flat::Truth(true)),
+            _ if self.word("false").is_some() => Some(Flat::Truth(false)),
+            _ => self.word("null").map(|()| Flat::Null),
+        }
     }
 
     /// A value as it is written: without space.
@@ -264,6 +321,37 @@ fn without_escaped_slashes(raw: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flat_objects_are_read() {
+        let text = r#" {"a": "\"x\\n\n\/", "b" : -12, "c":true,"d":null , "e": false} "#;
+        let read = flat_members(text).unwrap();
+        let names: Vec<&str> = read.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["a", "b", "c", "d", "e"]);
+        assert_eq!(read[0].1, Flat::Text("\"x\\n\n/".into()));
+        assert_eq!(read[1].1, Flat::Number(-12));
+        assert_eq!(
+            (&read[2].1, &read[3].1, &read[4].1),
+            (&Flat::Truth(true), &Flat::Null, &Flat::Truth(false))
+        );
+    }
+
+    #[test]
+    fn what_is_not_flat_is_left() {
+        for text in [
+            r#"{"a": []}"#,
+            r#"{"a": 1.5}"#,
+            r#"{"a": "\u0041"}"#,
+            r#"{"a": 1, "a": 2}"#,
+            r#"{"a": 1} {}"#,
+            r#"{"a": nul}"#,
+            r#"{"a": 1,}"#,
+            r#"["a"]"#,
+            r#"{"a": 12345678901234567890}"#,
+        ] {
+            assert_eq!(flat_members(text), None, "{text}");
+        }
+    }
 
     fn written(text: &str) -> Option<String> {
         let mut reader = Reader::new(text);

@@ -77,6 +77,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(native_apis, module)?)?;
     module.add_function(wrap_pyfunction!(coordinators::share_records, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decompress, module)?)?;
+    module.add_function(wrap_pyfunction!(json::flat_json, module)?)?;
     module.add_function(wrap_pyfunction!(codec::encode, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decode, module)?)
 }
