@@ -6,7 +6,7 @@ from barnabas.http.errors import HttpError
 from barnabas.schema_registry import contexts, errors
 from barnabas.schema_registry.decision import Decision
 from barnabas.schema_registry.records import Record, clear_subject_record, mode_record, schema_tombstone
-from barnabas.schema_registry.state import State
+from barnabas.schema_registry.state import DEFAULT_MODE, State
 
 MODES = ("READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT", "FORWARD")
 READ_ONLY = ("READONLY", "READONLY_OVERRIDE")
@@ -18,6 +18,8 @@ def require_writable(state: State, subject: str | None, *, import_id: bool | Non
     """Raises HttpError when `subject` may not be written to. `import_id` is said by who registers a schema:
     whether with an id of its own."""
     mode = state.mode_in_scope(subject)
+    if mode == DEFAULT_MODE and not import_id:
+        return
     where = (
         "The registry"
         if subject is None

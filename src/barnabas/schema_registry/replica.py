@@ -64,13 +64,18 @@ class Replayed(Protocol):
 class _Write:
     """Records of one decision, on their way."""
 
-    __slots__ = ("answer", "landed")
+    __slots__ = ("answer", "landed", "overdue")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.answer: asyncio.Future[None] = loop.create_future()
         """For whoever asked for it, who may have gone."""
         self.landed: asyncio.Future[Exception | None] = loop.create_future()
         """When it is no longer on its way: what has gone wrong."""
+        self.overdue = loop.call_later(WRITE_SECONDS_MAX, self._end)
+
+    def _end(self) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(TimeoutError())
 
 
 class Replica(Generic[S]):
@@ -189,6 +194,7 @@ class Replica(Generic[S]):
         self._in_flight.discard(write)
         if problem is not None:
             self._stale = True
+        write.overdue.cancel()
         write.landed.set_result(problem)
         if write.answer.done():
             return
@@ -216,8 +222,7 @@ class Replica(Generic[S]):
 
     async def _answered(self, write: _Write) -> None:
         try:
-            async with asyncio.timeout(WRITE_SECONDS_MAX):
-                await write.answer
+            await write.answer
         except TimeoutError as error:
             self._stale = True
             raise errors.write_timed_out(WRITE_SECONDS_MAX) from error

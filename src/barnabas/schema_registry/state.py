@@ -251,7 +251,7 @@ class State:
     def config_in_scope(self, subject: str | None) -> dict[str, Any]:
         """The config that counts for a subject: each field from the nearest scope that has it."""
         merged: dict[str, Any] = {}
-        for scope in self.scopes(subject):
+        for scope in self.scopes(subject) if self.configs else ():
             merged = {**self.configs.get(scope, {}), **merged}
         return {"compatibilityLevel": DEFAULT_COMPATIBILITY, **merged}
 
@@ -262,6 +262,8 @@ class State:
 
     def mode_in_scope(self, subject: str | None) -> str:
         """The mode that counts for a subject."""
+        if not self.modes:
+            return DEFAULT_MODE
         if self.modes.get(None) == "READONLY_OVERRIDE":
             return "READONLY_OVERRIDE"
         found = (self.modes.get(scope) for scope in self.scopes(subject))

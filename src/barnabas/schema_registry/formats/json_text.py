@@ -26,13 +26,15 @@ def read_json(text: str, what: str) -> Json:
         raise InvalidSchema(f"{what} is nested deeper than {JSON_NESTING_MAX} levels") from None
     except ValueError as error:  # an integer of more digits than Python reads
         raise InvalidSchema(f"{what}: {error}") from None
-    _bounded(value, what)
+    # A value takes a character at least, a level a bracket: what is small need not be walked.
+    if len(text) > NODES_MAX or text.count("[") + text.count("{") > JSON_NESTING_MAX:
+        _bounded(value, what)
     return value
 
 
 def write_json(value: Json) -> str:
     """Without whitespace, keys in their order, other than ASCII as it is."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(value)
     return _write(value) if _DIFFERENT.search(text) else text
 
 
@@ -43,6 +45,9 @@ def sorted_keys(value: Json) -> Json:
     if isinstance(value, list):
         return [sorted_keys(each) for each in value]
     return value
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class _Refused(Exception):

@@ -38,7 +38,7 @@ def writable_subject_of(registry: Registry, request: Request) -> str:
     """The subject in the path, under which something may be registered. Raises HttpError."""
     subject = subject_of(registry, request)
     name = contexts.split(subject)[1]
-    if not name or any(ord(character) < 32 for character in subject) or name in ("__GLOBAL", "__EMPTY"):
+    if not name or min(subject) < " " or name in ("__GLOBAL", "__EMPTY"):
         raise errors.invalid_subject(subject)
     return subject
 
