@@ -304,6 +304,19 @@ class TransactionCheck:
     """Transaction version 2: a partition that is not part of the transaction is added to it."""
 
 @final
+class SchemaCheck:
+    """Records have schemas of which it must be known whether they are versions of their subjects; most often
+    a Produce waits. To be answered with `schemas_checked`."""
+
+    id: int
+    topic: str
+    key_strategy: str
+    value_strategy: str
+    """`barnabas.value.subject.name.strategy` of the topic."""
+    schemas: list[tuple[bool, int | str]]
+    """Whether keys have it (else values do), and its id, or the text of its GUID."""
+
+@final
 class MarkersMoved:
     """Markers that waited (`write_markers`) may be committed now: `markers_written` tells. Comes once until
     that is asked."""
@@ -326,6 +339,7 @@ Event = (
     | ConnectionClosed
     | TransactionEnded
     | TransactionCheck
+    | SchemaCheck
     | MarkersMoved
 )
 
@@ -607,6 +621,9 @@ class Node:
     def transaction_checked(self, check_id: int, errors: Sequence[int]) -> None:
         """Answers a TransactionCheck with an error code for each of its partitions; the Produce goes on. A
         check that is over already is ignored."""
+    def schemas_checked(self, check_id: int, answers: Sequence[bool | None]) -> None:
+        """Answers a SchemaCheck: whether each schema is a version of its subject; None where the registry
+        could not be asked, so that producers are told to try again."""
 
 # ---- what the test kit asks of a node ------------------------------------------------------------------
 

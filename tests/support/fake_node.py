@@ -95,6 +95,7 @@ class FakeNode:
         self.answered_natively: list[int] = []
 
     lent_groups: Any = FakeLentGroups()
+    registry_tls = staticmethod(lambda: None)
     node_id = 1
     cluster_id = CLUSTER_ID
 

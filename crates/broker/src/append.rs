@@ -4,13 +4,16 @@ use barnabas_log::{
     AppendBatch, AppendError, AppendInfo, AppendOrigin, Checked, Durability, Log, LogError, ProducerError,
 };
 use barnabas_protocol::batch::{self, HEADER_SIZE};
-use barnabas_protocol::batch_validate::{check_format, validate, InvalidKind, InvalidRecords};
+use barnabas_protocol::batch_validate::{
+    check_format, validate, validate_schemas, InvalidKind, InvalidRecords, Validated,
+};
 use barnabas_protocol::{Millis, Offset};
 
 use crate::error_code;
 use crate::leader::Leader;
-use crate::partition::Partition;
+use crate::partition::{Partition, PartitionConfig};
 use crate::read::log_error_code;
+use crate::schema_table::{Judge, SchemaTables, Unjudged};
 use crate::verify::Verified;
 use crate::waiters::Move;
 
@@ -58,6 +61,9 @@ pub(crate) enum ProduceError {
     /// The records themselves.
     #[error(transparent)]
     Invalid(InvalidRecords),
+    /// Records have schemas that nobody here knows yet.
+    #[error("{0:?} are not known")]
+    Unjudged(Unjudged),
     /// What the producer wrote before.
     #[error(transparent)]
     Producer(#[from] ProducerError),
@@ -73,6 +79,8 @@ impl ProduceError {
             Self::Code(code) => *code,
             Self::Unverified { code, .. } => *code,
             Self::Invalid(invalid) => invalid.code(),
+            // What clients take as a reason to try again.
+            Self::Unjudged(_) => error_code::NOT_ENOUGH_REPLICAS,
             Self::Producer(error) => producer_error_code(error),
             Self::Append(error) => append_error_code(error),
         }
@@ -81,7 +89,7 @@ impl ProduceError {
     /// Whether the answer tells the log start offset: Kafka does where the log itself refused.
     pub(crate) fn tells_log_start_offset(&self) -> bool {
         match self {
-            Self::Code(_) | Self::Unverified { .. } => false,
+            Self::Code(_) | Self::Unverified { .. } | Self::Unjudged(_) => false,
             Self::Invalid(invalid) => !matches!(
                 invalid.kind,
                 InvalidKind::Corrupt | InvalidKind::TooLarge | InvalidKind::UnsupportedCompressionType
@@ -120,6 +128,45 @@ pub(crate) fn producer_error_code(error: &ProducerError) -> i16 {
     }
 }
 
+/// What the one batch of a Produce is judged by.
+#[derive(Clone, Copy)]
+pub(crate) struct Grounds<'a> {
+    /// What its transaction's coordinator has said.
+    pub(crate) verified: &'a Verified,
+    /// Who is asked for schemas.
+    pub(crate) schema_tables: &'a SchemaTables,
+    /// What the registry has said since then counts, however long ago that is.
+    pub(crate) schemas_since: Millis,
+    /// Whether it will not be asked again.
+    pub(crate) is_last: bool,
+}
+
+/// The batch as the topic's configuration wants it.
+fn validated<'a>(
+    records: &'a [u8],
+    version: i16,
+    config: &PartitionConfig,
+    grounds: &Grounds<'_>,
+    now: Millis,
+) -> Result<Validated<'a>, ProduceError> {
+    let Some(table) = &config.schemas else {
+        return validate(records, version, &config.validation, now).map_err(ProduceError::Invalid);
+    };
+    let mut judge = Judge::new(table, grounds.schemas_since, now);
+    let validated = validate_schemas(records, version, &config.validation, now, &mut judge);
+    if let Some(stale) = judge.stale() {
+        grounds.schema_tables.ask(stale, None);
+    }
+    match (validated, judge.unjudged()) {
+        (validated, None) => validated.map_err(ProduceError::Invalid),
+        (Err(invalid), _) if invalid.record_errors.is_empty() || grounds.is_last => {
+            Err(ProduceError::Invalid(invalid))
+        }
+        // Where single records are refused, all of them are to be named.
+        (_, Some(unjudged)) => Err(ProduceError::Unjudged(unjudged)),
+    }
+}
+
 impl Partition {
     /// Appends the one batch of `records`, as Produce of `version` has it.
     pub(crate) fn append(
@@ -127,9 +174,10 @@ impl Partition {
         records: &[u8],
         version: i16,
         acks: i16,
-        verified: &Verified,
+        grounds: &Grounds<'_>,
         now: Millis,
     ) -> Result<Appended, ProduceError> {
+        let verified = grounds.verified;
         if let Some(refusal) = verified.refusal() {
             return Err(refusal);
         }
@@ -144,7 +192,7 @@ impl Partition {
             return Err(ProduceError::Code(error_code::NOT_ENOUGH_REPLICAS));
         }
         // The costly part, a walk over all records, happens before the log is locked.
-        let validated = validate(records, version, &config.validation, now).map_err(ProduceError::Invalid)?;
+        let validated = validated(records, version, &config, grounds, now)?;
         let log = self.log.load();
         let mut log = log.write();
         let checked = match verified {

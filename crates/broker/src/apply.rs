@@ -246,7 +246,11 @@ impl Apply<'_> {
 
     fn config(&mut self, topic: &TopicImage) -> Arc<PartitionConfig> {
         let (broker, image) = (self.broker, self.image);
-        let make = || Arc::new(PartitionConfig::new(Arc::new(broker.topic_config(image, &topic.name))));
+        let make = || {
+            let config = Arc::new(broker.topic_config(image, &topic.name));
+            let schemas = broker.schema_tables.of(&topic.name, topic.id, &config);
+            Arc::new(PartitionConfig::new(config, schemas))
+        };
         self.configs.entry(topic.id).or_insert_with(make).clone()
     }
 

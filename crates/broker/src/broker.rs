@@ -25,6 +25,7 @@ use crate::open_transactions::OpenTransactions;
 use crate::partition::{Partition, Role};
 use crate::read::{log_error_code, ReadFailure};
 use crate::request::{BrokerRequest, Endpoint, Handled, Parked, Waiting};
+use crate::schema_table::SchemaTables;
 use crate::settings::BrokerSettings;
 use crate::share_read::ShareWatches;
 use crate::steady::SteadyMembers;
@@ -94,6 +95,7 @@ pub struct Broker {
     /// Who hears of the coordinators' partitions.
     pub(crate) events: Arc<dyn CoordinatorEvents>,
     pub(crate) transaction_checks: Arc<TransactionChecks>,
+    pub(crate) schema_tables: SchemaTables,
     pub(crate) open_transactions: OpenTransactions,
     pub(crate) lent: LentTransactions,
     pub(crate) lent_groups: LentGroups,
@@ -129,6 +131,7 @@ impl Broker {
             log_defaults: ArcSwap::from_pointee(log_defaults),
             sessions: FetchSessionCache::new(settings.fetch_session_slots, settings.fetch_session_seed),
             effects: Mutex::default(),
+            schema_tables: SchemaTables::new(events.clone()),
             events,
             transaction_checks: Arc::default(),
             open_transactions: OpenTransactions::default(),
@@ -179,6 +182,7 @@ impl Broker {
             Waiting::Produce(parked) => self.resume_produce(*parked, now),
             Waiting::Markers(parked) => self.resume_markers(*parked, now),
             Waiting::Verification(parked) => self.resume_verification(*parked, now),
+            Waiting::Schemas(parked) => self.resume_unjudged(*parked, now),
             Waiting::DeleteRecords(parked) => self.resume_delete_records(*parked, now),
         }
     }

@@ -3,8 +3,11 @@
 //! Always true of the events of one partition: they come in the order in which things happened, for they are
 //! told under the partition's role; whoever has heard that a leadership is over hears no more of it.
 
+use std::fmt;
 use std::sync::Arc;
 
+use barnabas_log::SubjectNameStrategy;
+use barnabas_protocol::schema_id::SchemaId;
 use barnabas_protocol::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId};
 
 /// The topic of groups and of committed offsets: the one of theirs that transactions write to.
@@ -65,6 +68,50 @@ pub enum CoordinatorEvent {
     },
     /// A Produce waits for the word of the transaction coordinator.
     TransactionCheck(TransactionCheck),
+    /// Produce requests wait for the word of the schema registry, or will.
+    SchemaCheck(SchemaCheck),
+}
+
+/// Part of a record that may have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SchemaField {
+    /// The key.
+    Key,
+    /// The value.
+    Value,
+}
+
+impl fmt::Display for SchemaField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SchemaField::Key => "key",
+            SchemaField::Value => "value",
+        })
+    }
+}
+
+/// A schema that keys, or values, of a topic have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NamedSchema {
+    /// Which of the two.
+    pub field: SchemaField,
+    /// What records call it.
+    pub id: SchemaId,
+}
+
+/// Are these schemas versions of the subjects that records of the topic have them under?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaCheck {
+    /// Names the check in the answer.
+    pub id: u64,
+    /// The topic.
+    pub topic: Arc<str>,
+    /// How the subjects of keys are named.
+    pub key_strategy: SubjectNameStrategy,
+    /// How the subjects of values are named.
+    pub value_strategy: SubjectNameStrategy,
+    /// The schemas.
+    pub schemas: Vec<NamedSchema>,
 }
 
 /// Are these partitions part of the producer's ongoing transaction?

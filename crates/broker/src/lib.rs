@@ -50,6 +50,7 @@ mod plain_transactions;
 mod produce;
 mod read;
 mod request;
+mod schema_table;
 mod settings;
 mod share_read;
 mod share_records;
@@ -64,7 +65,9 @@ mod waiters;
 
 pub use broker::{Broker, Effect};
 pub use cold_reads::COLD_READ_THREADS;
-pub use coordinator::{CoordinatorEvent, CoordinatorEvents, TransactionCheck};
+pub use coordinator::{
+    CoordinatorEvent, CoordinatorEvents, NamedSchema, SchemaCheck, SchemaField, TransactionCheck,
+};
 pub use coordinator_log::{CoordinatorAppended, CoordinatorBatch, CoordinatorRead, CoordinatorRecord};
 pub use coordinator_markers::MarkersWritten;
 pub use dead_letters::DeadLetters;

@@ -20,6 +20,7 @@ use crate::coordinator::{CoordinatorEvent, CoordinatorEvents};
 use crate::error_code;
 use crate::leader::{Assignment, Leader};
 use crate::metrics::PartitionMetrics;
+use crate::schema_table::SchemaTable;
 use crate::syncs::{SyncQueues, SyncState};
 use crate::waiters::{HasWaiters, Move, Waiters};
 
@@ -42,10 +43,12 @@ pub(crate) enum Role {
 pub(crate) struct PartitionConfig {
     pub(crate) log: Arc<LogConfig>,
     pub(crate) validation: ValidationConfig,
+    /// Which schemas records may have; None where nothing is asked of them.
+    pub(crate) schemas: Option<Arc<SchemaTable>>,
 }
 
 impl PartitionConfig {
-    pub(crate) fn new(config: Arc<LogConfig>) -> PartitionConfig {
+    pub(crate) fn new(config: Arc<LogConfig>, schemas: Option<Arc<SchemaTable>>) -> PartitionConfig {
         let codec = |codec, level| TopicCompression::Codec(codec, level);
         let validation = ValidationConfig {
             compacted: config.compact,
@@ -69,7 +72,7 @@ impl PartitionConfig {
             // Written into each batch under the role's lock.
             leader_epoch: -1,
         };
-        PartitionConfig { log: config, validation }
+        PartitionConfig { log: config, validation, schemas }
     }
 }
 

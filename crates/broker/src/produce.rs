@@ -2,6 +2,8 @@
 //!
 //! A partition that a request names twice is written once, with what was said last, as in Apache Kafka.
 
+mod unjudged;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -17,16 +19,19 @@ use barnabas_protocol::wire::{Reader, Records};
 use barnabas_protocol::{LeaderEpoch, Millis, NodeId, Offset, PartitionIndex, TopicId, Uuid};
 use smallvec::{smallvec, SmallVec};
 
-use crate::append::{Appended, ProduceError, ACKS_ALL};
+use crate::append::{Appended, Grounds, ProduceError, ACKS_ALL};
 use crate::authorize::{allowed, Operation, Resource};
 use crate::broker::Broker;
 use crate::current_leader::{current_leader, endpoints, Node};
 use crate::error_code;
 use crate::partition::Partition;
 use crate::request::{BrokerRequest, Handled, Parked, ReplyTo, Waiting};
+use crate::schema_table::Unjudged;
 use crate::topic_name;
 use crate::verify::{Verdicts, Verified};
 use crate::waiters::{Registration, Wake, Want};
+
+pub(crate) use unjudged::ParkedUnjudged;
 
 pub(crate) const KEY: i16 = 0;
 const FLEXIBLE_FROM: i16 = 9;
@@ -45,6 +50,17 @@ struct PartitionAnswer {
     message: Option<String>,
     leader: Option<(NodeId, LeaderEpoch)>,
     until: Option<(Arc<Partition>, Until)>,
+    /// What must be known of schemas before there is an answer.
+    unjudged: Option<Unjudged>,
+}
+
+/// Which time the batches of a request are gone through.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    /// When the first began.
+    since: Millis,
+    /// Whether batches are refused that can't be judged.
+    is_last: bool,
 }
 
 /// What an answer waits for.
@@ -105,7 +121,7 @@ impl Broker {
             return self.answer_produce(&asked, request, refused);
         }
         match self.verify(&asked, request, &self.image()) {
-            Ok(Ok(verdicts)) => self.produce_verified(&asked, request, &verdicts),
+            Ok(Ok(verdicts)) => self.produce_verified(&asked, request, verdicts),
             Ok(Err(parked)) => parked,
             Err(error) => {
                 let message = "the request has transactional records of more than one producer";
@@ -119,10 +135,13 @@ impl Broker {
         &self,
         asked: &ProduceRequest<'_>,
         request: &BrokerRequest<'_>,
-        verdicts: &Verdicts,
+        verdicts: Verdicts,
     ) -> Handled {
-        let topics = self.produce_topics(asked, request, &self.image(), verdicts);
-        self.answer_produce(asked, request, topics)
+        let topics = self.produce_topics(asked, request, &self.image(), &verdicts);
+        match unjudged::is_any(&topics) {
+            false => self.answer_produce(asked, request, topics),
+            true => self.park_unjudged(request, topics, verdicts),
+        }
     }
 
     fn answer_produce(
@@ -163,6 +182,7 @@ impl Broker {
         image: &MetadataImage,
         verdicts: &Verdicts,
     ) -> TopicAnswers {
+        let attempt = Attempt { since: request.now, is_last: false };
         let mut topics = TopicAnswers::new();
         for (topic, partitions) in last_said(&asked.topic_data) {
             let found = asked_topic(topic, request.api_version, image);
@@ -181,7 +201,7 @@ impl Broker {
                     Some(error) => PartitionAnswer::error(data.index, error),
                     None => {
                         let verified = verdicts.of(answer.id, data.index);
-                        self.produce_partition(answer.id, data, asked.acks, verified, request, image)
+                        self.produce_partition(answer.id, data, asked.acks, verified, request, attempt)
                     }
                 };
                 answer.partitions.push(one);
@@ -198,7 +218,7 @@ impl Broker {
         acks: i16,
         verified: &Verified,
         request: &BrokerRequest<'_>,
-        image: &MetadataImage,
+        attempt: Attempt,
     ) -> PartitionAnswer {
         let index = data.index;
         let partition = match self.partition(topic_id, index) {
@@ -209,7 +229,16 @@ impl Broker {
         let Records::Bytes(records) = data.records else {
             return PartitionAnswer::error(index, error_code::INVALID_RECORD);
         };
-        let appended = partition.append(records, request.api_version, acks, verified, request.now);
+        let schema_tables = &self.schema_tables;
+        let (schemas_since, is_last) = (attempt.since, attempt.is_last);
+        let grounds = Grounds { verified, schema_tables, schemas_since, is_last };
+        let appended = match partition.append(records, request.api_version, acks, &grounds, request.now) {
+            Err(ProduceError::Unjudged(unjudged)) if !attempt.is_last => {
+                let unjudged = Some(unjudged);
+                return PartitionAnswer { unjudged, ..PartitionAnswer::error(index, error_code::NONE) };
+            }
+            appended => appended,
+        };
         partition.metrics.produced(appended.as_ref().map_or_else(ProduceError::code, |_| 0), records.len());
         match appended {
             Ok(appended) => PartitionAnswer {
@@ -224,7 +253,7 @@ impl Broker {
                 if let Some(failure) = error.storage_failure() {
                     self.storage_failed(&partition, failure);
                 }
-                self.failed(&partition, records, request.api_version, error, image)
+                self.failed(&partition, records, request.api_version, error)
             }
         }
     }
@@ -235,7 +264,6 @@ impl Broker {
         records: &[u8],
         version: i16,
         error: ProduceError,
-        image: &MetadataImage,
     ) -> PartitionAnswer {
         let code = error.code();
         let mut answer = PartitionAnswer::error(partition.index, code);
@@ -243,7 +271,7 @@ impl Broker {
             answer.log_start_offset = partition.log.load().read().log_start_offset();
         }
         if code == error_code::NOT_LEADER_OR_FOLLOWER {
-            answer.leader = Some(current_leader(image, partition.topic_id, partition.index));
+            answer.leader = Some(current_leader(&self.image(), partition.topic_id, partition.index));
         }
         match error {
             ProduceError::Code(_) => {}
@@ -251,6 +279,9 @@ impl Broker {
             ProduceError::Invalid(invalid) => {
                 answer.message = Some(invalid.message);
                 answer.record_errors = invalid.record_errors;
+            }
+            ProduceError::Unjudged(_) => {
+                answer.message = Some("the schema registry can't be asked about the schemas".to_owned());
             }
             // Kafka has no words for these.
             ProduceError::Producer(_) | ProduceError::Append(_) => {}

@@ -12,7 +12,7 @@ use barnabas_protocol::Millis;
 use crate::delete_records::ParkedDeleteRecords;
 use crate::fetch::ParkedFetch;
 use crate::markers::ParkedMarkers;
-use crate::produce::ParkedProduce;
+use crate::produce::{ParkedProduce, ParkedUnjudged};
 use crate::verify::ParkedVerification;
 use crate::waiters::Wake;
 
@@ -75,7 +75,7 @@ pub(crate) struct OwnedRequest {
     connection: u64,
     body: Vec<u8>,
     cold_allowed: bool,
-    wake: Arc<dyn Wake>,
+    pub(crate) wake: Arc<dyn Wake>,
 }
 
 impl Ticket for Arc<dyn Wake> {
@@ -159,6 +159,7 @@ pub(crate) enum Waiting {
     DeleteRecords(Box<ParkedDeleteRecords>),
     Markers(Box<ParkedMarkers>),
     Verification(Box<ParkedVerification>),
+    Schemas(Box<ParkedUnjudged>),
 }
 
 impl From<DecodeError> for Handled {

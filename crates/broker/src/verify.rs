@@ -217,7 +217,7 @@ impl Broker {
             }
         }
         match ProduceRequest::decode(&mut Reader::new(request.body), request.api_version) {
-            Ok(asked) => self.produce_verified(&asked, &request, &verdicts),
+            Ok(asked) => self.produce_verified(&asked, &request, verdicts),
             Err(error) => error.into(),
         }
     }

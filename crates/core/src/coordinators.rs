@@ -2,8 +2,9 @@
 
 use barnabas_broker::{
     Broker, CoordinatorBatch, CoordinatorEvent, CoordinatorRead, MarkersWritten, OpenTransaction,
-    SteadyMember, TransactionMarker,
+    SchemaField, SteadyMember, TransactionMarker,
 };
+use barnabas_protocol::schema_id::SchemaId;
 use barnabas_protocol::{LeaderEpoch, Millis, Offset, PartitionIndex, ProducerEpoch, ProducerId};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -11,7 +12,8 @@ use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyList};
 
 use crate::events::{
-    CoordinatorLeadership, MarkersMoved, PartitionReadable, TransactionCheck, TransactionEnded,
+    CoordinatorLeadership, MarkersMoved, PartitionReadable, SchemaCheck, SchemaName, TransactionCheck,
+    TransactionEnded,
 };
 use crate::uuid::Uuid;
 
@@ -203,6 +205,23 @@ pub(crate) fn event(py: Python<'_>, event: CoordinatorEvent) -> PyResult<Option<
                 producer_epoch: check.producer_epoch,
                 partitions: partitions.collect(),
                 add: check.add,
+            };
+            Py::new(py, check)?.into_any()
+        }
+        CoordinatorEvent::SchemaCheck(check) => {
+            let schemas = check.schemas.iter().map(|schema| {
+                let name = match schema.id {
+                    SchemaId::Id(id) => SchemaName::Id(id),
+                    guid @ SchemaId::Guid(_) => SchemaName::Guid(guid.to_string()),
+                };
+                (schema.field == SchemaField::Key, name)
+            });
+            let check = SchemaCheck {
+                id: check.id,
+                topic: check.topic.to_string(),
+                key_strategy: check.key_strategy.name(),
+                value_strategy: check.value_strategy.name(),
+                schemas: schemas.collect(),
             };
             Py::new(py, check)?.into_any()
         }

@@ -112,6 +112,23 @@ pub(crate) struct TransactionCheck {
     pub(crate) add: bool,
 }
 
+/// What names a schema: the number of its registry, or the text of its GUID.
+#[derive(Clone, IntoPyObject)]
+pub(crate) enum SchemaName {
+    Id(u32),
+    Guid(String),
+}
+
+/// Records have schemas of which it must be known whether they may be used.
+#[pyclass(frozen, get_all, module = "barnabas._core")]
+pub(crate) struct SchemaCheck {
+    pub(crate) id: u64,
+    pub(crate) topic: String,
+    pub(crate) key_strategy: &'static str,
+    pub(crate) value_strategy: &'static str,
+    pub(crate) schemas: Vec<(bool, SchemaName)>,
+}
+
 /// A line for the log; the level is Python's.
 #[pyclass(frozen, get_all, module = "barnabas._core")]
 pub(crate) struct LogLine {

@@ -23,6 +23,7 @@ mod metadata;
 mod metrics;
 mod node;
 mod process;
+mod quorum;
 mod rest;
 mod running;
 mod service;
@@ -49,7 +50,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<lent_groups::LentGroups>()?;
     module.add_class::<lent_transactions::LentTransactions>()?;
     module.add_class::<node::LogDirectory>()?;
-    module.add_class::<node::QuorumInfo>()?;
+    module.add_class::<quorum::QuorumInfo>()?;
     module.add_class::<events::ColdRequest>()?;
     module.add_class::<events::FaultedRequest>()?;
     module.add_class::<events::Committed>()?;
@@ -63,6 +64,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<events::PartitionReadable>()?;
     module.add_class::<events::TransactionEnded>()?;
     module.add_class::<events::TransactionCheck>()?;
+    module.add_class::<events::SchemaCheck>()?;
     module.add_class::<events::MarkersMoved>()?;
     module.add_class::<events::LogLine>()?;
     module.add_class::<events::Fatal>()?;

@@ -9,7 +9,6 @@ use barnabas_net::{Chunk, Request, Ticket};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::header::encode_response_header;
 use barnabas_protocol::wire::Writer;
-use barnabas_raft::{Voter, VoterEndpoint};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -28,6 +27,7 @@ use crate::image::MetadataImage;
 use crate::inbox::{Event, Inbox};
 use crate::log_lines;
 use crate::metadata::describe;
+use crate::quorum::QuorumInfo;
 use crate::running::Running;
 use crate::settings::{log_config, DynamicConfigs, NodeSettings};
 use crate::start_error::start_error;
@@ -54,20 +54,6 @@ pub(crate) struct LogDirectory {
     /// (topic, partition, size, offset lag, whether it is a future one)
     replicas: Vec<(String, i32, u64, i64, bool)>,
 }
-
-/// State of the metadata quorum.
-#[pyclass(frozen, get_all, module = "barnabas._core")]
-pub(crate) struct QuorumInfo {
-    leader_id: i32,
-    leader_epoch: i32,
-    high_watermark: i64,
-    log_end_offset: i64,
-    /// (id, directory, where it listens)
-    voters: Vec<(i32, Uuid, Endpoints)>,
-}
-
-/// (name of the listener, host, port)
-type Endpoints = Vec<(String, String, u16)>;
 
 impl Node {
     /// The node's parts. RuntimeError while it does not run.
@@ -578,21 +564,15 @@ impl Node {
         Ok(())
     }
 
-    fn quorum(&self) -> PyResult<QuorumInfo> {
+    fn schemas_checked(&self, py: Python<'_>, check_id: u64, answers: Vec<Option<bool>>) -> PyResult<()> {
         let running = self.running()?;
-        let endpoints = |voter: &Voter| {
-            let endpoint = |one: &VoterEndpoint| (one.name.clone(), one.host.clone(), one.port);
-            voter.endpoints.iter().map(endpoint).collect()
-        };
-        let info = running.metadata.with_log(|log| QuorumInfo {
-            leader_id: self.settings.node_id,
-            leader_epoch: log.epoch(),
-            high_watermark: log.high_watermark(),
-            log_end_offset: log.log_end_offset(),
-            voters: (log.quorum().voters().iter())
-                .map(|voter| (voter.key.id, Uuid(voter.key.directory_id), endpoints(voter)))
-                .collect(),
-        });
+        let now = self.clock.wall();
+        py.detach(|| running.broker.schemas_checked(check_id, &answers, now));
+        Ok(())
+    }
+
+    fn quorum(&self) -> PyResult<QuorumInfo> {
+        let info = self.running()?.metadata.with_log(|log| QuorumInfo::of(log, self.settings.node_id));
         info.ok_or_else(|| PyRuntimeError::new_err("the node is not running"))
     }
 }

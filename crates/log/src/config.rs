@@ -40,6 +40,50 @@ pub enum Durability {
     Fsync,
 }
 
+/// What a leader wants of the schemas of what is produced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SchemaValidation {
+    /// Nothing, as in Kafka.
+    #[default]
+    None,
+    /// That each record names one that is registered under the subject.
+    Id,
+}
+
+/// Under which subject the schemas of a topic are registered; Confluent's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SubjectNameStrategy {
+    /// The topic's, with `-key` or `-value`.
+    #[default]
+    TopicName,
+    /// That of the record's type.
+    RecordName,
+    /// Both, a dash between them.
+    TopicRecordName,
+}
+
+impl SubjectNameStrategy {
+    const ALL: [SubjectNameStrategy; 3] = [Self::TopicName, Self::RecordName, Self::TopicRecordName];
+
+    /// As it stands in configs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TopicName => "TopicNameStrategy",
+            Self::RecordName => "RecordNameStrategy",
+            Self::TopicRecordName => "TopicRecordNameStrategy",
+        }
+    }
+}
+
+/// What is asked of the schemas of keys, or of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SchemaRule {
+    /// `barnabas.*.schema.validation`.
+    pub validation: SchemaValidation,
+    /// `barnabas.*.subject.name.strategy`.
+    pub strategy: SubjectNameStrategy,
+}
+
 /// Topic configs, typed. `Default` is what Kafka uses when nothing is set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogConfig {
@@ -115,6 +159,10 @@ pub struct LogConfig {
     pub follower_replication_throttled_replicas: Vec<String>,
     /// `barnabas.durability`: when writes are acknowledged and shown to consumers.
     pub durability: Durability,
+    /// `barnabas.key.schema.validation` and `barnabas.key.subject.name.strategy`.
+    pub key_schemas: SchemaRule,
+    /// `barnabas.value.schema.validation` and `barnabas.value.subject.name.strategy`.
+    pub value_schemas: SchemaRule,
 }
 
 impl Default for LogConfig {
@@ -156,6 +204,8 @@ impl Default for LogConfig {
             leader_replication_throttled_replicas: Vec::new(),
             follower_replication_throttled_replicas: Vec::new(),
             durability: Durability::PageCache,
+            key_schemas: SchemaRule::default(),
+            value_schemas: SchemaRule::default(),
         }
     }
 }
@@ -258,6 +308,12 @@ impl LogConfig {
                 self.follower_replication_throttled_replicas = value.list();
             }
             "barnabas.durability" => self.durability = value.durability()?,
+            "barnabas.key.schema.validation" => self.key_schemas.validation = value.schema_validation()?,
+            "barnabas.key.subject.name.strategy" => self.key_schemas.strategy = value.strategy()?,
+            "barnabas.value.schema.validation" => {
+                self.value_schemas.validation = value.schema_validation()?
+            }
+            "barnabas.value.subject.name.strategy" => self.value_schemas.strategy = value.strategy()?,
             // Of no effect on a log or its leader.
             "remote.copy.lag.bytes" | "remote.copy.lag.ms" => drop(value.integer(-1, i64::MAX)?),
             "barnabas.delivery.delay.ms" => drop(value.integer(0, i64::MAX)?),
@@ -344,6 +400,21 @@ impl Value<'_> {
         }
     }
 
+    fn schema_validation(&self) -> Result<SchemaValidation, ConfigError> {
+        match self.text {
+            "none" => Ok(SchemaValidation::None),
+            "id" => Ok(SchemaValidation::Id),
+            _ => self.refuse("expected none or id"),
+        }
+    }
+
+    fn strategy(&self) -> Result<SubjectNameStrategy, ConfigError> {
+        match SubjectNameStrategy::ALL.into_iter().find(|strategy| strategy.name() == self.text) {
+            Some(strategy) => Ok(strategy),
+            None => self.refuse("expected TopicNameStrategy, RecordNameStrategy or TopicRecordNameStrategy"),
+        }
+    }
+
     fn compression_type(&self) -> Result<CompressionType, ConfigError> {
         match self.text {
             "producer" => Ok(CompressionType::Producer),
@@ -389,6 +460,8 @@ mod tests {
             ("min.cleanable.dirty.ratio", "1.5"),
             ("message.timestamp.type", "createtime"),
             ("preallocate", "yes"),
+            ("barnabas.value.schema.validation", "true"),
+            ("barnabas.key.subject.name.strategy", "TopicName"),
         ] {
             let refused = LogConfig::default().with_overrides([(name, value)]);
             assert!(matches!(refused, Err(ConfigError::Value { .. })), "{name}={value}");

@@ -48,7 +48,10 @@ pub use changes::LogChanges;
 pub use cleaner::{
     CleanerFigures, CleanerHost, CleanerRound, CleanerSettings, HashKey, LogCleaner, Uncleanable,
 };
-pub use config::{CompressionType, ConfigError, Durability, LogConfig, MessageTimestampType};
+pub use config::{
+    CompressionType, ConfigError, Durability, LogConfig, MessageTimestampType, SchemaRule, SchemaValidation,
+    SubjectNameStrategy,
+};
 pub use error::{AppendError, LogError};
 pub use flush::Flush;
 pub use flush_times::Stopwatch;

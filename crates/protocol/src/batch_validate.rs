@@ -21,6 +21,7 @@ use crate::batch::{
 use crate::batch_builder::{BatchBuilder, BuildError, BuilderConfig};
 use crate::compression::{decompress, Compression};
 use crate::record::RecordIter;
+use crate::schema_id::{AnySchema, SchemaJudge};
 use crate::types::{LeaderEpoch, Millis, Offset};
 
 use error::RecordErrors;
@@ -152,6 +153,17 @@ pub fn validate<'a>(
     config: &ValidationConfig,
     now: Millis,
 ) -> Result<Validated<'a>, InvalidRecords> {
+    validate_schemas(records, produce_version, config, now, &mut AnySchema)
+}
+
+/// The same, and `judge` says what it has against the schemas of records.
+pub fn validate_schemas<'a, J: SchemaJudge>(
+    records: &'a [u8],
+    produce_version: i16,
+    config: &ValidationConfig,
+    now: Millis,
+    judge: &mut J,
+) -> Result<Validated<'a>, InvalidRecords> {
     let batch = the_one_batch(records, produce_version)?;
     check_batch(&batch, config)?;
     let codec = batch.header.compression().map_err(BatchError::from)?;
@@ -163,12 +175,12 @@ pub fn validate<'a>(
         let mut plain = Vec::new();
         decompress(codec, batch.records_bytes(), config.max_decompressed_batch_bytes, &mut plain)
             .map_err(BatchError::from)?;
-        let walked = walk::plain(&batch.header, &plain, config, now)?;
+        let walked = walk::plain(&batch.header, &plain, config, now, judge)?;
         return rebuilt(&batch.header, &plain, &walked, target, level, config, now);
     }
     let walked = match codec {
-        Compression::None => walk::plain(&batch.header, batch.records_bytes(), config, now)?,
-        codec => walk::compressed(&batch, codec, config, now)?,
+        Compression::None => walk::plain(&batch.header, batch.records_bytes(), config, now, judge)?,
+        codec => walk::compressed(&batch, codec, config, now, judge)?,
     };
     // A producer that claims LogAppendTime gave all its records one timestamp, that of the header. Kafka puts
     // CreateTime into the header and leaves the records, which thereby get timestamps that nobody checked.

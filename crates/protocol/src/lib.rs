@@ -12,6 +12,7 @@ pub mod crc;
 pub mod error;
 pub mod header;
 pub mod record;
+pub mod schema_id;
 pub mod table;
 pub mod types;
 pub mod wire;

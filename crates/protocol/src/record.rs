@@ -228,7 +228,7 @@ impl<'a> RecordIter<'a> {
         let bytes = self.rest;
         let frame = match plain::read(bytes) {
             Some(frame) => frame,
-            None => read_frame(&mut Slice { rest: bytes }, self.index)?,
+            None => read_frame(&mut Slice { rest: bytes }, self.index, &mut Blind)?,
         };
         let (record, rest) = bytes.split_at(frame.size);
         self.rest = rest;
@@ -300,6 +300,34 @@ impl Source for Slice<'_> {
     }
 }
 
+/// What a record consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Key,
+    Value,
+    HeaderKey,
+    HeaderValue,
+}
+
+/// Sees the beginnings of a record's parts while the record is read. What it has seen counts only once the
+/// whole record has turned out to be one.
+pub(crate) trait Glance {
+    /// So many bytes of a part at most are shown.
+    const BYTES: usize;
+    /// `length` is the part's (-1: there is none), `head` what it begins with.
+    fn see(&mut self, part: Part, length: i32, head: &[u8]);
+}
+
+/// Looks at nothing.
+pub(crate) struct Blind;
+
+impl Glance for Blind {
+    const BYTES: usize = 0;
+
+    #[inline]
+    fn see(&mut self, _part: Part, _length: i32, _head: &[u8]) {}
+}
+
 /// The numbers of one record; positions count from the record's first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -319,7 +347,11 @@ pub(crate) struct Frame {
 
 /// Reads and checks the record that comes next in `source`; `index` is its place in the batch.
 #[inline]
-pub(crate) fn read_frame<S: Source>(source: &mut S, index: u32) -> Result<Frame, RecordError> {
+pub(crate) fn read_frame<S: Source, G: Glance>(
+    source: &mut S,
+    index: u32,
+    glance: &mut G,
+) -> Result<Frame, RecordError> {
     let mut reader = Reader::new(source.peek(PREFIX_BYTES_MAX)?);
     let wrong = |error| wrong_number(error, index);
     let length = reader.varint().map_err(wrong)?;
@@ -335,9 +367,11 @@ pub(crate) fn read_frame<S: Source>(source: &mut S, index: u32) -> Result<Frame,
     };
     let mut body = Body { source, left, at: key_at, index };
     body.skip_unchecked(key_at)?;
+    body.show(Part::Key, key_length, glance)?;
     body.part(key_length, "key length", true)?;
     let value_length = body.length()?;
     let value_at = body.at;
+    body.show(Part::Value, value_length, glance)?;
     body.part(value_length, "value length", true)?;
     let headers_count = body.length()?;
     let headers_at = body.at;
@@ -347,8 +381,10 @@ pub(crate) fn read_frame<S: Source>(source: &mut S, index: u32) -> Result<Frame,
     };
     for _ in 0..count {
         let key_length = body.length()?;
+        body.show(Part::HeaderKey, key_length, glance)?;
         body.part(key_length, "header key length", false)?;
         let value_length = body.length()?;
+        body.show(Part::HeaderValue, value_length, glance)?;
         body.part(value_length, "header value length", true)?;
     }
     match body.left {
@@ -403,6 +439,17 @@ impl<S: Source> Body<'_, S> {
         let size = reader.position();
         self.advance(size, "length", length)?;
         Ok(length)
+    }
+
+    /// Shows how the part begins that comes next.
+    #[inline]
+    fn show<G: Glance>(&mut self, part: Part, length: i32, glance: &mut G) -> Result<(), RecordError> {
+        if G::BYTES > 0 {
+            let wanted = usize::try_from(length).unwrap_or(0).min(G::BYTES);
+            let head = self.source.peek(wanted)?;
+            glance.see(part, length, &head[..wanted.min(head.len())]);
+        }
+        Ok(())
     }
 
     /// Moves over a key or a value.

@@ -240,6 +240,9 @@ def _serve(settings: BrokerSettings, wanted: _Wanted, *, memory: bool) -> int:
         return _fail(error, _start_code(error))
     front = wanted.front()
     beside = _beside(server, wanted.ports, front, elects=wanted.elects)
+    if "registry" in beside and "barnabas.schema.registry.url" not in settings.given:
+        settings.note("barnabas.schema.registry.url", front.url_within(beside["registry"].port))
+        server.registry_tls = front.trusting
     urls = {name: front.url(service.port) for name, service in beside.items()}
     _print_ready(server, settings, urls, memory=memory)
     # What is there by now stays for good, and what requests make goes by itself.

@@ -129,6 +129,19 @@ def _servers(name: str, value: Value) -> None:
             raise InvalidValue(name, server, "each server must be written as host:port")
 
 
+def _http_servers(name: str, value: Value) -> None:
+    from urllib.parse import urlsplit  # Imported here: hardly anybody sets such a config.
+
+    for url in value.split(",") if isinstance(value, str) else ():
+        try:
+            parts = urlsplit(url.strip())
+            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address:
+            raise InvalidValue(name, url, "each must be an http or https address")
+
+
 def _is_address(text: str) -> bool:
     _, colon, port = text.rpartition(":")
     return bool(colon) and _is_digits(port) and int(port) <= _PORT_MAX
@@ -174,6 +187,7 @@ def duration_seconds(text: str) -> float | None:
 SPECIAL = {
     "consumer reset": _consumer_reset,
     "gzip level": _gzip_level,
+    "http servers": _http_servers,
     "non-empty": _non_empty,
     "non-null": _non_null,
     "offset reset": _offset_reset,
@@ -186,6 +200,7 @@ SPECIAL = {
 _WORDS = {
     "consumer reset": "earliest, latest, none or by_duration:PnDTnHnMn.nS",
     "gzip level": "1 to 9, or -1",
+    "http servers": "http or https addresses",
     "non-empty": "not empty",
     "non-null": "not null",
     "offset reset": "earliest, latest or by_duration:PnDTnHnMn.nS",

@@ -57,6 +57,10 @@ barnabas.metrics.port | int | -1 | -1..65535 | read-only | effective
     Own to barnabas. Port where /metrics is served for Prometheus; 0 takes a free one, -1 serves none.
 barnabas.metrics.host | string | 127.0.0.1 | - | read-only | effective
     Own to barnabas. Address where /metrics is served.
+barnabas.schema.registry.url | string | null | http servers | read-only | effective
+    Own to barnabas. Schema registries, separated by commas, for topics whose records' schemas are checked.
+barnabas.schema.registry.user.info | password | null | - | read-only | effective
+    Own to barnabas. User and password for the schema registries, a colon between them.
 barnabas.slow.request.ms | long | 1000 | 0.. | cluster-wide | effective
     Own to barnabas. Requests that take this long get a line in the log; 0 gives none.
 max.incremental.fetch.session.cache.slots | int | 1000 | 0.. | read-only | effective

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 from barnabas.schema_registry.formats import InvalidSchema, ResolvedReference
 from barnabas.schema_registry.formats.protobuf import ProtobufSchema
 from barnabas.schema_registry.formats.protobuf.decode import decoded_file
+from barnabas.schema_registry.formats.protobuf.read import read_proto
 from barnabas.schema_registry.formats.protobuf.text import proto_text
 from barnabas.schema_registry.formats.protobuf.well_known import well_known
 from barnabas.schema_registry.formats.tags import FIELD
@@ -174,6 +175,22 @@ class Protobuf(SchemaSerde[T]):
             path = f"{path}.{messages[index].name}" if path else messages[index].name
             messages = messages[index].messages
         return _google("message_factory").GetMessageClass(pool.FindMessageTypeByName(path))
+
+
+def message_names(schema: Schema) -> set[str]:
+    """The full names of a file's messages, those within others too. Raises SerializationError."""
+    try:
+        file = read_proto(schema.text)
+    except InvalidSchema as error:
+        raise SerializationError(f"the schema can't be used: {error}") from error
+    found = set()
+    rest = [(file.package or "", message) for message in file.messages]
+    while rest:
+        outer, message = rest.pop()
+        name = f"{outer}.{message.name}" if outer else message.name
+        found.add(name)
+        rest += [(name, each) for each in message.messages]
+    return found
 
 
 def _descriptor(value: Any) -> Any:

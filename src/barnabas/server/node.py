@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +23,8 @@ from barnabas.server.native import broker_configs
 from barnabas.server.starting import NativeStart
 
 if TYPE_CHECKING:
+    import ssl
+
     from barnabas._core import ColdRequest, MetadataImage
     from barnabas.config.settings import BrokerSettings
     from barnabas.controller.decision import ControllerState, Decision, Record
@@ -62,6 +64,8 @@ class NodeServer:
         self.native = self._starting.native
         self.failure: str | None = None
         """Why the node stopped by itself; None while it runs or was asked to stop."""
+        self.registry_tls: Callable[[], ssl.SSLContext | None] = lambda: None
+        """Gives what the schema registry is trusted by; None for the system's certificates."""
         self._overrides: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self._loop = loop or asyncio.new_event_loop()
         self._killed = False
@@ -199,6 +203,8 @@ class NodeServer:
                     self._partition_readable(event)
                 case _core.TransactionCheck():
                     self._check_transaction(event)
+                case _core.SchemaCheck():
+                    self._check_schemas(event)
                 case _core.ConnectionClosed():
                     self._connection_closed(event)
                 case _core.MarkersMoved():
@@ -229,6 +235,11 @@ class NodeServer:
         from barnabas.server import transactions
 
         transactions.of(self).data_plane_asks(event)
+
+    def _check_schemas(self, event: _core.SchemaCheck) -> None:
+        from barnabas.server import schema_checks
+
+        schema_checks.of(self).data_plane_asks(event)
 
     def _markers_moved(self, event: _core.MarkersMoved) -> None:
         from barnabas.server import transactions

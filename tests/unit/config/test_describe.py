@@ -83,9 +83,9 @@ def test_topic_config_without_synonym_has_its_own_default() -> None:
 
 
 def test_internal_topic_config_shows_when_it_is_set() -> None:
-    assert len(describe_topic(configs(), {})) == 40
+    assert len(describe_topic(configs(), {})) == 44
     shown = describe_topic(configs(), {"internal.segment.bytes": "100"})
-    assert len(shown) == 41
+    assert len(shown) == 45
 
 
 def test_broker_config_knows_its_sources() -> None:
@@ -116,8 +116,8 @@ def test_passwords_are_never_shown() -> None:
 
 
 def test_broker_shows_all_but_internal_and_dynamic_only_configs() -> None:
-    assert len(describe_broker(configs())) == 354
-    assert len(describe_broker(configs({"unstable.api.versions.enable": "true"}))) == 355
+    assert len(describe_broker(configs())) == 356
+    assert len(describe_broker(configs({"unstable.api.versions.enable": "true"}))) == 357
     assert describe_broker(configs(), ["leader.replication.throttled.rate", "nope"]) == []
 
 

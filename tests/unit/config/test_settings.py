@@ -86,7 +86,7 @@ def test_later_files_win_and_overrides_win_over_files(tmp_path: Path) -> None:
 
 def test_settings_hold_every_broker_config() -> None:
     settings = BrokerSettings({})
-    assert len(settings) == 386
+    assert len(settings) == 388
     assert {name for name in settings if settings[name] is None} >= {"broker.rack", "log.retention.ms"}
     assert settings.get_bool("auto.create.topics.enable") is True
     assert settings.get_float("log.cleaner.io.buffer.load.factor") == 0.9

@@ -20,6 +20,7 @@ mod open_transactions;
 mod plain_transactions;
 mod produce;
 mod replication;
+mod schemas;
 mod share_reads;
 mod steady;
 mod topic_partitions;

@@ -81,6 +81,8 @@ impl From<BatchError> for InvalidRecords {
 pub(super) struct RecordErrors {
     listed: Vec<(i32, String)>,
     count: usize,
+    /// The record that was counted last.
+    last: Option<u32>,
     timestamp: bool,
 }
 
@@ -102,7 +104,17 @@ impl RecordErrors {
         self.add(index, || "a producer can't set the timestamp type to LogAppendTime".to_owned());
     }
 
+    /// Has no effect on a record of which something else is wrong.
+    #[cold]
+    pub(super) fn schema(&mut self, index: u32, message: String) {
+        self.add(index, || message);
+    }
+
     fn add(&mut self, index: u32, message: impl FnOnce() -> String) {
+        if self.last == Some(index) {
+            return;
+        }
+        self.last = Some(index);
         self.count += 1;
         if self.listed.len() < RECORD_ERRORS_MAX {
             self.listed.push((index as i32, message()));

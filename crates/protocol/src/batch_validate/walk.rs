@@ -7,7 +7,8 @@ use super::error::{InvalidKind, InvalidRecords, RecordErrors};
 use super::ValidationConfig;
 use crate::batch::{Batch, BatchError, BatchHeader, TimestampType, NO_TIMESTAMP};
 use crate::compression::{Compression, CompressionError, Decompressor, Scratch, CHUNK_BYTES};
-use crate::record::{read_frame, Frame, RecordError, Slice, Source};
+use crate::record::{read_frame, Blind, Frame, RecordError, Slice, Source};
+use crate::schema_id::{Reading, SchemaJudge};
 use crate::types::Millis;
 
 /// What a walk found out.
@@ -20,26 +21,28 @@ pub(super) struct Walked {
 }
 
 /// Walks over a section that is not compressed.
-pub(super) fn plain(
+pub(super) fn plain<J: SchemaJudge>(
     header: &BatchHeader,
     section: &[u8],
     config: &ValidationConfig,
     now: Millis,
+    judge: &mut J,
 ) -> Result<Walked, InvalidRecords> {
-    Walk::new(header, config, now).run(&mut Slice { rest: section })
+    Walk::new(header, config, now).run(&mut Slice { rest: section }, judge)
 }
 
 /// Walks over a section while it is being decompressed.
-pub(super) fn compressed(
+pub(super) fn compressed<J: SchemaJudge>(
     batch: &Batch<'_>,
     codec: Compression,
     config: &ValidationConfig,
     now: Millis,
+    judge: &mut J,
 ) -> Result<Walked, InvalidRecords> {
     let limit = config.max_decompressed_batch_bytes;
     let decompressor = Decompressor::new(codec, batch.records_bytes(), limit).map_err(BatchError::from)?;
     let mut window = Window::new(decompressor);
-    Walk::new(&batch.header, config, now).run(&mut window)
+    Walk::new(&batch.header, config, now).run(&mut window, judge)
 }
 
 struct Walk<'c> {
@@ -70,11 +73,24 @@ impl<'c> Walk<'c> {
         }
     }
 
-    fn run<S: Source>(mut self, source: &mut S) -> Result<Walked, InvalidRecords> {
+    fn run<S: Source, J: SchemaJudge>(
+        mut self,
+        source: &mut S,
+        judge: &mut J,
+    ) -> Result<Walked, InvalidRecords> {
         let count = self.header.records_count;
         for index in 0..count.max(0) as u32 {
-            let frame = read_frame(source, index).map_err(BatchError::from)?;
-            self.check(index, &frame)?;
+            if J::LOOKS {
+                let mut reading = Reading::default();
+                let frame = read_frame(source, index, &mut reading).map_err(BatchError::from)?;
+                self.check(index, &frame)?;
+                if let Err(message) = judge.judge(&reading.schemas()) {
+                    self.errors.schema(index, message);
+                }
+            } else {
+                let frame = read_frame(source, index, &mut Blind).map_err(BatchError::from)?;
+                self.check(index, &frame)?;
+            }
         }
         if !source.peek(1).map_err(BatchError::from)?.is_empty() {
             return Err(BatchError::from(RecordError::Trailing { count }).into());

@@ -72,7 +72,7 @@ impl Cursor<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{read_frame, Slice};
+    use super::super::{read_frame, Blind, Slice};
     use super::*;
     use crate::batch::HEADER_SIZE;
     use crate::batch_builder::{BatchBuilder, BuilderConfig};
@@ -101,7 +101,7 @@ mod tests {
             }
             bytes.truncate(cut.unwrap_or(bytes.len()));
             let short = read(&bytes);
-            let long = read_frame(&mut Slice { rest: &bytes }, 0);
+            let long = read_frame(&mut Slice { rest: &bytes }, 0, &mut Blind);
             if let Some(frame) = short {
                 prop_assert_eq!(Ok(frame), long);
             } else if damage.is_none() && cut.is_none() && !header && timestamp < 1 << 19 {

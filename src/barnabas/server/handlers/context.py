@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 if TYPE_CHECKING:
+    import ssl
+
     from barnabas import _core
     from barnabas._core import ColdRequest, MetadataImage
     from barnabas.config.settings import BrokerSettings
@@ -32,6 +34,10 @@ class NodeContext(Protocol):
     @property
     def settings(self) -> BrokerSettings:
         """The static configuration."""
+
+    @property
+    def registry_tls(self) -> Callable[[], ssl.SSLContext | None]:
+        """Gives what the schema registry is trusted by; None for the system's certificates."""
 
     @property
     def native(self) -> Any:

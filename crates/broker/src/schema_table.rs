@@ -1,0 +1,310 @@
+//! Which schemas the records of a topic may have, as far as the registry has said.
+//!
+//! Always true:
+//!   a table is of one topic and one pair of rules; with other rules an empty one begins
+//!   it holds at most [`SCHEMAS_MAX`] schemas; of more, those go that no record had for the longest time
+//!   a schema that may be used stays so until the registry says otherwise, which is asked from time to time
+//!   while records go on; one that may not is asked for anew after [`REFUSED_MS`]: it may be registered by now
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
+
+use barnabas_log::{LogConfig, SchemaRule, SchemaValidation, SubjectNameStrategy};
+use barnabas_protocol::schema_id::{RecordSchemas, Said, SchemaId, SchemaJudge};
+use barnabas_protocol::{Millis, TopicId};
+use parking_lot::{Mutex, RwLock};
+
+use crate::coordinator::{CoordinatorEvent, CoordinatorEvents, NamedSchema, SchemaCheck, SchemaField};
+use crate::waiters::Wake;
+
+/// Schemas that are known of one topic.
+const SCHEMAS_MAX: usize = 100_000;
+/// Schemas that one question asks for. A batch that has more is asked for in several rounds.
+const QUESTION_SCHEMAS_MAX: usize = 100;
+/// Questions that are open at once; while there are more, nothing is asked.
+const QUESTIONS_MAX: usize = 10_000;
+/// How long the word counts that a schema may not be used.
+const REFUSED_MS: Millis = 1_000;
+/// After this the registry is asked whether a schema may still be used.
+const ACCEPTED_MS: Millis = 60_000;
+
+/// The tables of this node's topics, and the questions that are open.
+pub(crate) struct SchemaTables {
+    events: Arc<dyn CoordinatorEvents>,
+    /// Partitions hold their tables, these only find them.
+    tables: Mutex<HashMap<TopicId, Weak<SchemaTable>>>,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    last_id: u64,
+    questions: HashMap<u64, Arc<SchemaQuestion>>,
+}
+
+/// What is known of the schemas of one topic.
+pub(crate) struct SchemaTable {
+    topic: Arc<str>,
+    key: SchemaRule,
+    value: SchemaRule,
+    known: RwLock<HashMap<NamedSchema, Known>>,
+}
+
+struct Known {
+    may_be_used: bool,
+    said_at: Millis,
+    /// When the registry was asked last.
+    asked_at: AtomicI64,
+    /// When a record had it last.
+    used_at: AtomicI64,
+}
+
+/// A question to the registry.
+pub(crate) struct SchemaQuestion {
+    table: Arc<SchemaTable>,
+    schemas: Vec<NamedSchema>,
+    /// Who waits for the answer.
+    wake: Option<Arc<dyn Wake>>,
+    /// None until there is an answer; then whether all was said.
+    answer: Mutex<Option<bool>>,
+}
+
+/// A batch has schemas that the table does not know.
+#[derive(Debug, Clone)]
+pub(crate) struct Unjudged {
+    pub(crate) table: Arc<SchemaTable>,
+    pub(crate) schemas: Vec<NamedSchema>,
+}
+
+impl SchemaTables {
+    /// No tables yet; `events` hears the questions.
+    pub(crate) fn new(events: Arc<dyn CoordinatorEvents>) -> SchemaTables {
+        SchemaTables { events, tables: Mutex::default(), open: Mutex::default() }
+    }
+
+    /// The table of a topic; None when nothing is asked of its schemas.
+    pub(crate) fn of(&self, topic: &Arc<str>, id: TopicId, config: &LogConfig) -> Option<Arc<SchemaTable>> {
+        let (key, value) = (config.key_schemas, config.value_schemas);
+        if [key, value].iter().all(|rule| rule.validation == SchemaValidation::None) {
+            return None;
+        }
+        let mut tables = self.tables.lock();
+        let there = tables.get(&id).and_then(Weak::upgrade);
+        if let Some(table) = there.filter(|table| (table.key, table.value) == (key, value)) {
+            return Some(table);
+        }
+        tables.retain(|_, table| table.strong_count() > 0);
+        let table = Arc::new(SchemaTable { topic: topic.clone(), key, value, known: RwLock::default() });
+        tables.insert(id, Arc::downgrade(&table));
+        Some(table)
+    }
+
+    /// Asks the registry; `wake` is woken when it has answered.
+    pub(crate) fn ask(&self, unjudged: Unjudged, wake: Option<Arc<dyn Wake>>) -> Arc<SchemaQuestion> {
+        let Unjudged { table, schemas } = unjudged;
+        let mut open = self.open.lock();
+        let is_asked = open.questions.len() < QUESTIONS_MAX;
+        let answer = Mutex::new((!is_asked).then_some(false));
+        let question = Arc::new(SchemaQuestion { table, schemas, wake, answer });
+        if is_asked {
+            open.last_id += 1;
+            let id = open.last_id;
+            open.questions.insert(id, question.clone());
+            drop(open);
+            self.events.tell(CoordinatorEvent::SchemaCheck(question.check(id)));
+        } else if let Some(wake) = &question.wake {
+            wake.wake();
+        }
+        question
+    }
+
+    /// Takes note of what the registry said of each schema of a question (None: it could not be asked).
+    pub(crate) fn answer(&self, id: u64, answers: &[Option<bool>], now: Millis) {
+        let Some(question) = self.open.lock().questions.remove(&id) else { return };
+        let said = question.schemas.iter().copied().zip(answers.iter().copied());
+        question.table.learn(said.filter_map(|(schema, said)| Some((schema, said?))), now);
+        let is_complete = answers.len() == question.schemas.len() && answers.iter().all(Option::is_some);
+        *question.answer.lock() = Some(is_complete);
+        if let Some(wake) = &question.wake {
+            wake.wake();
+        }
+    }
+}
+
+impl SchemaQuestion {
+    /// None while there is no answer; then whether the registry has spoken of every schema.
+    pub(crate) fn answer(&self) -> Option<bool> {
+        *self.answer.lock()
+    }
+
+    fn check(&self, id: u64) -> SchemaCheck {
+        SchemaCheck {
+            id,
+            topic: self.table.topic.clone(),
+            key_strategy: self.table.key.strategy,
+            value_strategy: self.table.value.strategy,
+            schemas: self.schemas.clone(),
+        }
+    }
+}
+
+impl SchemaTable {
+    fn rule(&self, field: SchemaField) -> SchemaRule {
+        match field {
+            SchemaField::Key => self.key,
+            SchemaField::Value => self.value,
+        }
+    }
+
+    fn learn(&self, said: impl Iterator<Item = (NamedSchema, bool)>, now: Millis) {
+        let mut known = self.known.write();
+        for (schema, may_be_used) in said {
+            let (asked_at, used_at) = (AtomicI64::new(now), AtomicI64::new(now));
+            known.insert(schema, Known { may_be_used, said_at: now, asked_at, used_at });
+        }
+        if known.len() > SCHEMAS_MAX {
+            forget_unused(&mut known);
+        }
+    }
+
+    /// Why records with the schema are refused.
+    fn refusal(&self, schema: NamedSchema) -> String {
+        let NamedSchema { field, id } = schema;
+        let topic = &self.topic;
+        match self.rule(field).strategy {
+            SubjectNameStrategy::TopicName => {
+                format!("schema {id} of the {field} is no version of subject {topic}-{field}")
+            }
+            SubjectNameStrategy::RecordName => {
+                format!("schema {id} of the {field} is no version of the subject that has its record's name")
+            }
+            SubjectNameStrategy::TopicRecordName => {
+                format!("schema {id} of the {field} is no version of subject {topic}-<its record's name>")
+            }
+        }
+    }
+}
+
+/// Makes room: an eighth goes, of those that no record had for the longest time.
+fn forget_unused(known: &mut HashMap<NamedSchema, Known>) {
+    let mut left = known.len() / 8;
+    let mut times: Vec<Millis> = known.values().map(|known| known.used_at.load(Ordering::Relaxed)).collect();
+    let (_, latest, _) = times.select_nth_unstable(left);
+    let latest = *latest;
+    known.retain(|_, known| {
+        let goes = left > 0 && known.used_at.load(Ordering::Relaxed) <= latest;
+        left -= usize::from(goes);
+        !goes
+    });
+}
+
+impl fmt::Debug for SchemaTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "schemas of {}", self.topic)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    MayBeUsed,
+    MayNot,
+    Unknown,
+}
+
+/// Judges the records of one batch by what the table knows.
+pub(crate) struct Judge<'t> {
+    table: &'t Arc<SchemaTable>,
+    now: Millis,
+    since: Millis,
+    /// What the record before had, which most of a batch have: of its key, and of its value.
+    last: [Option<(SchemaId, Verdict)>; 2],
+    unknown: Vec<NamedSchema>,
+    stale: Vec<NamedSchema>,
+}
+
+impl<'t> Judge<'t> {
+    /// What was said after `since` counts, however long ago that is.
+    pub(crate) fn new(table: &'t Arc<SchemaTable>, since: Millis, now: Millis) -> Judge<'t> {
+        Judge { table, now, since, last: [None; 2], unknown: Vec::new(), stale: Vec::new() }
+    }
+
+    /// What must be asked before the batch can be judged.
+    pub(crate) fn unjudged(&mut self) -> Option<Unjudged> {
+        self.question(|judge| &mut judge.unknown)
+    }
+
+    /// What should be asked, without waiting for the answer.
+    pub(crate) fn stale(&mut self) -> Option<Unjudged> {
+        self.question(|judge| &mut judge.stale)
+    }
+
+    fn question(&mut self, of: impl Fn(&mut Self) -> &mut Vec<NamedSchema>) -> Option<Unjudged> {
+        let schemas = std::mem::take(of(self));
+        (!schemas.is_empty()).then(|| Unjudged { table: self.table.clone(), schemas })
+    }
+
+    fn judge_field(&mut self, field: SchemaField, said: Said) -> Result<(), String> {
+        if self.table.rule(field).validation == SchemaValidation::None {
+            return Ok(());
+        }
+        let id = match said {
+            Said::Nothing => return Ok(()),
+            Said::Unnamed => return Err(format!("the {field} names no schema")),
+            Said::Schema(id) => id,
+        };
+        let verdict = match self.last[field as usize] {
+            Some((last, verdict)) if last == id => verdict,
+            _ => {
+                let verdict = self.look_up(NamedSchema { field, id });
+                self.last[field as usize] = Some((id, verdict));
+                verdict
+            }
+        };
+        match verdict {
+            Verdict::MayNot => Err(self.table.refusal(NamedSchema { field, id })),
+            Verdict::MayBeUsed | Verdict::Unknown => Ok(()),
+        }
+    }
+
+    fn look_up(&mut self, schema: NamedSchema) -> Verdict {
+        let table = self.table;
+        let known = table.known.read();
+        if let Some(found) = known.get(&schema) {
+            found.used_at.store(self.now, Ordering::Relaxed);
+            if found.may_be_used {
+                if found.is_to_be_asked(self.now) && self.stale.len() < QUESTION_SCHEMAS_MAX {
+                    self.stale.push(schema);
+                }
+                return Verdict::MayBeUsed;
+            }
+            if found.said_at >= self.since || self.now.abs_diff(found.said_at) < REFUSED_MS as u64 {
+                return Verdict::MayNot;
+            }
+        }
+        if self.unknown.len() < QUESTION_SCHEMAS_MAX && !self.unknown.contains(&schema) {
+            self.unknown.push(schema);
+        }
+        Verdict::Unknown
+    }
+}
+
+impl Known {
+    /// Whether it is time to ask again; true for one who asks only.
+    fn is_to_be_asked(&self, now: Millis) -> bool {
+        let asked_at = self.asked_at.load(Ordering::Relaxed);
+        now.abs_diff(asked_at) >= ACCEPTED_MS as u64
+            && self.asked_at.compare_exchange(asked_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl SchemaJudge for Judge<'_> {
+    fn judge(&mut self, schemas: &RecordSchemas) -> Result<(), String> {
+        self.judge_field(SchemaField::Key, schemas.key)?;
+        self.judge_field(SchemaField::Value, schemas.value)
+    }
+}
+
+#[cfg(test)]
+mod tests;
