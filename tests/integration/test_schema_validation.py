@@ -266,9 +266,18 @@ class _OneSchema(BaseHTTPRequestHandler):
         pass
 
 
-def test_nothing_is_lost_while_the_registry_is_away(tmp_path: Path) -> None:
-    port = free_port()
-    url = f"barnabas.schema.registry.url=http://127.0.0.1:{port}"
+@pytest.fixture
+def silent_registry() -> Iterator[ThreadingHTTPServer]:
+    """A registry that has its port, and does not listen yet."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _OneSchema, bind_and_activate=False) as registry:
+        registry.server_bind()
+        yield registry
+
+
+def test_nothing_is_lost_while_the_registry_is_away(
+    tmp_path: Path, silent_registry: ThreadingHTTPServer
+) -> None:
+    url = f"barnabas.schema.registry.url=http://127.0.0.1:{silent_registry.server_port}"
     left_out = ["--without", "registry", "--without", "rest"]
     up = BarnabasUp(tmp_path / "data", ["--memory", "--set", url, *left_out]).start()
     try:
@@ -285,10 +294,10 @@ def test_nothing_is_lost_while_the_registry_is_away(tmp_path: Path) -> None:
             producer.poll(0.05)
         assert outcomes == []
         _OneSchema.subject = f"{topic}-value"
-        with ThreadingHTTPServer(("127.0.0.1", port), _OneSchema) as registry:
-            threading.Thread(target=registry.serve_forever, daemon=True).start()
-            assert producer.flush(WAIT_SECONDS_MAX) == 0
-            registry.shutdown()
+        silent_registry.server_activate()
+        threading.Thread(target=silent_registry.serve_forever, daemon=True).start()
+        assert producer.flush(WAIT_SECONDS_MAX) == 0
+        silent_registry.shutdown()
         assert outcomes == [None] * 100
         assert in_the_log(up.bootstrap, topic) == 100
         assert up.stop() == 0
