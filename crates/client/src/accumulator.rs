@@ -162,6 +162,8 @@ pub struct Accumulator {
     wake_at: Millis,
     /// How many wait for a flush.
     flushing: usize,
+    /// Whether a record was refused that may be handed in again.
+    turned_away: bool,
     /// Results that somebody asked for.
     completed: Vec<Completed>,
     /// The first failure of a record that nobody asked about.
@@ -189,6 +191,7 @@ impl Accumulator {
             spare_bytes: 0,
             wake_at: Millis::MAX,
             flushing: 0,
+            turned_away: false,
             completed: Vec::new(),
             unreported: None,
             closed: false,
@@ -343,6 +346,7 @@ impl Accumulator {
     #[cold]
     fn no_partitions(&mut self, topic: TopicIndex) -> Refused {
         let refusal = self.refusal.take();
+        self.turned_away = true;
         let topic = &self.topics[topic];
         let hopeless = [ErrorCode::INVALID_TOPIC_EXCEPTION, ErrorCode::TOPIC_AUTHORIZATION_FAILED];
         if self.closed {
@@ -355,7 +359,8 @@ impl Accumulator {
     }
 
     #[cold]
-    fn no_room(&self, size: usize) -> Refused {
+    fn no_room(&mut self, size: usize) -> Refused {
+        self.turned_away = true;
         let (request, memory) = (self.config.max_request_size, self.config.buffer_memory);
         let too_large = |config, limit| Refused::Failed(ClientError::RecordTooLarge { size, config, limit });
         match () {
@@ -472,6 +477,18 @@ impl Accumulator {
     /// Results since the last call.
     pub fn take_completed(&mut self) -> Vec<Completed> {
         std::mem::take(&mut self.completed)
+    }
+
+    /// Gives results back that were taken, before those that have come since.
+    pub fn put_back(&mut self, mut completed: Vec<Completed>) {
+        completed.append(&mut self.completed);
+        self.completed = completed;
+    }
+
+    /// Whether somebody may wait for other news than results, since the last call: for room, metadata, a flush or the
+    /// end of a transaction.
+    pub fn is_awaited(&mut self) -> bool {
+        std::mem::take(&mut self.turned_away) || self.flushing > 0 || self.transaction.is_some()
     }
 
     /// Whether there are results.

@@ -4,7 +4,7 @@
 //! will be sent in. The thread is woken when a batch begins or is full, not for each record.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -39,11 +39,16 @@ pub struct ProducerConfig {
 /// Told that results wait, or that there may be room, by who drives the client (`driving`).
 pub type Notify = Box<dyn Fn() + Send + Sync>;
 
+/// Is given results by who drives the client, before anybody else; takes away what it tells by itself. It must not
+/// wait.
+pub type Teller = Box<dyn Fn(&mut Vec<Completed>) + Send + Sync>;
+
 struct Shared {
     accumulator: Mutex<Accumulator>,
     /// Something is done, or the metadata is there.
     progress: Condvar,
     notify: Option<Notify>,
+    teller: OnceLock<Teller>,
 }
 
 /// Sends records to topics.
@@ -74,7 +79,8 @@ impl Producer {
         let max_block_ms = config.max_block_ms;
         let buffer_memory = config.accumulator.buffer_memory;
         let accumulator = Mutex::new(Accumulator::new(config.accumulator));
-        let shared = Arc::new(Shared { accumulator, progress: Condvar::new(), notify });
+        let shared =
+            Arc::new(Shared { accumulator, progress: Condvar::new(), notify, teller: OnceLock::new() });
         let cluster = Cluster::new(config.cluster);
         let links = Links::new(config.link);
         let figures = links.figures().clone();
@@ -236,6 +242,11 @@ impl Producer {
         self.shared.accumulator.lock().take_completed()
     }
 
+    /// From now on `teller` is given results first. The first stays.
+    pub fn set_teller(&self, teller: Teller) {
+        let _ = self.shared.teller.set(teller);
+    }
+
     /// Waits up to `slice_ms` for results.
     pub fn wait_completed(&self, slice_ms: u64) -> Vec<Completed> {
         let look = |all: &mut Accumulator| all.has_completed().then(|| all.take_completed());
@@ -281,6 +292,20 @@ struct Running {
     sender: Sender,
 }
 
+impl Running {
+    /// Lets the teller tell of results. Whether some are left, for whoever asks.
+    fn tell(&self, mut completed: Vec<Completed>) -> bool {
+        if let Some(teller) = self.shared.teller.get() {
+            teller(&mut completed);
+        }
+        let is_left = !completed.is_empty();
+        if is_left {
+            self.shared.accumulator.lock().put_back(completed);
+        }
+        is_left
+    }
+}
+
 impl Machine for Running {
     type Purpose = Purpose;
 
@@ -294,7 +319,7 @@ impl Machine for Running {
 
     fn turn(&mut self, now: Millis) -> Option<Millis> {
         self.sender.settle(now);
-        let (at, news, results) = {
+        let (at, news, mut results, told) = {
             let mut accumulator = self.shared.accumulator.lock();
             if accumulator.is_closed() {
                 self.sender.abandon(&mut accumulator);
@@ -302,13 +327,21 @@ impl Machine for Running {
                 return None;
             }
             let news = self.sender.collect(&mut accumulator, now);
-            (accumulator.wake_at(), news, accumulator.has_completed())
+            let results = accumulator.has_completed();
+            let told = results && self.shared.teller.get().is_some();
+            let told = told.then(|| (accumulator.take_completed(), accumulator.is_awaited()));
+            (accumulator.wake_at(), news, results, told)
         };
+        let mut is_awaited = true;
+        if let Some((completed, others_wait)) = told {
+            results = self.tell(completed);
+            is_awaited = others_wait;
+        }
         if news {
             self.shared.progress.notify_all();
         }
         // Whoever waits for room, metadata or the end of a transaction hears of it too.
-        if let (true, Some(notify)) = (results || news, &self.shared.notify) {
+        if let (true, Some(notify)) = (results || (news && is_awaited), &self.shared.notify) {
             notify();
         }
         self.sender.transmit(now);

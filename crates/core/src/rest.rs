@@ -1,10 +1,13 @@
 //! Records of the REST Proxy's API v3 that need no decision: read, handed to a producer and answered without objects
 //! of Python for each. Everything else is left to Python, which would come to the same.
 //!
+//! A request with one record is read by the thread of its connection, and answered by the one that drives the producer:
+//! neither waits for the interpreter. Records of a stream are read and answered in the thread of Python's event loop,
+//! which sees to others between them.
+//!
 //! Always true:
-//!   all of it runs in the thread of Python's event loop, as what drains requests and results does, and holds the
-//!   interpreter
-//!   records that are handed in here and by Python to one producer keep their order
+//!   records of a stream reach the producer in their order, whoever reads them
+//!   what a producer does not take at once, and what it could not write, is for Python
 
 mod cutter;
 mod plain;
@@ -14,8 +17,9 @@ mod stream;
 mod target;
 
 pub(crate) use plain::{Part, PlainRecord};
-pub(crate) use reply::{Delivered, Pending};
-pub(crate) use route::{Route, Routes};
+pub(crate) use reply::Delivered;
+pub(crate) use route::{Asked, Route, Routes};
+pub(crate) use stream::Line;
 pub(crate) use target::RecordTarget;
 
 use pyo3::prelude::*;

@@ -5,7 +5,7 @@
 //!   what was not drained when its client went is never given out
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use hyper::header::HeaderMap;
@@ -19,6 +19,10 @@ use crate::streams::{outflow, BodyReader, BodyWriter, Outlet};
 
 /// Called when the inbox is no longer empty. It must not wait.
 pub type Notify = Box<dyn Fn() + Send + Sync>;
+
+/// Is given each request before it waits for the application, by the thread of its connection; gives back what it
+/// does not see to. It must not wait.
+pub type Taker = Box<dyn Fn(&Arc<Inbox>, Request) -> Option<Request> + Send + Sync>;
 
 /// A request with its whole body, or with one that comes in pieces.
 #[derive(Debug)]
@@ -53,6 +57,7 @@ pub struct Request {
 pub struct Inbox {
     state: Mutex<State>,
     notify: Notify,
+    taker: OnceLock<Taker>,
 }
 
 #[derive(Default)]
@@ -83,7 +88,12 @@ impl std::fmt::Debug for Inbox {
 
 impl Inbox {
     pub(crate) fn new(notify: Notify) -> Inbox {
-        Inbox { state: Mutex::default(), notify }
+        Inbox { state: Mutex::default(), notify, taker: OnceLock::new() }
+    }
+
+    /// From now on `taker` is given requests first. The first stays.
+    pub fn set_taker(&self, taker: Taker) {
+        let _ = self.taker.set(taker);
     }
 
     /// Hands a request over; what comes back waits for its answer. None when nobody answers any more.
@@ -100,13 +110,31 @@ impl Inbox {
             inflow.set_id(id);
         }
         state.waiting.insert(id, sender);
+        drop(state);
+        let waiting = Waiting { id, receiver, inbox: self.clone() };
+        let left = match self.taker.get() {
+            Some(taker) => taker(self, request),
+            None => Some(request),
+        };
+        if let Some(request) = left {
+            self.queue(request);
+        }
+        Some(waiting)
+    }
+
+    fn queue(&self, request: Request) {
+        let mut state = self.state.lock();
+        if state.closed {
+            // Who waits was let go of already. Dropped without the lock, as below.
+            drop(state);
+            return drop(request);
+        }
         let was_empty = state.arrived.is_empty();
         state.arrived.push_back(request);
         drop(state);
         if was_empty {
             (self.notify)();
         }
-        Some(Waiting { id, receiver, inbox: self.clone() })
     }
 
     /// Takes up to `limit` requests, oldest first.

@@ -1,7 +1,8 @@
 //! HTTP/1.1 for all services of the platform: connections, limits and hot replies.
 //!
 //! An application publishes replies ([`Published`]), which are given from here; every other request waits in an
-//! [`Inbox`] that the application drains in batches and answers in batches. Nothing here calls the application.
+//! [`Inbox`] that the application drains in batches and answers in batches. Nothing here calls the application, but
+//! for what it leaves here to see to requests without waiting ([`Taker`]).
 //!
 //! Always true:
 //!   a connection has at most one request in the inbox, so that the inbox is bounded by connections
@@ -28,7 +29,7 @@ mod websocket;
 mod worker;
 
 pub use figures::Figures;
-pub use inbox::{Inbox, Notify, Request};
+pub use inbox::{Inbox, Notify, Request, Taker};
 pub use published::Published;
 pub use reply::Reply;
 pub use server::{HttpServer, Service, Serving};

@@ -1,5 +1,6 @@
 //! `barnabas._core.NativeProducer`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_client::accumulator::{Completed, NewRecord, Refused, TopicIndex};
@@ -7,6 +8,7 @@ use barnabas_client::producer::{Producer, Waited};
 use barnabas_client::transaction::{CommittedOffset, End, GroupMetadata};
 use barnabas_client::ClientError;
 use barnabas_protocol::record::Header;
+use barnabas_protocol::Offset;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyOSError;
 use pyo3::intern;
@@ -23,16 +25,18 @@ use super::record::RecordMetadata;
 use super::text::{data, headers, Data};
 use super::{waiting, waiting::seconds};
 use crate::clock;
-use crate::rest::{Delivered, Part, Pending, PlainRecord};
+use crate::rest::{Asked, Delivered, Line, Part, PlainRecord};
 
 /// Who waits for the result of a record.
-enum Listener {
+pub(crate) enum Listener {
     /// Called with an exception or where the record lies.
     Callable(Py<PyAny>),
     /// Of the event loop that polls; nobody may be waiting any more.
     Future(Py<PyAny>),
-    /// Of the REST Proxy, whose reply needs no Python.
-    Plain(Box<Pending>),
+    /// A request to the REST Proxy with this one record.
+    Asked(Box<Asked>),
+    /// The place of a record in a stream of the REST Proxy.
+    Line(Box<Line>),
 }
 
 impl Listener {
@@ -44,11 +48,17 @@ impl Listener {
     ) -> PyResult<()> {
         match self {
             Listener::Callable(callback) => callback.call1(py, (error, metadata)).map(drop),
-            Listener::Plain(pending) => match (error, metadata) {
-                (Some(error), _) => pending.tell(py, Err(error)),
-                (None, Some(RecordMetadata { partition, offset, timestamp, .. })) => {
-                    pending.tell(py, Ok(Delivered { partition, offset, timestamp }))
+            Listener::Asked(asked) => match (error, metadata) {
+                (Some(error), _) => asked.fail(py, error),
+                (None, Some(lies)) => {
+                    asked.answer(delivered(&lies));
+                    Ok(())
                 }
+                (None, None) => Ok(()),
+            },
+            Listener::Line(line) => match (error, metadata) {
+                (Some(error), _) => line.fail(py, error),
+                (None, Some(lies)) => line.answer(py, delivered(&lies)),
                 (None, None) => Ok(()),
             },
             Listener::Future(future) => {
@@ -92,9 +102,38 @@ impl Reports {
         self.waiting.len() as u64 - 1
     }
 
+    /// Takes those who have asked the REST Proxy for records that were written.
+    fn take_written(&mut self, completed: &mut Completed, written: &mut Vec<(Box<Asked>, Delivered)>) {
+        let Ok(base) = completed.result else { return };
+        let (partition, timestamp) = (completed.partition, completed.log_append_time);
+        completed.reports.retain(|&(index, report)| {
+            if !matches!(self.waiting[report as usize], Some(Listener::Asked(_))) {
+                return true;
+            }
+            if let Some(Listener::Asked(asked)) = self.take(report) {
+                written.push((asked, Delivered { partition, offset: offset_of(base, index), timestamp }));
+            }
+            false
+        });
+    }
+
     fn take(&mut self, report: u64) -> Option<Listener> {
         self.free.push(report as u32);
         self.waiting[report as usize].take()
+    }
+}
+
+/// What a reply of the REST Proxy says of where a record lies.
+fn delivered(&RecordMetadata { partition, offset, timestamp, .. }: &RecordMetadata) -> Delivered {
+    Delivered { partition, offset, timestamp }
+}
+
+/// Where a record of a batch lies; -1 where the broker does not say.
+fn offset_of(base: Offset, index: i32) -> Offset {
+    if base < 0 {
+        -1
+    } else {
+        base + i64::from(index)
     }
 }
 
@@ -106,13 +145,14 @@ type LastTopic = Option<(Py<PyString>, TopicIndex)>;
 pub(crate) struct NativeProducer {
     producer: Owned<Producer>,
     last: Mutex<LastTopic>,
-    reports: Mutex<Reports>,
+    reports: Arc<Mutex<Reports>>,
     /// The user's own: called with key, value and the number of partitions.
     partitioner: Option<Py<PyAny>>,
 }
 
 impl NativeProducer {
-    fn topic(&self, topic: &Bound<'_, PyString>) -> PyResult<TopicIndex> {
+    /// The number of a topic.
+    pub(crate) fn topic(&self, topic: &Bound<'_, PyString>) -> PyResult<TopicIndex> {
         let mut last = self.last.lock();
         match &*last {
             Some((name, index)) if name.as_ptr() == topic.as_ptr() => Ok(*index),
@@ -171,18 +211,23 @@ impl NativeProducer {
         appended
     }
 
-    /// Hands a record of the REST Proxy in. Gives `pending` back where that can't be done at once.
+    /// Hands a record of the REST Proxy in. Gives `listener` back where that can't be done at once.
     pub(crate) fn hand_in_plain(
         &self,
-        py: Python<'_>,
-        topic: &Bound<'_, PyString>,
+        topic: TopicIndex,
         record: &PlainRecord,
-        pending: Pending,
-    ) -> Option<Pending> {
-        let index = self.producer.check(py).and_then(|()| self.topic(topic));
-        let (Ok(index), None) = (index, &self.partitioner) else { return Some(pending) };
-        let timestamp = pending.timestamp();
-        let report = self.reports.lock().add(Listener::Plain(Box::new(pending)));
+        listener: Listener,
+    ) -> Option<Listener> {
+        if self.producer.is_gone() || self.partitioner.is_some() {
+            return Some(listener);
+        }
+        let timestamp = match &listener {
+            Listener::Asked(asked) => asked.timestamp(),
+            Listener::Line(line) => line.timestamp(),
+            Listener::Callable(_) | Listener::Future(_) => clock::now(),
+        };
+        // First: it may be done before this returns.
+        let report = self.reports.lock().add(listener);
         let record = NewRecord {
             partition: record.partition,
             timestamp,
@@ -191,13 +236,27 @@ impl NativeProducer {
             headers: &[],
             report: Some(report),
         };
-        if self.producer.append(index, &record).is_ok() {
-            return None;
+        match self.producer.append(topic, &record) {
+            Ok(()) => None,
+            Err(_) => self.reports.lock().take(report),
         }
-        match self.reports.lock().take(report) {
-            Some(Listener::Plain(pending)) => Some(*pending),
-            _ => None,
-        }
+    }
+
+    /// From now on who has asked the REST Proxy is answered by who drives the client, without the interpreter, if
+    /// the record was written.
+    pub(crate) fn tell_promptly(&self) {
+        let reports = self.reports.clone();
+        self.producer.set_teller(Box::new(move |all| {
+            let mut written = Vec::new();
+            // Not held while they are answered: others hand in meanwhile.
+            let mut waiting = reports.lock();
+            for completed in all.iter_mut() {
+                waiting.take_written(completed, &mut written);
+            }
+            drop(waiting);
+            all.retain(|completed| !completed.reports.is_empty());
+            written.into_iter().for_each(|(asked, delivered)| asked.answer(delivered));
+        }));
     }
 
     /// The partition that the user's own partitioner chooses.
@@ -319,7 +378,7 @@ impl NativeProducer {
                 let metadata = completed.result.as_ref().ok().map(|&base| RecordMetadata {
                     topic: topic.clone_ref(py),
                     partition: completed.partition,
-                    offset: if base < 0 { -1 } else { base + i64::from(*index) },
+                    offset: offset_of(base, *index),
                     timestamp: completed.log_append_time,
                 });
                 let called = listener.tell(py, error.as_ref(), metadata);
@@ -347,7 +406,7 @@ impl NativeProducer {
         let producer = NativeProducer {
             producer: Owned::new(producer),
             last: Mutex::new(None),
-            reports: Mutex::new(Reports::default()),
+            reports: Arc::default(),
             partitioner,
         };
         Ok(Watched::base(doorbell).add_subclass(producer))

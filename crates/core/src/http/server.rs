@@ -9,7 +9,7 @@ use barnabas_metrics::Exposition;
 use barnabas_net::{BoundListener, ListenerSettings};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::StatusCode;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
@@ -33,7 +33,7 @@ pub(crate) struct HttpServer {
     server: barnabas_http::HttpServer,
     services: Mutex<Vec<Service>>,
     /// Ways of requests that are answered without Python.
-    routes: Mutex<Routes>,
+    routes: Arc<RwLock<Routes>>,
     doorbell: Arc<Doorbell>,
 }
 
@@ -45,7 +45,10 @@ impl HttpServer {
         let settings = HttpSettings { threads, body_bytes_max, ..HttpSettings::default() };
         let doorbell = Doorbell::new()?;
         let server = barnabas_http::HttpServer::start(settings, doorbell.notify())?;
-        Ok(HttpServer { server, services: Mutex::default(), routes: Mutex::default(), doorbell })
+        let routes = Arc::new(RwLock::new(Routes::default()));
+        let shown = routes.clone();
+        server.inbox().set_taker(Box::new(move |inbox, request| shown.read().take(inbox, request)));
+        Ok(HttpServer { server, services: Mutex::default(), routes, doorbell })
     }
 
     /// Lets clients of a service in: its number, and the port, which may have been 0. To paths that end with
@@ -83,32 +86,27 @@ impl HttpServer {
         self.doorbell.listen()
     }
 
-    /// Takes up to `limit` requests, and silences the descriptor. Those whose way was shown are on it then, and not
-    /// among them.
-    fn drain(&self, py: Python<'_>, limit: usize) -> Vec<HttpRequest> {
+    /// Takes up to `limit` requests, and silences the descriptor.
+    fn drain(&self, limit: usize) -> Vec<HttpRequest> {
         // First: what arrives from now on rings again.
         self.doorbell.clear();
-        let inbox = self.server.inbox();
-        let routes = self.routes.lock();
-        let mut left = Vec::new();
-        while left.len() < limit {
-            let requests = inbox.drain(limit - left.len());
-            if requests.is_empty() {
-                break;
-            }
-            let others = requests.into_iter().filter_map(|request| routes.take(py, inbox, request));
-            left.extend(others.map(HttpRequest::new));
-        }
-        left
+        let requests = self.server.inbox().drain(limit);
+        requests.into_iter().map(HttpRequest::new).collect()
     }
 
     /// From now on the records of plain requests to the path of this one go to `target`, and are answered, without
     /// Python; those that are not written are handed to `failed`, with why.
-    fn show_records(&self, request: &HttpRequest, target: Py<RecordTarget>, failed: Py<PyAny>) {
+    fn show_records(
+        &self,
+        request: &HttpRequest,
+        target: Bound<'_, RecordTarget>,
+        failed: Py<PyAny>,
+    ) -> PyResult<()> {
         let operation = request.operation.load(Ordering::Relaxed);
-        let route = Route { target, operation, failed };
+        let route = Route::new(target, operation, failed)?;
         let request = &request.request;
-        self.routes.lock().add(request.service, request.target.path(), route);
+        self.routes.write().add(request.service, request.target.path(), route);
+        Ok(())
     }
 
     /// Answers requests: status, headers, body, and whether the same request is answered so from now on without
@@ -174,7 +172,7 @@ impl HttpServer {
     fn stop(&self, py: Python<'_>, grace_ms: u64) {
         py.detach(|| self.server.stop(Duration::from_millis(grace_ms)));
         // Who was shown a way may hold this.
-        self.routes.lock().clear();
+        self.routes.write().clear();
     }
 }
 

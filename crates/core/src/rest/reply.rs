@@ -2,12 +2,7 @@
 
 use std::fmt::Write;
 
-use pyo3::prelude::*;
-
 use super::plain::{Part, PlainRecord};
-use super::route::Asked;
-use super::stream::Line;
-use super::target::RecordTarget;
 use crate::clock;
 
 /// Room for the end of a reply.
@@ -22,55 +17,27 @@ pub(crate) struct Delivered {
     pub(crate) timestamp: i64,
 }
 
-/// Who is told.
-pub(super) enum To {
-    /// Whoever has sent a request with this one record.
-    Asked(Box<Asked>),
-    /// A place in the replies of a stream.
-    Line(Line),
-}
-
-/// A record on its way, and what its reply says.
-pub(crate) struct Pending {
-    target: Py<RecordTarget>,
-    timestamp: i64,
-    key: Option<Told>,
-    value: Option<Told>,
-    to: To,
+/// What the reply to a record says besides where it lies.
+pub(crate) struct Told {
+    /// When it was made, in milliseconds since the Unix epoch.
+    pub(super) timestamp: i64,
+    key: Option<Size>,
+    value: Option<Size>,
 }
 
 /// The type and the size of a key or value; None is null.
-type Told = Option<(&'static str, usize)>;
+type Size = Option<(&'static str, usize)>;
 
-impl Pending {
-    /// Waits for what becomes of `record`, which was made now.
-    pub(super) fn new(target: Py<RecordTarget>, record: &PlainRecord, to: To) -> Pending {
-        let told = |part: &Part| part.0.as_ref().map(|(kind, bytes)| (kind.name(), bytes.len()));
-        let (key, value) = (record.key.as_ref().map(told), record.value.as_ref().map(told));
-        Pending { target, timestamp: clock::now(), key, value, to }
+impl Told {
+    /// Of a record that is made now.
+    pub(super) fn now(record: &PlainRecord) -> Told {
+        let size = |part: &Part| part.0.as_ref().map(|(kind, bytes)| (kind.name(), bytes.len()));
+        let (key, value) = (record.key.as_ref().map(size), record.value.as_ref().map(size));
+        Told { timestamp: clock::now(), key, value }
     }
 
-    /// When the record was made, in milliseconds since the Unix epoch.
-    pub(crate) fn timestamp(&self) -> i64 {
-        self.timestamp
-    }
-
-    /// Who would be told.
-    pub(super) fn into_recipient(self) -> To {
-        self.to
-    }
-
-    /// Tells where it lies, or why it does not.
-    pub(crate) fn tell(self, py: Python<'_>, result: Result<Delivered, &Bound<'_, PyAny>>) -> PyResult<()> {
-        let body = result.map(|delivered| self.body(delivered));
-        match self.to {
-            To::Asked(asked) => asked.answer(py, body),
-            To::Line(line) => line.fill(py, body),
-        }
-    }
-
-    fn body(&self, delivered: Delivered) -> Vec<u8> {
-        let head = self.target.get().head();
+    /// The reply, which begins with `head`.
+    pub(super) fn body(&self, head: &str, delivered: Delivered) -> Vec<u8> {
         let Delivered { partition, offset, timestamp } = delivered;
         let time = IsoTime(if timestamp >= 0 { timestamp } else { self.timestamp });
         let mut text = String::with_capacity(head.len() + TAIL_BYTES);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
+use barnabas_client::accumulator::TopicIndex;
 use barnabas_http::{Inbox, Reply, Request};
 use bytes::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -11,8 +12,9 @@ use hyper::{Method, StatusCode};
 use pyo3::prelude::*;
 
 use super::plain::{self, PlainRecord};
-use super::reply::To;
-use super::target::{hand_in, RecordTarget};
+use super::reply::{Delivered, Told};
+use super::target::RecordTarget;
+use crate::client::producer::Listener;
 use crate::http::request::HttpRequest;
 
 /// Paths of a service that are remembered; with one more all are forgotten, and shown again by who knows them.
@@ -21,11 +23,24 @@ const JSON: &str = "application/json";
 
 /// Where the records of a path go.
 pub(crate) struct Route {
-    pub(crate) target: Py<RecordTarget>,
+    target: Py<RecordTarget>,
+    topic: TopicIndex,
     /// Number of the operation that answers them.
-    pub(crate) operation: usize,
+    operation: usize,
     /// Called with a request and why its record was not written.
-    pub(crate) failed: Py<PyAny>,
+    failed: Py<PyAny>,
+}
+
+impl Route {
+    /// Requests are answered as those of this operation.
+    pub(crate) fn new(
+        target: Bound<'_, RecordTarget>,
+        operation: usize,
+        failed: Py<PyAny>,
+    ) -> PyResult<Route> {
+        let topic = target.get().prepare(target.py())?;
+        Ok(Route { target: target.unbind(), topic, operation, failed })
+    }
 }
 
 /// The ways that were shown, by number of the service and path.
@@ -33,10 +48,11 @@ pub(crate) struct Route {
 pub(crate) struct Routes(HashMap<usize, HashMap<String, Arc<Route>>>);
 
 /// A request that is answered when its record is written.
-pub(super) struct Asked {
+pub(crate) struct Asked {
     inbox: Arc<Inbox>,
     request: Request,
     route: Arc<Route>,
+    told: Told,
 }
 
 impl Routes {
@@ -55,12 +71,14 @@ impl Routes {
     }
 
     /// Hands the record of a request in, if it has a plain one whose way is known; gives the request back otherwise.
-    pub(crate) fn take(&self, py: Python<'_>, inbox: &Arc<Inbox>, request: Request) -> Option<Request> {
+    pub(crate) fn take(&self, inbox: &Arc<Inbox>, request: Request) -> Option<Request> {
         let Some((route, record)) = self.of(&request) else { return Some(request) };
-        let asked = Asked { inbox: inbox.clone(), request, route: route.clone() };
-        match hand_in(py, &route.target, &record, To::Asked(Box::new(asked)))? {
-            To::Asked(asked) => Some(asked.request),
-            To::Line(_) => None,
+        let told = Told::now(&record);
+        let asked = Box::new(Asked { inbox: inbox.clone(), request, route: route.clone(), told });
+        let refused = route.target.get().hand_in(route.topic, &record, Listener::Asked(asked));
+        match refused? {
+            Listener::Asked(asked) => Some(asked.request),
+            _ => None,
         }
     }
 
@@ -76,23 +94,26 @@ impl Routes {
 }
 
 impl Asked {
-    /// Gives the reply, or has Python tell of an error.
-    pub(super) fn answer(self, py: Python<'_>, body: Result<Vec<u8>, &Bound<'_, PyAny>>) -> PyResult<()> {
-        let Asked { inbox, request, route } = self;
-        match body {
-            Ok(body) => {
-                let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(JSON))]);
-                let mut reply = Reply::new(StatusCode::OK, headers, Bytes::from(body));
-                reply.operation = route.operation;
-                // Who has gone is not answered.
-                inbox.answer(request.id, Arc::new(reply));
-                Ok(())
-            }
-            Err(error) => {
-                let request = HttpRequest::new(request);
-                request.operation.store(route.operation, Ordering::Relaxed);
-                route.failed.call1(py, (request, error)).map(drop)
-            }
-        }
+    /// When the record was made, in milliseconds since the Unix epoch.
+    pub(crate) fn timestamp(&self) -> i64 {
+        self.told.timestamp
+    }
+
+    /// Says where the record lies. Needs no Python.
+    pub(crate) fn answer(self, delivered: Delivered) {
+        let Asked { inbox, request, route, told } = self;
+        let body = told.body(route.target.get().head(), delivered);
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(JSON))]);
+        let mut reply = Reply::new(StatusCode::OK, headers, Bytes::from(body));
+        reply.operation = route.operation;
+        // Who has gone is not answered.
+        inbox.answer(request.id, Arc::new(reply));
+    }
+
+    /// Has Python tell why it was not written.
+    pub(crate) fn fail(self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        let request = HttpRequest::new(self.request);
+        request.operation.store(self.route.operation, Ordering::Relaxed);
+        self.route.failed.call1(py, (request, error)).map(drop)
     }
 }

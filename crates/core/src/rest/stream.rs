@@ -9,8 +9,9 @@ use pyo3::types::PyBytes;
 
 use super::cutter::Cutter;
 use super::plain;
-use super::reply::To;
-use super::target::{hand_in, RecordTarget};
+use super::reply::{Delivered, Told};
+use super::target::RecordTarget;
+use crate::client::producer::Listener;
 
 /// Records that wait for their replies; no more are read before.
 const UNDER_WAY_MAX: usize = 10_000;
@@ -60,19 +61,29 @@ impl Replies {
     }
 }
 
-/// The place of a reply.
-pub(super) struct Line {
+/// The place of the reply to a record.
+pub(crate) struct Line {
     replies: Arc<Replies>,
     number: u64,
+    target: Py<RecordTarget>,
+    told: Told,
 }
 
 impl Line {
-    /// Puts the reply there, or that of an error.
-    pub(super) fn fill(self, py: Python<'_>, body: Result<Vec<u8>, &Bound<'_, PyAny>>) -> PyResult<()> {
-        let body = match body {
-            Ok(body) => body,
-            Err(error) => self.replies.failed.call1(py, (error,))?.extract(py)?,
-        };
+    /// When the record was made, in milliseconds since the Unix epoch.
+    pub(crate) fn timestamp(&self) -> i64 {
+        self.told.timestamp
+    }
+
+    /// Says where the record lies.
+    pub(crate) fn answer(self, py: Python<'_>, delivered: Delivered) -> PyResult<()> {
+        let body = self.told.body(self.target.get().head(), delivered);
+        self.replies.fill(py, self.number, body)
+    }
+
+    /// Says why it was not written.
+    pub(crate) fn fail(self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        let body = self.replies.failed.call1(py, (error,))?.extract(py)?;
         self.replies.fill(py, self.number, body)
     }
 }
@@ -99,16 +110,17 @@ impl RecordStream {
     /// Hands in what a piece completes. The first object that is not plain, or can't be handed in at once, is given
     /// back; then it goes on with an empty piece. None when nothing is left to do but to wait: for more pieces, or
     /// while there are too many replies under way.
-    fn feed<'py>(&self, py: Python<'py>, piece: &[u8]) -> Option<Bound<'py, PyBytes>> {
+    fn feed<'py>(&self, py: Python<'py>, piece: &[u8]) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let mut cutter = self.cutter.lock();
         cutter.feed(piece);
         while !self.is_full() {
             let Some(object) = cutter.next() else { break };
-            if !self.hand_in(py, object) {
-                return Some(PyBytes::new(py, object));
+            if !self.hand_in(py, object)? {
+                return Ok(Some(PyBytes::new(py, object)));
             }
         }
-        (cutter.len() > OBJECT_BYTES_MAX && !self.is_full()).then(|| PyBytes::new(py, cutter.rest()))
+        let is_too_large = cutter.len() > OBJECT_BYTES_MAX && !self.is_full();
+        Ok(is_too_large.then(|| PyBytes::new(py, cutter.rest())))
     }
 
     /// What has come of an object that is not complete.
@@ -152,13 +164,17 @@ impl RecordStream {
 
 impl RecordStream {
     /// False where the object is not plain, or has to wait.
-    fn hand_in(&self, py: Python<'_>, object: &[u8]) -> bool {
-        let Some((target, record)) = self.target.as_ref().zip(plain::record(object)) else { return false };
-        let line = Line { replies: self.replies.clone(), number: self.replies.reserve() };
-        let is_taken = hand_in(py, target, &record, To::Line(line)).is_none();
+    fn hand_in(&self, py: Python<'_>, object: &[u8]) -> PyResult<bool> {
+        let Some((target, record)) = self.target.as_ref().zip(plain::record(object)) else {
+            return Ok(false);
+        };
+        let topic = target.get().topic(py)?;
+        let (replies, number) = (self.replies.clone(), self.replies.reserve());
+        let line = Line { replies, number, target: target.clone_ref(py), told: Told::now(&record) };
+        let is_taken = target.get().hand_in(topic, &record, Listener::Line(Box::new(line))).is_none();
         if !is_taken {
             self.replies.state.lock().lines.pop_back();
         }
-        is_taken
+        Ok(is_taken)
     }
 }

@@ -1,12 +1,12 @@
 //! Where records go: a topic of a producer, and what the replies to all of them begin with.
 
+use barnabas_client::accumulator::TopicIndex;
 use barnabas_metrics::SharedCounter;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::plain::PlainRecord;
-use super::reply::{Pending, To};
-use crate::client::producer::NativeProducer;
+use crate::client::producer::{Listener, NativeProducer};
 
 /// Counts records, those that Python hands in and others.
 #[pyclass(frozen, module = "barnabas._core")]
@@ -64,15 +64,29 @@ impl RecordTarget {
     pub(super) fn head(&self) -> &str {
         &self.head
     }
-}
 
-/// Hands a record in, whose result is told to `to`. Gives `to` back where that can't be done at once.
-pub(super) fn hand_in(py: Python<'_>, target: &Py<RecordTarget>, record: &PlainRecord, to: To) -> Option<To> {
-    let RecordTarget { producer, topic, count, .. } = target.get();
-    let pending = Pending::new(target.clone_ref(py), record, to);
-    let refused = producer.get().hand_in_plain(py, topic.bind(py), record, pending);
-    if refused.is_none() {
-        count.get().0.add(1);
+    /// The number of the topic.
+    pub(super) fn topic(&self, py: Python<'_>) -> PyResult<TopicIndex> {
+        self.producer.get().topic(self.topic.bind(py))
     }
-    refused.map(Pending::into_recipient)
+
+    /// The number of the topic, for who hands in without Python, and is told so.
+    pub(super) fn prepare(&self, py: Python<'_>) -> PyResult<TopicIndex> {
+        self.producer.get().tell_promptly();
+        self.topic(py)
+    }
+
+    /// Hands a record in. Gives `listener` back where that can't be done at once.
+    pub(super) fn hand_in(
+        &self,
+        topic: TopicIndex,
+        record: &PlainRecord,
+        listener: Listener,
+    ) -> Option<Listener> {
+        let refused = self.producer.get().hand_in_plain(topic, record, listener);
+        if refused.is_none() {
+            self.count.get().0.add(1);
+        }
+        refused
+    }
 }
