@@ -48,7 +48,7 @@ class Fuzz:
     ) -> None:
         """`operations` by method and path, `shapes` by name, as they are described. What is not drawn by its
         description: parts of paths and parameters (`places`), shapes and members of bodies (`special`)."""
-        self._operations = operations
+        self.operations = operations
         self.shapes = json.loads(json.dumps(dict(shapes)))
         self._names = names
         self._places = places or {}
@@ -59,6 +59,8 @@ class Fuzz:
         name = shape["$ref"].rpartition("/")[2] if "$ref" in shape else name
         if name in self._special:
             return self._special[name]
+        if shape.get("nullable") is True:
+            return st.none() | self.value_of({**shape, "nullable": False}, name)
         if "$ref" in shape:
             return st.deferred(lambda: self.value_of(self.shapes[name]))
         if "enum" in shape:
@@ -89,7 +91,7 @@ class Fuzz:
 
     def requests_of(self, method: str, path: str) -> st.SearchStrategy[Asked]:
         """Requests of one operation."""
-        operation = self._operations[f"{method} {path}"]
+        operation = self.operations[f"{method} {path}"]
         parts = [part[1:-1] for part in path.split("/") if part.startswith("{")]
         places = {part: self._place(part, operation) for part in parts}
         queries = {
@@ -173,7 +175,9 @@ def _strict(shape: Any) -> Any:
     if not isinstance(shape, dict):
         return shape
     made = {name: _strict(each) for name, each in shape.items()}
-    return {**made, "additionalProperties": False} if isinstance(shape.get("properties"), dict) else made
+    if isinstance(shape.get("properties"), dict):
+        made["additionalProperties"] = False
+    return {"anyOf": [made, {"type": "null"}]} if made.pop("nullable", None) is True else made
 
 
 @cache

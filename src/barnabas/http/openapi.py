@@ -45,6 +45,11 @@ def mapping(values: Shape) -> Shape:
     return {"type": "object", "additionalProperties": values}
 
 
+def nullable(values: Shape) -> Shape:
+    """One of these, or null."""
+    return {**values, "nullable": True}
+
+
 def shape(name: str) -> Shape:
     """A schema of the description, by its name."""
     return {"$ref": f"#/components/schemas/{name}"}
@@ -70,6 +75,8 @@ class Operation:
     """Whether it answers over a WebSocket too, with messages."""
     produced: Sequence[str] = ()
     """Types of its responses, where they are not those of the service; the usual one first."""
+    refusing: Sequence[str] = ()
+    """Types of its errors, where they are not among `produced`."""
     consumed: Iterable[str] = ()
     """Types of its requests, where they are not those of the service."""
 
@@ -159,7 +166,7 @@ def _operation(route: Declared, description: Description) -> dict[str, Any]:
     told["responses"] = {str(operation.status): _response(operation.status, operation.response, produced)}
     if operation.websocket:
         told["responses"]["101"] = {"description": STATUSES[101]}
-    refusing = [one for one in produced if "json" in one] or description.media_types
+    refusing = operation.refusing or [one for one in produced if "json" in one] or description.media_types
     errors = {*operation.errors, 500, *((415, 413) if route.method in ("POST", "PUT", "PATCH") else ())}
     for status in sorted({*errors, *((400,) if operation.body or operation.query else ())}):
         told["responses"][str(status)] = _response(status, description.error, refusing)

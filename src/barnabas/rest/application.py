@@ -7,7 +7,7 @@ from importlib.metadata import version
 from barnabas.http.describing import describe
 from barnabas.http.errors import HttpError
 from barnabas.http.metrics import Metrics
-from barnabas.http.openapi import Description, shape
+from barnabas.http.openapi import TEXT, Description, Operation, members, shape
 from barnabas.http.request import Request
 from barnabas.http.response import Response
 from barnabas.http.routes import Routes
@@ -30,6 +30,11 @@ from barnabas.rest.v3.partitions import Partitions
 from barnabas.rest.v3.records import Records
 from barnabas.rest.v3.topics import Topics
 
+SERVICE = {
+    "GET /health": Operation("health", members()),
+    "GET /metrics": Operation("metrics", TEXT, produced=("text/plain",)),
+}
+"""What a service has besides its API."""
 V3 = (Clusters, Topics, Partitions, Configs, Acls, Groups, Lags, Records, Consuming)
 CONSUMED_V3 = frozenset({"application/json", "application/octet-stream"})
 V2 = (Metadata, TopicRecords, Consumers)
@@ -52,7 +57,7 @@ class RestApplication:
     consumed = CONSUMED_V3 | CONSUMED
 
     def __init__(self, clusters: Behind) -> None:
-        self.routes: Routes[Handler] = Routes(operations={**OPERATIONS, **v2.OPERATIONS})
+        self.routes: Routes[Handler] = Routes(operations={**OPERATIONS, **v2.OPERATIONS, **SERVICE})
         for part in (*V3, *V2):
             part(clusters).add_to(self.routes)
         self.routes.add("GET", "/health", health)

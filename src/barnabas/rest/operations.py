@@ -156,7 +156,7 @@ _DECLARED: dict[str, Operation] = {
 
 def _numbered(path: str, operation: Operation) -> Operation:
     numbers = {name: INTEGER for name in NUMBERS if f"{{{name}}}" in path}
-    return replace(operation, path=numbers, errors=(400, 401, 403, 404, 429))
+    return replace(operation, path=numbers, errors=(400, 401, 403, 404, 422, 429))
 
 
 OPERATIONS = {name: _numbered(name, operation) for name, operation in _DECLARED.items()}

@@ -13,6 +13,7 @@ from barnabas.http.openapi import (
     choice,
     mapping,
     members,
+    nullable,
     shape,
 )
 
@@ -32,8 +33,8 @@ _ACL = {
 _RECORD = {
     "headers": array(shape("ProduceRequestHeader")),
     "key": shape("ProduceRequestData"),
-    "partition_id": INT32,
-    "timestamp": TIME,
+    "partition_id": nullable(INT32),
+    "timestamp": nullable(TIME),
     "value": shape("ProduceRequestData"),
 }
 _PRODUCED = {
@@ -41,7 +42,7 @@ _PRODUCED = {
     "key": shape("ProduceResponseData"),
     "offset": INT64,
     "partition_id": INT32,
-    "timestamp": TIME,
+    "timestamp": nullable(TIME),
     "topic_name": TEXT,
     "value": shape("ProduceResponseData"),
 }
@@ -54,7 +55,7 @@ def _resource(**fields: Shape) -> Shape:
 def _config(**fields: Shape) -> Shape:
     return _resource(
         name=TEXT,
-        value=TEXT,
+        value=nullable(TEXT),
         is_default=FLAG,
         is_read_only=FLAG,
         is_sensitive=FLAG,
@@ -69,7 +70,7 @@ def _list(name: str) -> Shape:
 
 
 SHAPES: dict[str, Shape] = {
-    "Error": members(error_code=INT32, message=TEXT),
+    "Error": members(error_code=INT32, message=nullable(TEXT)),
     "AclData": _resource(**_ACL),
     "AclOperation": choice(
         "ALL",
@@ -92,9 +93,10 @@ SHAPES: dict[str, Shape] = {
         "ANY", "CLUSTER", "DELEGATION_TOKEN", "GROUP", "TOPIC", "TRANSACTIONAL_ID", "UNKNOWN"
     ),
     "AlterConfigBatchRequestData": members(
-        data=array(members(name=TEXT, operation=choice("DELETE", "SET"), value=TEXT)), validate_only=FLAG
+        data=array(members(name=TEXT, operation=nullable(choice("DELETE", "SET")), value=nullable(TEXT))),
+        validate_only=FLAG,
     ),
-    "AnyValue": ANYTHING,
+    "AnyValue": nullable(ANYTHING),
     "AuthorizedOperations": array(
         choice(
             "ALL",
@@ -115,10 +117,10 @@ SHAPES: dict[str, Shape] = {
     "BrokerData": _resource(
         broker_id=INTEGER,
         configs=shape("Relationship"),
-        host=TEXT,
+        host=nullable(TEXT),
         partition_replicas=shape("Relationship"),
-        port=INTEGER,
-        rack=TEXT,
+        port=nullable(INTEGER),
+        rack=nullable(TEXT),
     ),
     "ClusterConfigData": _config(config_type=shape("ClusterConfigType")),
     "ClusterConfigType": choice("BROKER"),
@@ -141,7 +143,7 @@ SHAPES: dict[str, Shape] = {
         "STATIC_BROKER_CONFIG",
         "UNKNOWN",
     ),
-    "ConfigSynonymData": members(name=TEXT, source=shape("ConfigSource"), value=TEXT),
+    "ConfigSynonymData": members(name=TEXT, source=shape("ConfigSource"), value=nullable(TEXT)),
     "ConsumerAssignmentData": _resource(
         consumer_group_id=TEXT,
         consumer_id=TEXT,
@@ -155,7 +157,7 @@ SHAPES: dict[str, Shape] = {
         client_id=TEXT,
         consumer_group_id=TEXT,
         consumer_id=TEXT,
-        instance_id=TEXT,
+        instance_id=nullable(TEXT),
     ),
     "ConsumerGroupData": _resource(
         consumer_group_id=TEXT,
@@ -174,7 +176,7 @@ SHAPES: dict[str, Shape] = {
         max_lag_client_id=TEXT,
         max_lag_consumer=shape("Relationship"),
         max_lag_consumer_id=TEXT,
-        max_lag_instance_id=TEXT,
+        max_lag_instance_id=nullable(TEXT),
         max_lag_partition=shape("Relationship"),
         max_lag_partition_id=INTEGER,
         max_lag_topic_name=TEXT,
@@ -196,7 +198,7 @@ SHAPES: dict[str, Shape] = {
         consumer_group_id=TEXT,
         consumer_id=TEXT,
         current_offset=INT64,
-        instance_id=TEXT,
+        instance_id=nullable(TEXT),
         lag=INT64,
         log_end_offset=INT64,
         partition_id=INTEGER,
@@ -205,7 +207,7 @@ SHAPES: dict[str, Shape] = {
     "CreateAclRequestData": members(**_ACL),
     "CreateAclRequestDataList": members(data=array(shape("CreateAclRequestData"))),
     "CreateTopicRequestData": members(
-        configs=array(members(name=TEXT, value=TEXT)),
+        configs=array(members(name=TEXT, value=nullable(TEXT))),
         partitions_count=INTEGER,
         replicas_assignments=mapping(array(INTEGER)),
         replication_factor=INTEGER,
@@ -231,23 +233,27 @@ SHAPES: dict[str, Shape] = {
     "ProduceBatchResponseFailureEntry": members(error_code=INT32, id=TEXT, message=TEXT),
     "ProduceBatchResponseSuccessEntry": members(id=TEXT, **_PRODUCED),
     "ProduceRequest": members(**_RECORD),
-    "ProduceRequestData": members(
-        data=shape("AnyValue"),
-        schema=TEXT,
-        schema_id=INTEGER,
-        schema_version=INTEGER,
-        subject=TEXT,
-        subject_name_strategy=choice("RECORD_NAME", "TOPIC_NAME", "TOPIC_RECORD_NAME"),
-        type=_PAYLOAD,
+    "ProduceRequestData": nullable(
+        members(
+            data=shape("AnyValue"),
+            schema=nullable(TEXT),
+            schema_id=nullable(INTEGER),
+            schema_version=nullable(INTEGER),
+            subject=nullable(TEXT),
+            subject_name_strategy=nullable(choice("RECORD_NAME", "TOPIC_NAME", "TOPIC_RECORD_NAME")),
+            type=_PAYLOAD,
+        )
     ),
-    "ProduceRequestHeader": members(name=TEXT, value=BASE64),
+    "ProduceRequestHeader": members(name=TEXT, value=nullable(BASE64)),
     "ProduceResponse": members(error_code=INT32, message=TEXT, **_PRODUCED),
-    "ProduceResponseData": members(
-        schema_id=INTEGER,
-        schema_version=INTEGER,
-        size=INT64,
-        subject=TEXT,
-        type=_PAYLOAD,
+    "ProduceResponseData": nullable(
+        members(
+            schema_id=nullable(INTEGER),
+            schema_version=nullable(INTEGER),
+            size=INT64,
+            subject=nullable(TEXT),
+            type=nullable(_PAYLOAD),
+        )
     ),
     "ReassignmentData": _resource(
         adding_replicas=array(INTEGER),
@@ -265,8 +271,8 @@ SHAPES: dict[str, Shape] = {
         partition_id=INTEGER,
         topic_name=TEXT,
     ),
-    "ResourceCollectionMetadata": members(next=TEXT, self=TEXT),
-    "ResourceMetadata": members(resource_name=TEXT, self=TEXT),
+    "ResourceCollectionMetadata": members(next=nullable(TEXT), self=TEXT),
+    "ResourceMetadata": members(resource_name=nullable(TEXT), self=TEXT),
     "TopicConfigData": _config(topic_name=TEXT),
     "TopicData": _resource(
         authorized_operations=shape("AuthorizedOperations"),
@@ -278,7 +284,7 @@ SHAPES: dict[str, Shape] = {
         replication_factor=INTEGER,
         topic_name=TEXT,
     ),
-    "UpdateConfigRequestData": members(value=TEXT),
+    "UpdateConfigRequestData": members(value=nullable(TEXT)),
     "UpdatePartitionCountRequestData": members(partitions_count=INT32),
 }
 LISTED = (
@@ -311,7 +317,7 @@ ADDED: dict[str, Shape] = {
         key=shape("RecordPart"),
         value=shape("RecordPart"),
     ),
-    "RecordPart": members(type=TEXT, data=ANYTHING, error=TEXT),
+    "RecordPart": nullable(members(type=TEXT, data=ANYTHING, error=TEXT)),
     "RecordDataList": _list("RecordData"),
 }
 """Shapes that the published description lacks."""

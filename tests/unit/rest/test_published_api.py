@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from barnabas.http.openapi import document
 from barnabas.rest.application import RestApplication, description
 from barnabas.rest.behind import Behind
 from barnabas.rest.operations import OPERATIONS
+from barnabas.rest.shapes import SHAPES
 from barnabas.rest.v2 import operations
 from barnabas.rest.v2.asking import FORMATS, MEDIA_TYPE, format_media_type
 from tests.support.described import facts, operation_facts
@@ -42,6 +44,29 @@ V2 = {
 ADDED = {f"GET {TOPIC}/records", f"GET {TOPIC}/partitions/{{partition_id}}/records"}
 UNNAMED = {"GET /health", "GET /metrics"}
 """What the published API lacks: reading."""
+NULLABLE = {
+    *(f"{each}ConfigData.value" for each in ("Broker", "Cluster", "Topic")),
+    *(f"AlterConfigBatchRequestData.data.{each}" for each in ("operation", "value")),
+    *(f"BrokerData.{each}" for each in ("host", "port", "rack")),
+    *("ConsumerData.instance_id", "ConsumerLagData.instance_id"),
+    "ConsumerGroupLagSummaryData.max_lag_instance_id",
+    *("AnyValue", "ConfigSynonymData.value", "CreateTopicRequestData.configs.value", "Error.message"),
+    *(
+        f"{each}.{member}"
+        for each in ("ProduceRequest", "ProduceBatchRequestEntry")
+        for member in ("partition_id", "timestamp")
+    ),
+    *("ProduceResponse.timestamp", "ProduceBatchResponseSuccessEntry.timestamp"),
+    *("ProduceRequestData", "ProduceResponseData", "ProduceResponseData.type"),
+    *("ProduceRequestData.schema", "ProduceRequestData.subject_name_strategy"),
+    *(
+        f"Produce{each}Data.{member}"
+        for each in ("Request", "Response")
+        for member in ("subject", "schema_id", "schema_version")
+    ),
+    *("ProduceRequestHeader.value", "UpdateConfigRequestData.value"),
+    *("ResourceCollectionMetadata.next", "ResourceMetadata.resource_name"),
+}
 ADDED_SHAPES = {"RecordData", "RecordPart", "RecordDataList", "Error"}
 
 
@@ -76,6 +101,18 @@ def test_shapes_are_the_published_ones() -> None:
     ours = {name: facts(each) for name, each in described()["components"]["schemas"].items()}
     added = ADDED_SHAPES | set(operations.SHAPES)
     assert {name: one for name, one in ours.items() if name not in added} == PUBLISHED["schemas"]
+
+
+def test_what_may_be_null_is_what_may_be_in_the_published_one() -> None:
+    def may(shape: Any, path: str) -> Iterator[str]:
+        if isinstance(shape, dict):
+            if shape.get("nullable") is True:
+                yield path
+            for name, each in shape.items():
+                yield from may(each, path if name in ("properties", "items") else f"{path}.{name}")
+
+    found = {path for name, shape in SHAPES.items() for path in may(shape, name)}
+    assert found == NULLABLE
 
 
 def test_version_2_is_told_of_in_its_own_types() -> None:

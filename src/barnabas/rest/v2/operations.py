@@ -17,6 +17,7 @@ from barnabas.http.openapi import (
     choice,
     mapping,
     members,
+    nullable,
     shape,
 )
 from barnabas.rest.v2.asking import FORMATS, MEDIA_TYPE, format_media_type
@@ -43,9 +44,16 @@ SHAPES: dict[str, Shape] = {
         ),
     ),
     "V2ProduceResponse": members(
-        key_schema_id=INT32,
-        value_schema_id=INT32,
-        offsets=array(members(partition=INT32, offset=INT64, error_code=INT32, error=TEXT)),
+        key_schema_id=nullable(INT32),
+        value_schema_id=nullable(INT32),
+        offsets=array(
+            members(
+                partition=nullable(INT32),
+                offset=nullable(INT64),
+                error_code=nullable(INT32),
+                error=nullable(TEXT),
+            )
+        ),
     ),
     "V2ConsumerRequest": {
         "type": "object",
@@ -123,6 +131,7 @@ def _whole(operation: Operation) -> Operation:
     return replace(
         operation,
         produced=operation.produced or (MEDIA_TYPE,),
+        refusing=(MEDIA_TYPE, "application/json"),
         consumed=operation.consumed or (MEDIA_TYPE,),
         errors=(401, 403, 404, 409, 422, 429),
     )
