@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from codegen import native, python, read_jars, rust, rust_facts, rust_tables
+from codegen import error_counts, native, python, read_jars, rust, rust_facts, rust_tables
 from codegen.facts import load_apis, load_errors
 from codegen.parse import load
 
@@ -19,6 +19,7 @@ def generate(schemas: Path) -> dict[str, str]:
     messages = load(schemas)
     apis = load_apis(schemas, messages)
     errors = load_errors(schemas)
+    counts = error_counts.load(schemas, messages)
     files: dict[str, str] = {}
 
     structs = "crates/protocol/src/generated"
@@ -26,11 +27,11 @@ def generate(schemas: Path) -> dict[str, str]:
     modules = [message.module for message in handled]
     modules += ["apis", "errors", "metadata_record", "recode", "schemas"]
     for message in handled:
-        files[f"{structs}/{message.module}.rs"] = rust.message_file(message)
+        files[f"{structs}/{message.module}.rs"] = rust.message_file(message, counts)
     files[f"{structs}/metadata_record.rs"] = rust.metadata_record_file(messages)
     files[f"{structs}/recode.rs"] = rust.recode_file(handled)
     for index, message in enumerate(sorted(messages, key=lambda message: message.name)):
-        files[f"{structs}/schemas/{message.module}.rs"] = rust_tables.schema_file(message, index)
+        files[f"{structs}/schemas/{message.module}.rs"] = rust_tables.schema_file(message, index, counts)
     files[f"{structs}/schemas/mod.rs"] = rust_tables.index_file(messages, apis)
     files[f"{structs}/apis.rs"] = rust_facts.api_file(apis)
     files[f"{structs}/errors.rs"] = rust_facts.error_file(errors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from codegen.error_counts import Counted, ErrorCounts
 from codegen.model import Field, Message, SchemaError, Struct, Versions
 
 SCALARS = {
@@ -41,10 +42,13 @@ def condition(versions: Versions, within: Versions) -> str | None:
 class StructWriter:
     """Writes one struct of one message."""
 
-    def __init__(self, message: Message, struct: Struct, borrowing: dict[str, bool]) -> None:
+    def __init__(
+        self, message: Message, struct: Struct, borrowing: dict[str, bool], counted: list[Counted]
+    ) -> None:
         self.message = message
         self.struct = struct
         self.borrowing = borrowing
+        self.counted = counted
 
     def write(self) -> str:
         """Definition, default, decode, encode."""
@@ -314,7 +318,7 @@ class StructWriter:
 
     def encode_body(self) -> list[str]:
         """The body of encode."""
-        lines: list[str] = []
+        lines = [line for counted in self.counted for line in self.count_error(counted)]
         for item in self.struct.fields:
             test = condition(item.versions, self.struct.versions)
             write = [] if item.tag is not None else self.write_field(item)
@@ -339,6 +343,17 @@ class StructWriter:
             else:
                 lines += ["if flexible {", *("    " + line for line in section), "}"]
         return [*self.with_flexible(lines), "Ok(())"]
+
+    def count_error(self, counted: Counted) -> list[str]:
+        """Notes an error code, as a rule whether the version has it or not."""
+        code = f"self.{name(counted.field)}"
+        line = f"writer.errors.note({code});"
+        test = f"self.{name(counted.array)}.is_empty()" if counted.array else None
+        if counted.rule == "errors":
+            test = f"{code} != 0"
+        elif counted.rule == "in-version":
+            test = condition(counted.field.versions, self.struct.versions)
+        return [line] if test is None else [f"if {test} {{", f"    {line}", "}"]
 
     def error(self, variant: str, item: Field) -> str:
         """An EncodeError about a field."""
@@ -433,11 +448,14 @@ def borrows(message: Message) -> dict[str, bool]:
     return found
 
 
-def message_file(message: Message) -> str:
+def message_file(message: Message, counts: ErrorCounts) -> str:
     """The module of one message."""
     borrowing = borrows(message)
-    structs = [StructWriter(message, struct, borrowing).write() for struct in reversed(message.all_structs())]
-    body = "\n".join(structs)
+    writers = [
+        StructWriter(message, struct, borrowing, counts.of(message, struct))
+        for struct in reversed(message.all_structs())
+    ]
+    body = "\n".join(writer.write() for writer in writers)
     imports = [
         "DecodeError",
         "EncodeError",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from codegen.error_counts import Counted, ErrorCounts
 from codegen.facts import Api
 from codegen.model import NONE, PRIMITIVES, Field, Message, Struct, Versions, snake
 from codegen.rust import HEADER
 
 
-def schema_file(message: Message, index: int) -> str:
+def schema_file(message: Message, index: int, counts: ErrorCounts) -> str:
     """The tables of one message; `index` is its place among all."""
     structs = message.all_structs()
-    used = ["Default", "Field"] * bool(message.fields) + ["Kind", "Schema", "Struct"]
+    counting = any(counts.of(message, struct) for struct in structs)
+    used = ["CountedError", "Counts"] * counting
+    used += ["Default", "Field"] * bool(message.fields) + ["Kind", "Schema", "Struct"]
     used += ["Type"] * bool(message.fields) + ["Versions"]
     lines = [HEADER, f"//! {message.name}.\n", f"use crate::table::{{{', '.join(used)}}};\n"]
     for place, struct in enumerate(structs):
-        lines += struct_table(message, struct, place)
+        lines += struct_table(message, struct, place, counts)
     key = -1 if message.key is None else message.key
     kind = "".join(part.capitalize() for part in message.kind.split("-"))
     names = ", ".join("&" + static_name(struct) for struct in structs)
@@ -47,14 +50,23 @@ def versions(value: Versions) -> str:
     return f"Versions {{ lowest: {value.lowest}, highest: {value.highest} }}"
 
 
-def struct_table(message: Message, struct: Struct, index: int) -> list[str]:
+def struct_table(message: Message, struct: Struct, index: int, counts: ErrorCounts) -> list[str]:
     """The static of one struct."""
     tagged = sorted((item.tag, place) for place, item in enumerate(struct.fields) if item.tag is not None)
     lines = [f"static {static_name(struct)}: Struct = Struct {{"]
     lines += [f'    name: "{struct.name}",', f"    index: {index},", "    fields: &["]
     lines += ["        " + field_table(message, struct, item) + "," for item in struct.fields]
-    lines += ["    ],", f"    tagged: &[{', '.join(str(place) for _, place in tagged)}],", "};", ""]
-    return lines
+    errors = ", ".join(counted_error(struct, counted) for counted in counts.of(message, struct))
+    lines += ["    ],", f"    tagged: &[{', '.join(str(place) for _, place in tagged)}],"]
+    return [*lines, f"    errors: &[{errors}],", "};", ""]
+
+
+def counted_error(struct: Struct, counted: Counted) -> str:
+    """A field that counts as an expression."""
+    rule = "".join(part.capitalize() for part in counted.rule.split("-"))
+    if counted.array is not None:
+        rule += f"({struct.fields.index(counted.array)})"
+    return f"CountedError {{ field: {struct.fields.index(counted.field)}, counts: Counts::{rule} }}"
 
 
 def field_table(message: Message, struct: Struct, item: Field) -> str:

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,18 @@ from barnabas.cli.connection import Connection
 from barnabas.cli.root import outcome
 from barnabas.cli.scrape import Scrape, scrape
 from barnabas.cli.top import find_metrics
+from barnabas.protocol.generated.create_partitions_request import (
+    CreatePartitionsRequest,
+    CreatePartitionsTopic,
+)
+from barnabas.protocol.generated.offset_for_leader_epoch_request import (
+    OffsetForLeaderEpochRequest,
+    OffsetForLeaderPartition,
+    OffsetForLeaderTopic,
+)
+from barnabas.protocol.generated.produce_request import PartitionProduceData, ProduceRequest, TopicProduceData
 from tests.support.server import BarnabasUp
+from tests.support.wire import Connection as Wire
 
 SECONDS_MAX = 30
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -112,6 +124,42 @@ def test_requests_have_their_times(page: Scrape) -> None:
     assert page.total(f"{requests}_Count", name="RequestsPerSec", request="Produce") >= 1
     assert page.value("barnabas_request_seconds_count", request="Produce") >= 1
     assert page.value("barnabas_slow_requests_total", request="Produce") == 0
+
+
+def errors(url: str) -> Counter[tuple[str, str]]:
+    """The error codes that stood in responses, by API and name."""
+    found: Counter[tuple[str, str]] = Counter()
+    for labels, count in scrape(url).each("kafka_network_RequestMetrics_Count"):
+        if labels["name"] == "ErrorsPerSec":
+            found[labels["request"], labels["error"]] = int(count)
+    return found
+
+
+def test_each_error_code_in_a_response_counts(node: BarnabasUp, url: str) -> None:
+    asked = [OffsetForLeaderPartition(partition=index, leader_epoch=0) for index in (0, 7, 8)]
+    epochs = OffsetForLeaderEpochRequest(topics=[OffsetForLeaderTopic(topic="orders", partitions=asked)])
+    topics = [CreatePartitionsTopic(name=name, count=0) for name in ("orders", "absent")]
+    lost = TopicProduceData(name="absent", partition_data=[PartitionProduceData(index=0, records=b"")])
+    before = errors(url)
+    with Wire(node.bootstrap) as connection:
+        assert connection.request(epochs, 4) is not None
+        assert connection.request(epochs, 4) is not None
+        # Python's, with all of its topics in one response.
+        assert connection.request(CreatePartitionsRequest(topics=topics, timeout_ms=1000), 3) is not None
+        # No response says it, but the connection is closed.
+        assert connection.request(ProduceRequest(acks=0, topic_data=[lost]), 9) is None
+    unknown = "UNKNOWN_TOPIC_OR_PARTITION"
+    mine = ("OffsetForLeaderEpoch", "CreatePartitions")
+    counts = {
+        key: count for key, count in (errors(url) - before).items() if key[0] in mine or key[1] == unknown
+    }
+    assert counts == {
+        ("OffsetForLeaderEpoch", "NONE"): 2,
+        ("OffsetForLeaderEpoch", unknown): 4,
+        ("CreatePartitions", "INVALID_PARTITIONS"): 1,
+        ("CreatePartitions", unknown): 1,
+        ("Produce", unknown): 1,
+    }
 
 
 def test_flushes_and_compaction_are_told(page: Scrape) -> None:

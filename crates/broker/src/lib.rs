@@ -78,7 +78,7 @@ pub use log_dirs::{LogDirInfo, ReplicaInfo};
 pub use markers::TransactionMarker;
 pub use metrics::TrafficCounts;
 pub use open_transactions::OpenTransaction;
-pub use request::{BrokerRequest, Chunk, Endpoint, Handled, Parked, Ticket};
+pub use request::{Answer, BrokerRequest, Chunk, Endpoint, Handled, Parked, Ticket};
 pub use settings::{ApiRange, BrokerSettings, SupportedFeature};
 pub use share_read::{ShareBatch, ShareRead};
 pub use share_records::{share_records, ShareRecord};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use barnabas_image::{MetadataImage, TopicImage};
 use barnabas_log::Durability;
 use barnabas_protocol::batch_validate::{check_format, is_transactional};
+use barnabas_protocol::error_tally::ErrorTally;
 use barnabas_protocol::generated::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use barnabas_protocol::generated::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, ProduceResponse,
@@ -156,9 +157,11 @@ impl Broker {
             // The client expects no answer: a closed connection is how it learns to look for the leader anew.
             return match failed() {
                 None => Handled::NoReply,
-                Some(answer) => {
-                    Handled::Close(format!("produce with acks=0 failed: error {}", answer.error_code))
-                }
+                Some(answer) => Handled::Fail {
+                    reason: format!("produce with acks=0 failed: error {}", answer.error_code),
+                    api_key: KEY,
+                    errors: tally(&topics),
+                },
             };
         }
         let leaders = topics.iter().flat_map(|topic| &topic.partitions).filter_map(|answer| answer.leader);
@@ -429,6 +432,14 @@ fn settle(topics: &mut [TopicAnswer], time_is_up: bool) -> bool {
 fn fail(answer: &mut PartitionAnswer, error_code: i16) {
     answer.error_code = error_code;
     answer.until = None;
+}
+
+fn tally(topics: &[TopicAnswer]) -> ErrorTally {
+    let mut errors = ErrorTally::default();
+    for answer in topics.iter().flat_map(|topic| &topic.partitions) {
+        errors.note(answer.error_code);
+    }
+    errors
 }
 
 fn reply(reply_to: ReplyTo, topics: &[TopicAnswer], nodes: &[Node]) -> Handled {

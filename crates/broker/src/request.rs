@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use barnabas_disk::FileSlice;
+use barnabas_protocol::error_tally::ErrorTally;
 use barnabas_protocol::wire::{DecodeError, EncodeError, Writer};
 use barnabas_protocol::Millis;
 
@@ -130,10 +131,21 @@ pub enum Chunk {
     File(FileSlice),
 }
 
+/// A response.
+#[derive(Debug)]
+pub struct Answer {
+    /// Header and body, without the length prefix.
+    pub chunks: Vec<Chunk>,
+    /// API key of the request.
+    pub api_key: i16,
+    /// The error codes in it.
+    pub errors: ErrorTally,
+}
+
 /// What became of a request.
 pub enum Handled {
-    /// The response: header and body, without the length prefix.
-    Reply(Vec<Chunk>),
+    /// The response.
+    Reply(Answer),
     /// There is no response (Produce with acks=0).
     NoReply,
     /// Nothing to say yet: call `Broker::resume` when the ticket wakes, or at `deadline`. Dropping the state
@@ -148,6 +160,15 @@ pub enum Handled {
     Cold,
     /// The connection must be closed, for this reason.
     Close(String),
+    /// The same because the request has failed and there is no response to say so (Produce with acks=0).
+    Fail {
+        /// What is logged.
+        reason: String,
+        /// API key of the request.
+        api_key: i16,
+        /// The error codes that its response would have had.
+        errors: ErrorTally,
+    },
 }
 
 /// A request that waits.
@@ -192,7 +213,10 @@ impl ReplyTo {
             writer.uvarint(0);
         }
         match encode(&mut writer, self.api_version) {
-            Ok(()) => Handled::Reply(chunks(writer, files)),
+            Ok(()) => {
+                let errors = std::mem::take(&mut writer.errors);
+                Handled::Reply(Answer { chunks: chunks(writer, files), api_key: self.api_key, errors })
+            }
             Err(error) => Handled::Close(format!("response does not fit: {error}")),
         }
     }

@@ -8,9 +8,12 @@ mod classes;
 mod objects;
 mod source;
 
+use barnabas_net::Request;
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::compression::{self, Compression};
+use barnabas_protocol::error_tally::ErrorTally;
 use barnabas_protocol::generated::schemas;
+use barnabas_protocol::header::encode_response_header;
 use barnabas_protocol::table::{self, Schema};
 use barnabas_protocol::wire::{DecodeError, EncodeError, Reader, Writer};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -106,8 +109,27 @@ pub(crate) fn decode_request(py: Python<'_>, api_key: i16, version: i16, body: &
     Ok(message.unbind())
 }
 
-/// Appends the message's bytes in `version`; on an error nothing is appended.
-pub(crate) fn encode_message(message: &Bound<'_, PyAny>, version: i16, out: &mut Vec<u8>) -> PyResult<()> {
+/// A response to `request`, header and body, and which error codes count in it.
+pub(crate) fn encode_response(
+    request: &Request,
+    message: &Bound<'_, PyAny>,
+) -> PyResult<(Vec<u8>, ErrorTally)> {
+    let api = ApiKey::from_code(request.api_key);
+    let api = api.ok_or_else(|| PyValueError::new_err("an API that nobody knows"))?;
+    let mut writer = Writer::new();
+    encode_response_header(&mut writer, api, request.api_version, request.correlation_id);
+    let mut bytes = writer.into_bytes();
+    let errors = encode_message(message, request.api_version, &mut bytes)?;
+    Ok((bytes, errors))
+}
+
+/// Appends the message's bytes in `version`, and says which error codes count in it; on an error nothing is
+/// appended.
+pub(crate) fn encode_message(
+    message: &Bound<'_, PyAny>,
+    version: i16,
+    out: &mut Vec<u8>,
+) -> PyResult<ErrorTally> {
     append(message, out, |schema, _| Ok((schema, version)))
 }
 
@@ -125,14 +147,15 @@ pub(crate) fn encode_metadata_record(
         writer.uvarint(schema.key as u32);
         writer.uvarint(version as u32);
         Ok((schema, version))
-    })
+    })?;
+    Ok(())
 }
 
 fn append(
     message: &Bound<'_, PyAny>,
     out: &mut Vec<u8>,
     before: impl FnOnce(&'static Schema, &mut Writer) -> PyResult<(&'static Schema, i16)>,
-) -> PyResult<()> {
+) -> PyResult<ErrorTally> {
     let schema = schema_of(&message.get_type())?;
     let classes = Classes::of(message.py(), schema)?;
     let length = out.len();
@@ -140,11 +163,15 @@ fn append(
     let result = before(schema, &mut writer).map_err(CodecError::from).and_then(|(schema, version)| {
         table::encode(schema, version, &source::Object { value: message.clone(), classes }, &mut writer)
     });
+    let errors = std::mem::take(&mut writer.errors);
     *out = writer.into_bytes();
-    result.map_err(|error| {
-        out.truncate(length);
-        error.into()
-    })
+    match result {
+        Ok(()) => Ok(errors),
+        Err(error) => {
+            out.truncate(length);
+            Err(error.into())
+        }
+    }
 }
 
 fn decode_schema<'py>(

@@ -24,6 +24,7 @@ mod metrics;
 mod node;
 mod process;
 mod quorum;
+mod response_errors;
 mod rest;
 mod running;
 mod service;

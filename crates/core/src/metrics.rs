@@ -15,6 +15,7 @@ use crate::clock::{self, NodeClock};
 use crate::figures::Figures;
 use crate::inbox::Inbox;
 use crate::process;
+use crate::response_errors::ResponseErrors;
 
 const REQUESTS: &str = "kafka_network_RequestMetrics";
 const SOCKETS: &str = "kafka_server_socket_server_metrics";
@@ -50,6 +51,7 @@ pub(crate) struct MetricsPage {
     inbox: Arc<Inbox>,
     cleaner: Arc<LogCleaner>,
     figures: Arc<Figures>,
+    response_errors: Arc<ResponseErrors>,
     clock: Arc<NodeClock>,
     started: Instant,
     seen: Mutex<Seen>,
@@ -70,6 +72,7 @@ impl MetricsPage {
         inbox: Arc<Inbox>,
         cleaner: Arc<LogCleaner>,
         figures: Arc<Figures>,
+        response_errors: Arc<ResponseErrors>,
         clock: Arc<NodeClock>,
     ) -> MetricsPage {
         let seen = Seen { rates: Rates::new(0.0), windows: Windows::default(), idle: (0.0, 0, 1.0) };
@@ -79,6 +82,7 @@ impl MetricsPage {
             inbox,
             cleaner,
             figures,
+            response_errors,
             clock,
             started: clock::instant(),
             seen: Mutex::new(seen),
@@ -106,6 +110,7 @@ impl MetricsPage {
         let network = self.network.lock().as_ref().map(|one| (one.metrics(), listeners(one)));
         if let Some((metrics, listeners)) = network {
             expose_requests(&metrics, &mut to, seen, now);
+            expose_errors(&self.response_errors, &mut to, &mut seen.rates, now);
             expose_sockets(&metrics, &listeners, &mut to);
             let idle = seen.idle_share(&metrics, now);
             to.value(SOCKET_SERVER, &[("name", "NetworkProcessorAvgIdlePercent")], idle);
@@ -158,6 +163,18 @@ fn expose_requests(metrics: &NetworkMetrics, to: &mut Exposition, seen: &mut See
                 let labels = [("name", name), ("delayedOperation", api.name())];
                 to.value(PURGATORY, &labels, totals.waiting as f64);
             }
+        }
+    }
+}
+
+/// As in Kafka, a code has a meter once an API's response had it.
+fn expose_errors(errors: &ResponseErrors, to: &mut Exposition, rates: &mut Rates, now: Moment) {
+    for api in ApiKey::ALL {
+        for (code, count) in errors.of(api) {
+            let (request, error) = (api.name(), code.name());
+            let speed = rates.look(&format!("errors {request} {error}"), count, now);
+            let labels = [("name", "ErrorsPerSec"), ("request", request), ("error", error)];
+            to.meter(REQUESTS, &labels, count, speed);
         }
     }
 }

@@ -6,11 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_net::{Chunk, Request, Ticket};
-use barnabas_protocol::api::ApiKey;
-use barnabas_protocol::header::encode_response_header;
-use barnabas_protocol::wire::Writer;
 use parking_lot::Mutex;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyList;
@@ -137,16 +134,6 @@ impl Node {
         };
         Ok(Some(Py::new(py, cold)?.into_any()))
     }
-
-    fn response(&self, request: &Request, message: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-        let api = ApiKey::from_code(request.api_key);
-        let api = api.ok_or_else(|| PyValueError::new_err("an API that nobody knows"))?;
-        let mut writer = Writer::new();
-        encode_response_header(&mut writer, api, request.api_version, request.correlation_id);
-        let mut bytes = writer.into_bytes();
-        codec::encode_message(message, request.api_version, &mut bytes)?;
-        Ok(bytes)
-    }
 }
 
 #[pymethods]
@@ -223,17 +210,22 @@ impl Node {
 
     fn respond(&self, py: Python<'_>, responses: Vec<(u64, Option<Py<PyAny>>)>) {
         let mut replies = Vec::with_capacity(responses.len());
+        let running = self.running.lock().clone();
         for (id, message) in responses {
             let Some(request) = self.inbox.take(id) else { continue };
             let encoded = match &message {
-                Some(message) => self.response(&request, message.bind(py)).map(Some),
+                Some(message) => codec::encode_response(&request, message.bind(py)).map(Some),
                 None => Ok(None),
             };
             let reply = encoded.unwrap_or_else(|error| {
                 log::error!("the response of api {} can't be written: {error}", request.api_key);
                 None
             });
-            replies.push((request.ticket.clone(), reply.map(|bytes| vec![Chunk::Bytes(bytes)])));
+            let reply = reply.map(|(bytes, errors)| {
+                running.iter().for_each(|running| running.service.count(request.api_key, &errors));
+                vec![Chunk::Bytes(bytes)]
+            });
+            replies.push((request.ticket.clone(), reply));
         }
         py.detach(|| Ticket::reply_all(replies));
     }

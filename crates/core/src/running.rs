@@ -137,6 +137,7 @@ impl Running {
                 clock: clock.clone(),
                 metadata: metadata.clone(),
                 faults: Faults::default(),
+                response_errors: Arc::default(),
             }),
             broker,
             metadata,
@@ -211,6 +212,7 @@ impl Running {
             inbox.clone(),
             self.cleaners.cleaner(),
             self.figures.clone(),
+            self.service.response_errors.clone(),
             self.clock.clone(),
         );
         let content = Arc::new(move |path: &str| page.reply(path));

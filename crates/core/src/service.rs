@@ -3,15 +3,17 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use barnabas_broker::{Broker, BrokerRequest, Endpoint, Handled, Parked, Wake};
+use barnabas_broker::{Answer, Broker, BrokerRequest, Endpoint, Handled, Parked, Wake};
 use barnabas_net::{Chunk, ConnectionId, Outcome, Request, Service, Ticket};
 use barnabas_protocol::api::ApiKey;
+use barnabas_protocol::error_tally::ErrorTally;
 use barnabas_protocol::Millis;
 
 use crate::clock::NodeClock;
 use crate::faults::{Delayed, Faults, Marred};
 use crate::inbox::Inbox;
 use crate::metadata::Metadata;
+use crate::response_errors::ResponseErrors;
 
 /// The node behind the network.
 pub(crate) struct NodeService {
@@ -25,6 +27,7 @@ pub(crate) struct NodeService {
     pub(crate) metadata: Arc<Metadata>,
     /// What a test wants to go wrong.
     pub(crate) faults: Faults,
+    pub(crate) response_errors: Arc<ResponseErrors>,
 }
 
 struct Waker(Ticket);
@@ -82,7 +85,7 @@ impl NodeService {
             }
             // As Kafka does on a listener that does not serve an API.
             Handled::Cold => Outcome::Close(format!("api {} is not served there", request.api_key)),
-            handled => outcome(handled),
+            handled => self.outcome(handled),
         }
     }
 
@@ -90,7 +93,7 @@ impl NodeService {
     pub(crate) fn answer_again(&self, request: &Request) {
         let ticket = &request.ticket;
         match self.ask(request, self.clock.wall(), false) {
-            Handled::Reply(reply) => ticket.reply(Some(chunks(reply))),
+            Handled::Reply(answer) => ticket.reply(Some(self.counted(answer))),
             // Only requests that the broker answers at once come back this way.
             _ => ticket.reply(None),
         }
@@ -116,7 +119,7 @@ impl Service for NodeService {
 
     fn resume(&self, state: Box<dyn Any + Send>, now: Millis) -> Outcome {
         match state.downcast::<Parked>() {
-            Ok(parked) => outcome(self.broker.resume(*parked, now)),
+            Ok(parked) => self.outcome(self.broker.resume(*parked, now)),
             Err(state) => self.resume_faulted(state, now),
         }
     }
@@ -127,6 +130,30 @@ impl Service for NodeService {
 }
 
 impl NodeService {
+    fn outcome(&self, handled: Handled) -> Outcome {
+        match handled {
+            Handled::Reply(answer) => Outcome::Reply(self.counted(answer)),
+            Handled::NoReply => Outcome::NoReply,
+            Handled::Park { deadline, state } => Outcome::Park { deadline, state: Box::new(state) },
+            Handled::Cold => Outcome::Close("a request that nobody answers".to_string()),
+            Handled::Close(reason) => Outcome::Close(reason),
+            Handled::Fail { reason, api_key, errors } => {
+                self.count(api_key, &errors);
+                Outcome::Close(reason)
+            }
+        }
+    }
+
+    /// Counts the error codes of a response.
+    pub(crate) fn count(&self, api_key: i16, errors: &ErrorTally) {
+        self.response_errors.note(api_key, errors);
+    }
+
+    fn counted(&self, answer: Answer) -> Vec<Chunk> {
+        self.count(answer.api_key, &answer.errors);
+        chunks(answer.chunks)
+    }
+
     /// Goes on with a request that a fault has parked, or struck while it was parked.
     fn resume_faulted(&self, state: Box<dyn Any + Send>, now: Millis) -> Outcome {
         let state = match state.downcast::<Delayed>() {
@@ -137,16 +164,6 @@ impl NodeService {
             Ok(marred) => marred.how.mar(self.resume(marred.state, now)),
             Err(_) => Outcome::Close("a parked request of another kind".to_string()),
         }
-    }
-}
-
-fn outcome(handled: Handled) -> Outcome {
-    match handled {
-        Handled::Reply(reply) => Outcome::Reply(chunks(reply)),
-        Handled::NoReply => Outcome::NoReply,
-        Handled::Park { deadline, state } => Outcome::Park { deadline, state: Box::new(state) },
-        Handled::Cold => Outcome::Close("a request that nobody answers".to_string()),
-        Handled::Close(reason) => Outcome::Close(reason),
     }
 }
 

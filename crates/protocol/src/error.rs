@@ -17,6 +17,29 @@ pub(crate) struct ErrorFacts {
 }
 
 impl ErrorCode {
+    /// How many have a name.
+    pub const COUNT: usize = ERRORS.len();
+
+    /// All that have a name, by number.
+    pub fn all() -> impl Iterator<Item = ErrorCode> {
+        (-1..).map(ErrorCode).take(Self::COUNT)
+    }
+
+    /// The code as Apache Kafka takes it in: UNKNOWN_SERVER_ERROR where it has no name.
+    pub fn named(code: i16) -> ErrorCode {
+        let code = ErrorCode(code);
+        if code.facts().is_some() {
+            code
+        } else {
+            ErrorCode::UNKNOWN_SERVER_ERROR
+        }
+    }
+
+    /// Its place among all that have a name, from 0; that of UNKNOWN_SERVER_ERROR where it has none.
+    pub fn place(self) -> usize {
+        usize::try_from(i32::from(ErrorCode::named(self.0).0) + 1).unwrap_or(0)
+    }
+
     /// The number on the wire.
     pub fn code(self) -> i16 {
         self.0
@@ -79,6 +102,8 @@ mod tests {
         assert_eq!(ErrorCode(137).name(), "UNKNOWN");
         assert_eq!(ErrorCode(i16::MIN).name(), "UNKNOWN");
         assert!(ErrorCode::NOT_CONTROLLER.retriable());
+        assert_eq!(ErrorCode::named(137), ErrorCode::UNKNOWN_SERVER_ERROR);
+        assert!(ErrorCode::all().map(ErrorCode::place).eq(0..138));
         assert_eq!(ERRORS.iter().filter(|facts| facts.retriable).count(), 32);
     }
 }

@@ -10,6 +10,7 @@ pub mod compression;
 pub mod control;
 pub mod crc;
 pub mod error;
+pub mod error_tally;
 pub mod header;
 pub mod record;
 pub mod schema_id;

@@ -89,6 +89,30 @@ pub struct Struct {
     pub fields: &'static [Field],
     /// For each tag from 0 on, the place of its field in `fields`.
     pub tagged: &'static [usize],
+    /// The fields that count as error codes of the response.
+    pub errors: &'static [CountedError],
+}
+
+/// A field that counts as one of a response's error codes.
+#[derive(Debug, Clone, Copy)]
+pub struct CountedError {
+    /// Its place in [`Struct::fields`].
+    pub field: usize,
+    /// When it counts.
+    pub counts: Counts,
+}
+
+/// When an error code counts.
+#[derive(Debug, Clone, Copy)]
+pub enum Counts {
+    /// Always: NONE too, and whether the version has the field or not.
+    Always,
+    /// When it is not NONE.
+    Errors,
+    /// When the version has the field.
+    InVersion,
+    /// When the array at this place of [`Struct::fields`] is empty.
+    WhenEmpty(usize),
 }
 
 /// One field of a struct.

@@ -24,6 +24,7 @@ import org.apache.kafka.common.protocol.types.Struct;
 import org.apache.kafka.common.protocol.types.TaggedFields;
 import org.apache.kafka.common.protocol.types.Type;
 import org.apache.kafka.common.record.internal.MemoryRecords;
+import org.apache.kafka.common.requests.AbstractResponse;
 
 /**
  * Apache Kafka's own message classes, by name.
@@ -31,6 +32,8 @@ import org.apache.kafka.common.record.internal.MemoryRecords;
  *   generate SEED COUNT NAMES OUT   COUNT random messages of each version of each message named in the file
  *                                   NAMES, as lines "name version hex"
  *   recode IN OUT                   reads such lines and writes them again as Kafka's classes have them
+ *   errors IN OUT                   reads responses as lines "API key version hex" and writes "API key version
+ *                                   code=count ...": what a broker counts in ErrorsPerSec when it sends them
  *   facts OUT                       API keys and error codes
  */
 public class Codec {
@@ -50,6 +53,7 @@ public class Codec {
             case "generate" -> generate(
                 Long.parseLong(arguments[1]), Integer.parseInt(arguments[2]), arguments[3], arguments[4]);
             case "recode" -> recode(arguments[1], arguments[2]);
+            case "errors" -> errors(arguments[1], arguments[2]);
             case "facts" -> facts(arguments[1]);
             default -> throw new IllegalArgumentException(arguments[0]);
         }
@@ -185,6 +189,27 @@ public class Codec {
                 } catch (Exception e) {
                     results.println(words[0] + " " + version + " " + e);
                 }
+            }
+        }
+    }
+
+    static void errors(String in, String out) throws IOException {
+        try (BufferedReader lines = Files.newBufferedReader(Path.of(in));
+             PrintWriter results = new PrintWriter(Files.newBufferedWriter(Path.of(out)))) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                String[] words = line.split(" ", -1);
+                ApiKeys api = ApiKeys.forId(Integer.parseInt(words[0]));
+                ByteBufferAccessor bytes = new ByteBufferAccessor(ByteBuffer.wrap(HEX.parseHex(words[2])));
+                StringBuilder counts = new StringBuilder(words[0] + " " + words[1]);
+                try {
+                    AbstractResponse response =
+                        AbstractResponse.parseResponse(api, bytes, Short.parseShort(words[1]));
+                    new TreeMap<>(response.errorCounts()).forEach(
+                        (error, count) -> counts.append(" " + error.code() + "=" + count));
+                } catch (RuntimeException e) {
+                    counts.append(" ").append(e);
+                }
+                results.println(counts);
             }
         }
     }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from barnabas._core import Uuid
 from barnabas.protocol import Message, class_named
+from codegen.error_counts import ErrorCounts
 from codegen.model import Field, Struct
 from codegen.model import Message as Schema
 from codegen.parse import load
@@ -74,3 +76,43 @@ class Generator:
                 return chance.randbytes(300 if chance.random() < 0.05 else chance.randrange(9))
             case _:
                 return self.struct(self.schema.structs[type_], version)
+
+
+class ErrorGenerator(Generator):
+    """Makes responses whose error codes have names, many of them the same.
+
+    What they are about differs, for some of Kafka's classes make maps of it.
+    """
+
+    def value(self, type_: str, version: int) -> Any:
+        match type_:
+            case "int16":
+                return self.random.choice((0, 0, -1, 1, 3, 136))
+            case "string":
+                return f"{self.random.getrandbits(64):x}"
+            case "int32":
+                return self.random.getrandbits(31)
+            case "int8":
+                return 3  # of each of Kafka's lists that numbers of this size name
+            case _:
+                return super().value(type_, version)
+
+
+def count_errors(
+    rules: ErrorCounts, schema: Schema, struct: Struct, value: Any, version: int
+) -> Counter[int]:
+    """What counts as errors of a response, by what schemas/ say."""
+    counts: Counter[int] = Counter()
+    for counted in rules.of(schema, struct):
+        code = getattr(value, counted.field.snake_name)
+        missing = counted.rule == "in-version" and version not in counted.field.versions
+        if missing or (counted.rule == "errors" and code == 0):
+            continue
+        if counted.array is None or not getattr(value, counted.array.snake_name):
+            counts[code] += 1
+    for field in struct.fields:
+        if inner := schema.structs.get(field.element):
+            of_field = getattr(value, field.snake_name)
+            for one in of_field or () if field.is_array else [of_field]:
+                counts += Counter() if one is None else count_errors(rules, schema, inner, one, version)
+    return counts

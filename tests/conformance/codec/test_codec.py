@@ -16,8 +16,9 @@ import pytest
 from barnabas import _core
 from barnabas.protocol import ApiKey, ErrorCode, class_named
 from barnabas.protocol.generated.index import API_NAMES
+from codegen import error_counts
 from codegen.facts import load_apis, load_errors
-from tests.conformance.codec.random_messages import ROOT, Generator, schemas
+from tests.conformance.codec.random_messages import ROOT, ErrorGenerator, Generator, count_errors, schemas
 from tests.support import jars
 
 COUNT = int(os.environ.get("CODEC_COUNT", "5"))
@@ -89,6 +90,24 @@ def test_what_we_write_is_read_and_written_again_the_same_by_kafka(class_path: s
     with ours.open() as sent, theirs.open() as returned:
         for line, answer in zip(sent, returned, strict=True):
             assert answer == line
+
+
+def test_the_errors_of_a_response_count_as_in_kafka(class_path: str, tmp_path: Path) -> None:
+    responses, counts = tmp_path / "responses", tmp_path / "counts"
+    expected = []
+    rules = error_counts.load(ROOT / "schemas", schemas())
+    with responses.open("w") as file:
+        for schema in (schema for schema in schemas() if schema.kind == "response"):
+            generator = ErrorGenerator(schema, f"{SEED} {schema.name}")
+            for version in range(schema.versions.lowest, schema.versions.highest + 1):
+                for _ in range(COUNT):
+                    message = generator.message(version)
+                    named = f"{schema.key} {version}"
+                    file.write(f"{named} {_core.encode(message, version).hex()}\n")
+                    told = sorted(count_errors(rules, schema, schema.root, message, version).items())
+                    expected.append(" ".join([named, *(f"{code}={count}" for code, count in told)]))
+    java(class_path, "errors", responses, counts)
+    assert counts.read_text().splitlines() == expected
 
 
 def test_apis_and_error_codes_are_kafkas(class_path: str, tmp_path: Path) -> None:

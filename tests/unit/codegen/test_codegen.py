@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from codegen import error_counts
 from codegen.__main__ import ROOT, differences, generate, write
 from codegen.facts import load_apis, load_errors
 from codegen.model import NONE, SchemaError, Versions, snake
@@ -135,6 +136,33 @@ def test_python_classes_are_typed() -> None:
     assert "        other: Place | None = None,\n" in code
     assert "self.other = Place() if other is None else other" in code
     compile(code, "sample_request.py", "exec")
+
+
+def test_error_codes_count_but_for_exceptions(tmp_path: Path) -> None:
+    message = parse(
+        "SampleResponse response 7\nversions 1-4\nflexible 3+\n\n"
+        "ErrorCode int16 1+\nOtherErrorCode int16 1+\nItems []Item 2+\n    ErrorCode int16 2+\n    Name string 2+\n"
+    )
+    exceptions = tmp_path / "error_counts.txt"
+
+    def counted(*lines: str) -> dict[str, list[str]]:
+        exceptions.write_text("\n".join(("# RESPONSE FIELD RULE", *lines)))
+        counts = error_counts.load(tmp_path, [message])
+        return {
+            struct.name: [f"{one.field.name} {one.rule}" for one in counts.of(message, struct)]
+            for struct in message.all_structs()
+        }
+
+    assert counted() == {"Item": ["ErrorCode always"], "SampleResponse": ["ErrorCode always"]}
+    found = counted("SampleResponse ErrorCode when-empty Items", "SampleResponse Item.ErrorCode never")
+    assert found == {"Item": [], "SampleResponse": ["ErrorCode when-empty"]}
+    assert counted("SampleResponse OtherErrorCode errors")["SampleResponse"] == [
+        "ErrorCode always",
+        "OtherErrorCode errors",
+    ]
+    for wrong in ("Item.Name never", "ErrorCode when-empty ErrorCode", "ErrorCode sometimes", "Gone never"):
+        with pytest.raises(SchemaError, match="SampleResponse"):
+            counted(f"SampleResponse {wrong}")
 
 
 def test_what_nothing_generates_is_found_and_removed(tmp_path: Path) -> None:

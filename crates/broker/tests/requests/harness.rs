@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use barnabas_broker::{
-    Broker, BrokerRequest, BrokerSettings, Chunk, CoordinatorEvent, CoordinatorEvents, Endpoint, Handled,
-    Parked, Ticket, Wake,
+    Answer, Broker, BrokerRequest, BrokerSettings, Chunk, CoordinatorEvent, CoordinatorEvents, Endpoint,
+    Handled, Parked, Ticket, Wake,
 };
 use barnabas_disk::sim::SimDisk;
 use barnabas_disk::Disk;
@@ -308,7 +308,7 @@ fn start(disk: &Arc<SimDisk>, directories: usize, settings: &BrokerSettings, hea
 
 /// The body of a reply, files read in; `header` is the size of the response header, correlation id included.
 pub(crate) fn body(handled: Handled, header: usize) -> Vec<u8> {
-    let Handled::Reply(chunks) = handled else { panic!("no reply: {}", name(&handled)) };
+    let Handled::Reply(Answer { chunks, .. }) = handled else { panic!("no reply: {}", name(&handled)) };
     let mut bytes = Vec::new();
     for chunk in chunks {
         match chunk {
@@ -326,7 +326,7 @@ pub(crate) fn name(handled: &Handled) -> &'static str {
         Handled::NoReply => "no reply",
         Handled::Park { .. } => "park",
         Handled::Cold => "cold",
-        Handled::Close(_) => "close",
+        Handled::Close(_) | Handled::Fail { .. } => "close",
     }
 }
 

@@ -34,7 +34,7 @@ fn bodies(request: &Bound<'_, PyAny>, api: ApiKey, lowest: i16, highest: i16) ->
     let body = (first..=last).map(|version| {
         let mut bytes = Vec::new();
         let encoded = codec::encode_message(request, version, &mut bytes);
-        (version, encoded.map(|()| Arc::new(bytes)).map_err(|error| error.value(request.py()).to_string()))
+        (version, encoded.map(|_| Arc::new(bytes)).map_err(|error| error.value(request.py()).to_string()))
     });
     let body: Body = body.collect();
     match body.last() {

@@ -46,6 +46,7 @@ impl AddOffsetsToTxnResponse {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 3;
+        writer.errors.note(self.error_code);
         writer.i32(self.throttle_time_ms);
         writer.i16(self.error_code);
         if flexible {

@@ -58,6 +58,9 @@ impl<'a> AddPartitionsToTxnResponse<'a> {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 3;
+        if self.results_by_topic_v3_and_below.is_empty() {
+            writer.errors.note(self.error_code);
+        }
         writer.i32(self.throttle_time_ms);
         if version >= 4 {
             writer.i16(self.error_code);
@@ -160,6 +163,7 @@ impl AddPartitionsToTxnPartitionResult {
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         let flexible = version >= 3;
+        writer.errors.note(self.partition_error_code);
         writer.i32(self.partition_index);
         writer.i16(self.partition_error_code);
         if flexible {

@@ -82,6 +82,7 @@ impl<'a> ApiVersionsResponse<'a> {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 3;
+        writer.errors.note(self.error_code);
         writer.i16(self.error_code);
         writer.array(flexible, &self.api_keys, |writer, item| item.encode(writer, version))?;
         if version >= 1 {

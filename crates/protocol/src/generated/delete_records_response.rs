@@ -113,6 +113,7 @@ impl DeleteRecordsPartitionResult {
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         let flexible = version == 2;
+        writer.errors.note(self.error_code);
         writer.i32(self.partition_index);
         writer.i64(self.low_watermark);
         writer.i16(self.error_code);

@@ -100,6 +100,7 @@ impl<'a> PartitionResponse<'a> {
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
+        writer.errors.note(self.error_code);
         writer.i32(self.partition_index);
         writer.i16(self.error_code);
         writer.nullable_string(true, self.error_message)?;

@@ -130,6 +130,7 @@ impl<'a> DescribeTopicPartitionsResponseTopic<'a> {
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
+        writer.errors.note(self.error_code);
         writer.i16(self.error_code);
         writer.nullable_string(true, self.name)?;
         writer.uuid(self.topic_id);
@@ -197,6 +198,7 @@ impl DescribeTopicPartitionsResponsePartition {
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer, _version: i16) -> Result<(), EncodeError> {
+        writer.errors.note(self.error_code);
         writer.i16(self.error_code);
         writer.i32(self.partition_index);
         writer.i32(self.leader_id);

@@ -54,6 +54,7 @@ impl<'a> EndQuorumEpochResponse<'a> {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version == 1;
+        writer.errors.note(self.error_code);
         writer.i16(self.error_code);
         writer.array(flexible, &self.topics, |writer, item| item.encode(writer, version))?;
         if !(version == 1) && !self.node_endpoints.is_empty() {
@@ -163,6 +164,7 @@ impl PartitionData {
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         let flexible = version == 1;
+        writer.errors.note(self.error_code);
         writer.i32(self.partition_index);
         writer.i16(self.error_code);
         writer.i32(self.leader_id);

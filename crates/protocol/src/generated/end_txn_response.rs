@@ -67,6 +67,7 @@ impl EndTxnResponse {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 3;
+        writer.errors.note(self.error_code);
         writer.i32(self.throttle_time_ms);
         writer.i16(self.error_code);
         if version == 5 {

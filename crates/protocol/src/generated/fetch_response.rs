@@ -65,6 +65,7 @@ impl<'a> FetchResponse<'a> {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 12;
+        writer.errors.note(self.error_code);
         writer.i32(self.throttle_time_ms);
         if version >= 7 {
             writer.i16(self.error_code);
@@ -246,6 +247,7 @@ impl<'a> PartitionData<'a> {
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         let flexible = version >= 12;
+        writer.errors.note(self.error_code);
         writer.i32(self.partition_index);
         writer.i16(self.error_code);
         writer.i64(self.high_watermark);

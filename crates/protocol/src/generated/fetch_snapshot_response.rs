@@ -53,6 +53,9 @@ impl<'a> FetchSnapshotResponse<'a> {
             let message = "FetchSnapshotResponse";
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
+        if self.error_code != 0 {
+            writer.errors.note(self.error_code);
+        }
         writer.i32(self.throttle_time_ms);
         writer.i16(self.error_code);
         writer.array(true, &self.topics, |writer, item| item.encode(writer, version))?;
@@ -165,6 +168,7 @@ impl<'a> PartitionSnapshot<'a> {
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
+        writer.errors.note(self.error_code);
         writer.i32(self.index);
         writer.i16(self.error_code);
         self.snapshot_id.encode(writer, version)?;

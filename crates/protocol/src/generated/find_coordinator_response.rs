@@ -89,6 +89,9 @@ impl<'a> FindCoordinatorResponse<'a> {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 3;
+        if self.coordinators.is_empty() {
+            writer.errors.note(self.error_code);
+        }
         if version >= 1 {
             writer.i32(self.throttle_time_ms);
         }
@@ -171,6 +174,7 @@ impl<'a> Coordinator<'a> {
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer, _version: i16) -> Result<(), EncodeError> {
+        writer.errors.note(self.error_code);
         writer.string(true, self.key)?;
         writer.i32(self.node_id);
         writer.string(true, self.host)?;

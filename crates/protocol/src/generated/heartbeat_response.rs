@@ -48,6 +48,7 @@ impl HeartbeatResponse {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version == 4;
+        writer.errors.note(self.error_code);
         if version >= 1 {
             writer.i32(self.throttle_time_ms);
         }

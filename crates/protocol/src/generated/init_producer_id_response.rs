@@ -75,6 +75,7 @@ impl InitProducerIdResponse {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 2;
+        writer.errors.note(self.error_code);
         writer.i32(self.throttle_time_ms);
         writer.i16(self.error_code);
         writer.i64(self.producer_id);

@@ -89,6 +89,7 @@ impl<'a> JoinGroupResponse<'a> {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 6;
+        writer.errors.note(self.error_code);
         if version >= 2 {
             writer.i32(self.throttle_time_ms);
         }

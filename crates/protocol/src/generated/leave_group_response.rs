@@ -53,6 +53,7 @@ impl<'a> LeaveGroupResponse<'a> {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 4;
+        writer.errors.note(self.error_code);
         if version >= 1 {
             writer.i32(self.throttle_time_ms);
         }
@@ -105,6 +106,7 @@ impl<'a> MemberResponse<'a> {
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         let flexible = version >= 4;
+        writer.errors.note(self.error_code);
         writer.string(flexible, self.member_id)?;
         writer.nullable_string(flexible, self.group_instance_id)?;
         writer.i16(self.error_code);

@@ -137,6 +137,7 @@ impl ListOffsetsPartitionResponse {
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         let flexible = version >= 6;
+        writer.errors.note(self.error_code);
         writer.i32(self.partition_index);
         writer.i16(self.error_code);
         writer.i64(self.timestamp);

@@ -166,6 +166,7 @@ impl<'a> MetadataResponseTopic<'a> {
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         let flexible = version >= 9;
+        writer.errors.note(self.error_code);
         writer.i16(self.error_code);
         if !(version >= 12) && self.name.is_none() {
             return Err(EncodeError::Null { field: "MetadataResponseTopic.Name", version });
@@ -246,6 +247,7 @@ impl MetadataResponsePartition {
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         let flexible = version >= 9;
+        writer.errors.note(self.error_code);
         writer.i16(self.error_code);
         writer.i32(self.partition_index);
         writer.i32(self.leader_id);

@@ -61,6 +61,9 @@ impl<'a> OffsetFetchResponse<'a> {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version >= 6;
+        if (2..=7).contains(&version) {
+            writer.errors.note(self.error_code);
+        }
         if version >= 3 {
             writer.i32(self.throttle_time_ms);
         }
@@ -106,6 +109,7 @@ impl<'a> OffsetFetchResponseGroup<'a> {
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
+        writer.errors.note(self.error_code);
         writer.string(true, self.group_id)?;
         writer.array(true, &self.topics, |writer, item| item.encode(writer, version))?;
         writer.i16(self.error_code);
@@ -192,6 +196,7 @@ impl<'a> OffsetFetchResponsePartitions<'a> {
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer, _version: i16) -> Result<(), EncodeError> {
+        writer.errors.note(self.error_code);
         writer.i32(self.partition_index);
         writer.i64(self.committed_offset);
         writer.i32(self.committed_leader_epoch);
@@ -280,6 +285,7 @@ impl<'a> OffsetFetchResponsePartition<'a> {
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         let flexible = version >= 6;
+        writer.errors.note(self.error_code);
         writer.i32(self.partition_index);
         writer.i64(self.committed_offset);
         if version >= 5 {

@@ -127,6 +127,7 @@ impl EpochEndOffset {
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         let flexible = version == 4;
+        writer.errors.note(self.error_code);
         writer.i16(self.error_code);
         writer.i32(self.partition);
         writer.i32(self.leader_epoch);

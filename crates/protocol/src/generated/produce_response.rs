@@ -218,6 +218,7 @@ impl<'a> PartitionProduceResponse<'a> {
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         let flexible = version >= 9;
+        writer.errors.note(self.error_code);
         writer.i32(self.index);
         writer.i16(self.error_code);
         writer.i64(self.base_offset);

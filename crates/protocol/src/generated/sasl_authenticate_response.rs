@@ -65,6 +65,7 @@ impl<'a> SaslAuthenticateResponse<'a> {
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
         let flexible = version == 2;
+        writer.errors.note(self.error_code);
         writer.i16(self.error_code);
         writer.nullable_string(flexible, self.error_message)?;
         writer.bytes(flexible, self.auth_bytes)?;

@@ -41,6 +41,7 @@ impl<'a> SaslHandshakeResponse<'a> {
             let message = "SaslHandshakeResponse";
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
+        writer.errors.note(self.error_code);
         writer.i16(self.error_code);
         writer.array(false, &self.mechanisms, |writer, item| writer.string(false, item))?;
         Ok(())

@@ -57,6 +57,7 @@ impl<'a> ShareAcknowledgeResponse<'a> {
             let message = "ShareAcknowledgeResponse";
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
+        writer.errors.note(self.error_code);
         writer.i32(self.throttle_time_ms);
         writer.i16(self.error_code);
         writer.nullable_string(true, self.error_message)?;
@@ -155,6 +156,7 @@ impl<'a> PartitionData<'a> {
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
+        writer.errors.note(self.error_code);
         writer.i32(self.partition_index);
         writer.i16(self.error_code);
         writer.nullable_string(true, self.error_message)?;

@@ -58,6 +58,7 @@ impl<'a> ShareGroupHeartbeatResponse<'a> {
             let message = "ShareGroupHeartbeatResponse";
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
+        writer.errors.note(self.error_code);
         writer.i32(self.throttle_time_ms);
         writer.i16(self.error_code);
         writer.nullable_string(true, self.error_message)?;

@@ -50,6 +50,7 @@ impl<'a> VoteResponse<'a> {
             let message = "VoteResponse";
             return Err(EncodeError::Version { message, version, lowest, highest });
         }
+        writer.errors.note(self.error_code);
         writer.i16(self.error_code);
         writer.array(true, &self.topics, |writer, item| item.encode(writer, version))?;
         if !(version >= 1) && !self.node_endpoints.is_empty() {
@@ -150,6 +151,7 @@ impl PartitionData {
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer, _version: i16) -> Result<(), EncodeError> {
+        writer.errors.note(self.error_code);
         writer.i32(self.partition_index);
         writer.i16(self.error_code);
         writer.i32(self.leader_id);

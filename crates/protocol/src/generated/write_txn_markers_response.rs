@@ -116,6 +116,7 @@ impl WritableTxnMarkerPartitionResult {
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer, _version: i16) -> Result<(), EncodeError> {
+        writer.errors.note(self.error_code);
         writer.i32(self.partition_index);
         writer.i16(self.error_code);
         writer.uvarint(0);

@@ -1,6 +1,7 @@
 //! Writing by the tables.
 
-use super::{Default, Field, Schema, Struct, Type};
+use super::{Counts, Default, Field, Schema, Struct, Type};
+use crate::error::ErrorCode;
 use crate::types::Uuid;
 use crate::wire::{EncodeError, Writer};
 
@@ -60,6 +61,9 @@ impl Walk {
         object: &S,
         writer: &mut Writer,
     ) -> Result<(), S::Error> {
+        if !schema.errors.is_empty() {
+            self.count_errors(schema, object, writer)?;
+        }
         for (index, field) in schema.fields.iter().enumerate() {
             if !field.is_in(self.version) {
                 if !field.ignorable && !is_default(field, &object.field(schema, index)?)? {
@@ -71,6 +75,29 @@ impl Walk {
         }
         if self.flexible {
             self.tagged(schema, object, writer)?;
+        }
+        Ok(())
+    }
+
+    /// Notes what counts as error codes of one struct of a response.
+    fn count_errors<S: Source>(
+        self,
+        schema: &'static Struct,
+        object: &S,
+        writer: &mut Writer,
+    ) -> Result<(), S::Error> {
+        for counted in schema.errors {
+            let Some(field) = schema.fields.get(counted.field) else { continue };
+            let code = integer(field, &object.field(schema, counted.field)?)?;
+            let counts = match counted.counts {
+                Counts::Always => true,
+                Counts::Errors => code != ErrorCode::NONE.code(),
+                Counts::InVersion => field.is_in(self.version),
+                Counts::WhenEmpty(array) => object.field(schema, array)?.length()? == 0,
+            };
+            if counts {
+                writer.errors.note(code);
+            }
         }
         Ok(())
     }

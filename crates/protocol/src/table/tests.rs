@@ -58,10 +58,14 @@ impl Random {
     }
 }
 
-fn encoded(schema: &'static Schema, version: i16, value: &Value) -> Result<Vec<u8>, EncodeError> {
+fn written(schema: &'static Schema, version: i16, value: &Value) -> Result<Writer, EncodeError> {
     let mut writer = Writer::new();
     encode(schema, version, &value, &mut writer)?;
-    Ok(writer.into_bytes())
+    Ok(writer)
+}
+
+fn encoded(schema: &'static Schema, version: i16, value: &Value) -> Result<Vec<u8>, EncodeError> {
+    written(schema, version, value).map(Writer::into_bytes)
 }
 
 fn versions() -> impl Iterator<Item = (&'static Schema, i16)> {
@@ -78,7 +82,7 @@ proptest! {
         let mut random = Random(seed);
         for (schema, version) in versions() {
             let value = random.structure(schema.root, version);
-            let bytes = encoded(schema, version, &value).unwrap();
+            let Writer { bytes, errors, .. } = written(schema, version, &value).unwrap();
             let mut reader = Reader::new(&bytes);
             prop_assert_eq!(&decode(schema, version, &mut reader, &mut Trees).unwrap(), &value, "{}", schema.name);
             prop_assert!(reader.is_empty());
@@ -87,6 +91,7 @@ proptest! {
             if let Some(result) = recode(schema.name, version, &mut Reader::new(&bytes), &mut writer) {
                 result.unwrap().unwrap();
                 prop_assert_eq!(&writer.bytes, &bytes, "{} v{}", schema.name, version);
+                prop_assert_eq!(&writer.errors, &errors, "{} v{}", schema.name, version);
             }
         }
     }
@@ -123,6 +128,18 @@ fn names_are_found() {
     assert!(Schema::named("NoSuchMessage").is_none());
     assert_eq!(schemas::request(crate::api::ApiKey::Fetch).name, "FetchRequest");
     assert_eq!(schemas::metadata_record(3).unwrap().name, "PartitionRecord");
+}
+
+#[test]
+fn what_a_response_is_about_counts_and_what_only_looks_like_it_does_not() {
+    let counts = |name: &str, version: i16| {
+        let schema = Schema::named(name).unwrap();
+        let errors = written(schema, version, &Value::defaults(schema.root)).unwrap().errors;
+        errors.counts().map(|(code, count)| (code.code(), count)).collect::<Vec<_>>()
+    };
+    assert_eq!(counts("FetchResponse", 4), [(0, 1)]);
+    assert!(counts("FetchRequest", 4).is_empty());
+    assert!(counts("ProduceResponse", 9).is_empty());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The writing half: appends to a buffer, and notes where slices of files go.
 
 use super::{EncodeError, Records, STRING_BYTES_MAX};
+use crate::error_tally::ErrorTally;
 use crate::types::Uuid;
 
 /// A place in written bytes where bytes from elsewhere belong.
@@ -21,6 +22,8 @@ pub struct Writer {
     pub bytes: Vec<u8>,
     /// Where pieces belong that were announced as [`Records::External`], by growing position.
     pub splices: Vec<Splice>,
+    /// Error codes of the responses that were written.
+    pub errors: ErrorTally,
 }
 
 impl Writer {
@@ -31,7 +34,7 @@ impl Writer {
 
     /// A writer that appends to `bytes`.
     pub fn append_to(bytes: Vec<u8>) -> Self {
-        Writer { bytes, splices: Vec::new() }
+        Writer { bytes, ..Writer::default() }
     }
 
     /// What was written.

@@ -11,6 +11,7 @@ static ABORT_TRANSACTION_RECORD: Struct = Struct {
         Field { name: "reason", path: "AbortTransactionRecord.Reason", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: 0, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[0],
+    errors: &[],
 };
 
 /// The message.

@@ -14,6 +14,7 @@ static ABORTED_TXN: Struct = Struct {
         Field { name: "last_stable_offset", path: "AbortedTxn.LastStableOffset", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

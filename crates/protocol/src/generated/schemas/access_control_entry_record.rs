@@ -18,6 +18,7 @@ static ACCESS_CONTROL_ENTRY_RECORD: Struct = Struct {
         Field { name: "permission_type", path: "AccessControlEntryRecord.PermissionType", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

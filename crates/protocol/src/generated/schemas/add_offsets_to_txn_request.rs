@@ -14,6 +14,7 @@ static ADD_OFFSETS_TO_TXN_REQUEST: Struct = Struct {
         Field { name: "group_id", path: "AddOffsetsToTxnRequest.GroupId", versions: Versions { lowest: 0, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static ADD_PARTITIONS_TO_TXN_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "AddPartitionsToTxnTopic.Partitions", versions: Versions { lowest: 0, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ADD_PARTITIONS_TO_TXN_TRANSACTION: Struct = Struct {
@@ -25,6 +26,7 @@ static ADD_PARTITIONS_TO_TXN_TRANSACTION: Struct = Struct {
         Field { name: "topics", path: "AddPartitionsToTxnTransaction.Topics", versions: Versions { lowest: 4, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ADD_PARTITIONS_TO_TXN_TOPIC), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ADD_PARTITIONS_TO_TXN_REQUEST: Struct = Struct {
@@ -38,6 +40,7 @@ static ADD_PARTITIONS_TO_TXN_REQUEST: Struct = Struct {
         Field { name: "v3_and_below_topics", path: "AddPartitionsToTxnRequest.V3AndBelowTopics", versions: Versions { lowest: 0, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ADD_PARTITIONS_TO_TXN_TOPIC), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! AddPartitionsToTxnResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static ADD_PARTITIONS_TO_TXN_PARTITION_RESULT: Struct = Struct {
     name: "AddPartitionsToTxnPartitionResult",
@@ -12,6 +12,7 @@ static ADD_PARTITIONS_TO_TXN_PARTITION_RESULT: Struct = Struct {
         Field { name: "partition_error_code", path: "AddPartitionsToTxnPartitionResult.PartitionErrorCode", versions: Versions { lowest: 0, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static ADD_PARTITIONS_TO_TXN_TOPIC_RESULT: Struct = Struct {
@@ -22,6 +23,7 @@ static ADD_PARTITIONS_TO_TXN_TOPIC_RESULT: Struct = Struct {
         Field { name: "results_by_partition", path: "AddPartitionsToTxnTopicResult.ResultsByPartition", versions: Versions { lowest: 0, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ADD_PARTITIONS_TO_TXN_PARTITION_RESULT), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ADD_PARTITIONS_TO_TXN_RESULT: Struct = Struct {
@@ -32,6 +34,7 @@ static ADD_PARTITIONS_TO_TXN_RESULT: Struct = Struct {
         Field { name: "topic_results", path: "AddPartitionsToTxnResult.TopicResults", versions: Versions { lowest: 4, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ADD_PARTITIONS_TO_TXN_TOPIC_RESULT), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ADD_PARTITIONS_TO_TXN_RESPONSE: Struct = Struct {
@@ -44,6 +47,7 @@ static ADD_PARTITIONS_TO_TXN_RESPONSE: Struct = Struct {
         Field { name: "results_by_topic_v3_and_below", path: "AddPartitionsToTxnResponse.ResultsByTopicV3AndBelow", versions: Versions { lowest: 0, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ADD_PARTITIONS_TO_TXN_TOPIC_RESULT), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::WhenEmpty(3) }],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static LISTENER: Struct = Struct {
         Field { name: "port", path: "Listener.Port", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ADD_RAFT_VOTER_REQUEST: Struct = Struct {
@@ -27,6 +28,7 @@ static ADD_RAFT_VOTER_REQUEST: Struct = Struct {
         Field { name: "ack_when_committed", path: "AddRaftVoterRequest.AckWhenCommitted", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::True, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

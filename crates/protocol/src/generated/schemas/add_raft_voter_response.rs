@@ -2,7 +2,7 @@
 
 //! AddRaftVoterResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static ADD_RAFT_VOTER_RESPONSE: Struct = Struct {
     name: "AddRaftVoterResponse",
@@ -13,6 +13,7 @@ static ADD_RAFT_VOTER_RESPONSE: Struct = Struct {
         Field { name: "error_message", path: "AddRaftVoterResponse.ErrorMessage", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Errors }],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static ALLOCATE_PRODUCER_IDS_REQUEST: Struct = Struct {
         Field { name: "broker_epoch", path: "AllocateProducerIdsRequest.BrokerEpoch", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! AllocateProducerIdsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static ALLOCATE_PRODUCER_IDS_RESPONSE: Struct = Struct {
     name: "AllocateProducerIdsResponse",
@@ -14,6 +14,7 @@ static ALLOCATE_PRODUCER_IDS_RESPONSE: Struct = Struct {
         Field { name: "producer_id_len", path: "AllocateProducerIdsResponse.ProducerIdLen", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static ENTITY_DATA: Struct = Struct {
         Field { name: "entity_name", path: "EntityData.EntityName", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OP_DATA: Struct = Struct {
@@ -23,6 +24,7 @@ static OP_DATA: Struct = Struct {
         Field { name: "remove", path: "OpData.Remove", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ENTRY_DATA: Struct = Struct {
@@ -33,6 +35,7 @@ static ENTRY_DATA: Struct = Struct {
         Field { name: "ops", path: "EntryData.Ops", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OP_DATA), array: true, element_bytes: 11, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_CLIENT_QUOTAS_REQUEST: Struct = Struct {
@@ -43,6 +46,7 @@ static ALTER_CLIENT_QUOTAS_REQUEST: Struct = Struct {
         Field { name: "validate_only", path: "AlterClientQuotasRequest.ValidateOnly", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! AlterClientQuotasResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static ENTITY_DATA: Struct = Struct {
     name: "EntityData",
@@ -12,6 +12,7 @@ static ENTITY_DATA: Struct = Struct {
         Field { name: "entity_name", path: "EntityData.EntityName", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ENTRY_DATA: Struct = Struct {
@@ -23,6 +24,7 @@ static ENTRY_DATA: Struct = Struct {
         Field { name: "entity", path: "EntryData.Entity", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ENTITY_DATA), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static ALTER_CLIENT_QUOTAS_RESPONSE: Struct = Struct {
@@ -33,6 +35,7 @@ static ALTER_CLIENT_QUOTAS_RESPONSE: Struct = Struct {
         Field { name: "entries", path: "AlterClientQuotasResponse.Entries", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ENTRY_DATA), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

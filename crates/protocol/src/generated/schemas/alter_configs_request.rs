@@ -12,6 +12,7 @@ static ALTERABLE_CONFIG: Struct = Struct {
         Field { name: "value", path: "AlterableConfig.Value", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 0, highest: 2 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_CONFIGS_RESOURCE: Struct = Struct {
@@ -23,6 +24,7 @@ static ALTER_CONFIGS_RESOURCE: Struct = Struct {
         Field { name: "configs", path: "AlterConfigsResource.Configs", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ALTERABLE_CONFIG), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_CONFIGS_REQUEST: Struct = Struct {
@@ -33,6 +35,7 @@ static ALTER_CONFIGS_REQUEST: Struct = Struct {
         Field { name: "validate_only", path: "AlterConfigsRequest.ValidateOnly", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static REASSIGNABLE_PARTITION: Struct = Struct {
         Field { name: "replicas", path: "ReassignablePartition.Replicas", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static REASSIGNABLE_TOPIC: Struct = Struct {
@@ -22,6 +23,7 @@ static REASSIGNABLE_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "ReassignableTopic.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&REASSIGNABLE_PARTITION), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_PARTITION_REASSIGNMENTS_REQUEST: Struct = Struct {
@@ -33,6 +35,7 @@ static ALTER_PARTITION_REASSIGNMENTS_REQUEST: Struct = Struct {
         Field { name: "topics", path: "AlterPartitionReassignmentsRequest.Topics", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&REASSIGNABLE_TOPIC), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! AlterPartitionReassignmentsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static REASSIGNABLE_PARTITION_RESPONSE: Struct = Struct {
     name: "ReassignablePartitionResponse",
@@ -13,6 +13,7 @@ static REASSIGNABLE_PARTITION_RESPONSE: Struct = Struct {
         Field { name: "error_message", path: "ReassignablePartitionResponse.ErrorMessage", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static REASSIGNABLE_TOPIC_RESPONSE: Struct = Struct {
@@ -23,6 +24,7 @@ static REASSIGNABLE_TOPIC_RESPONSE: Struct = Struct {
         Field { name: "partitions", path: "ReassignableTopicResponse.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&REASSIGNABLE_PARTITION_RESPONSE), array: true, element_bytes: 8, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_PARTITION_REASSIGNMENTS_RESPONSE: Struct = Struct {
@@ -36,6 +38,7 @@ static ALTER_PARTITION_REASSIGNMENTS_RESPONSE: Struct = Struct {
         Field { name: "responses", path: "AlterPartitionReassignmentsResponse.Responses", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&REASSIGNABLE_TOPIC_RESPONSE), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 2, counts: Counts::Always }],
 };
 
 /// The message.

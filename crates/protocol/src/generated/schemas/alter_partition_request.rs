@@ -12,6 +12,7 @@ static BROKER_STATE: Struct = Struct {
         Field { name: "broker_epoch", path: "BrokerState.BrokerEpoch", versions: Versions { lowest: 3, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PARTITION_DATA: Struct = Struct {
@@ -26,6 +27,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "partition_epoch", path: "PartitionData.PartitionEpoch", versions: Versions { lowest: 2, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_DATA: Struct = Struct {
@@ -36,6 +38,7 @@ static TOPIC_DATA: Struct = Struct {
         Field { name: "partitions", path: "TopicData.Partitions", versions: Versions { lowest: 2, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 15, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_PARTITION_REQUEST: Struct = Struct {
@@ -47,6 +50,7 @@ static ALTER_PARTITION_REQUEST: Struct = Struct {
         Field { name: "topics", path: "AlterPartitionRequest.Topics", versions: Versions { lowest: 2, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_DATA), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! AlterPartitionResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static PARTITION_DATA: Struct = Struct {
     name: "PartitionData",
@@ -17,6 +17,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "partition_epoch", path: "PartitionData.PartitionEpoch", versions: Versions { lowest: 2, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static TOPIC_DATA: Struct = Struct {
@@ -27,6 +28,7 @@ static TOPIC_DATA: Struct = Struct {
         Field { name: "partitions", path: "TopicData.Partitions", versions: Versions { lowest: 2, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 21, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_PARTITION_RESPONSE: Struct = Struct {
@@ -38,6 +40,7 @@ static ALTER_PARTITION_RESPONSE: Struct = Struct {
         Field { name: "topics", path: "AlterPartitionResponse.Topics", versions: Versions { lowest: 2, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_DATA), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static ALTER_REPLICA_LOG_DIR_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "AlterReplicaLogDirTopic.Partitions", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_REPLICA_LOG_DIR: Struct = Struct {
@@ -22,6 +23,7 @@ static ALTER_REPLICA_LOG_DIR: Struct = Struct {
         Field { name: "topics", path: "AlterReplicaLogDir.Topics", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ALTER_REPLICA_LOG_DIR_TOPIC), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_REPLICA_LOG_DIRS_REQUEST: Struct = Struct {
@@ -31,6 +33,7 @@ static ALTER_REPLICA_LOG_DIRS_REQUEST: Struct = Struct {
         Field { name: "dirs", path: "AlterReplicaLogDirsRequest.Dirs", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ALTER_REPLICA_LOG_DIR), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

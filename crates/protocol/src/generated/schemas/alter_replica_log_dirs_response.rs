@@ -2,7 +2,7 @@
 
 //! AlterReplicaLogDirsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static ALTER_REPLICA_LOG_DIR_PARTITION_RESULT: Struct = Struct {
     name: "AlterReplicaLogDirPartitionResult",
@@ -12,6 +12,7 @@ static ALTER_REPLICA_LOG_DIR_PARTITION_RESULT: Struct = Struct {
         Field { name: "error_code", path: "AlterReplicaLogDirPartitionResult.ErrorCode", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static ALTER_REPLICA_LOG_DIR_TOPIC_RESULT: Struct = Struct {
@@ -22,6 +23,7 @@ static ALTER_REPLICA_LOG_DIR_TOPIC_RESULT: Struct = Struct {
         Field { name: "partitions", path: "AlterReplicaLogDirTopicResult.Partitions", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ALTER_REPLICA_LOG_DIR_PARTITION_RESULT), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_REPLICA_LOG_DIRS_RESPONSE: Struct = Struct {
@@ -32,6 +34,7 @@ static ALTER_REPLICA_LOG_DIRS_RESPONSE: Struct = Struct {
         Field { name: "results", path: "AlterReplicaLogDirsResponse.Results", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ALTER_REPLICA_LOG_DIR_TOPIC_RESULT), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

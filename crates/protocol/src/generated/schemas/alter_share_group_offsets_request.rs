@@ -12,6 +12,7 @@ static ALTER_SHARE_GROUP_OFFSETS_REQUEST_PARTITION: Struct = Struct {
         Field { name: "start_offset", path: "AlterShareGroupOffsetsRequestPartition.StartOffset", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_SHARE_GROUP_OFFSETS_REQUEST_TOPIC: Struct = Struct {
@@ -22,6 +23,7 @@ static ALTER_SHARE_GROUP_OFFSETS_REQUEST_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "AlterShareGroupOffsetsRequestTopic.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ALTER_SHARE_GROUP_OFFSETS_REQUEST_PARTITION), array: true, element_bytes: 13, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_SHARE_GROUP_OFFSETS_REQUEST: Struct = Struct {
@@ -32,6 +34,7 @@ static ALTER_SHARE_GROUP_OFFSETS_REQUEST: Struct = Struct {
         Field { name: "topics", path: "AlterShareGroupOffsetsRequest.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ALTER_SHARE_GROUP_OFFSETS_REQUEST_TOPIC), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! AlterShareGroupOffsetsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static ALTER_SHARE_GROUP_OFFSETS_RESPONSE_PARTITION: Struct = Struct {
     name: "AlterShareGroupOffsetsResponsePartition",
@@ -13,6 +13,7 @@ static ALTER_SHARE_GROUP_OFFSETS_RESPONSE_PARTITION: Struct = Struct {
         Field { name: "error_message", path: "AlterShareGroupOffsetsResponsePartition.ErrorMessage", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static ALTER_SHARE_GROUP_OFFSETS_RESPONSE_TOPIC: Struct = Struct {
@@ -24,6 +25,7 @@ static ALTER_SHARE_GROUP_OFFSETS_RESPONSE_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "AlterShareGroupOffsetsResponseTopic.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ALTER_SHARE_GROUP_OFFSETS_RESPONSE_PARTITION), array: true, element_bytes: 8, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_SHARE_GROUP_OFFSETS_RESPONSE: Struct = Struct {
@@ -36,6 +38,7 @@ static ALTER_SHARE_GROUP_OFFSETS_RESPONSE: Struct = Struct {
         Field { name: "responses", path: "AlterShareGroupOffsetsResponse.Responses", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ALTER_SHARE_GROUP_OFFSETS_RESPONSE_TOPIC), array: true, element_bytes: 19, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static SCRAM_CREDENTIAL_DELETION: Struct = Struct {
         Field { name: "mechanism", path: "ScramCredentialDeletion.Mechanism", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SCRAM_CREDENTIAL_UPSERTION: Struct = Struct {
@@ -25,6 +26,7 @@ static SCRAM_CREDENTIAL_UPSERTION: Struct = Struct {
         Field { name: "salted_password", path: "ScramCredentialUpsertion.SaltedPassword", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bytes, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_USER_SCRAM_CREDENTIALS_REQUEST: Struct = Struct {
@@ -35,6 +37,7 @@ static ALTER_USER_SCRAM_CREDENTIALS_REQUEST: Struct = Struct {
         Field { name: "upsertions", path: "AlterUserScramCredentialsRequest.Upsertions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&SCRAM_CREDENTIAL_UPSERTION), array: true, element_bytes: 9, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! AlterUserScramCredentialsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static ALTER_USER_SCRAM_CREDENTIALS_RESULT: Struct = Struct {
     name: "AlterUserScramCredentialsResult",
@@ -13,6 +13,7 @@ static ALTER_USER_SCRAM_CREDENTIALS_RESULT: Struct = Struct {
         Field { name: "error_message", path: "AlterUserScramCredentialsResult.ErrorMessage", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static ALTER_USER_SCRAM_CREDENTIALS_RESPONSE: Struct = Struct {
@@ -23,6 +24,7 @@ static ALTER_USER_SCRAM_CREDENTIALS_RESPONSE: Struct = Struct {
         Field { name: "results", path: "AlterUserScramCredentialsResponse.Results", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ALTER_USER_SCRAM_CREDENTIALS_RESULT), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

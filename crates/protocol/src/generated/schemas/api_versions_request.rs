@@ -14,6 +14,7 @@ static API_VERSIONS_REQUEST: Struct = Struct {
         Field { name: "node_id", path: "ApiVersionsRequest.NodeId", versions: Versions { lowest: 5, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

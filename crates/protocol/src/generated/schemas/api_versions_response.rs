@@ -2,7 +2,7 @@
 
 //! ApiVersionsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static API_VERSION: Struct = Struct {
     name: "ApiVersion",
@@ -13,6 +13,7 @@ static API_VERSION: Struct = Struct {
         Field { name: "max_version", path: "ApiVersion.MaxVersion", versions: Versions { lowest: 0, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SUPPORTED_FEATURE_KEY: Struct = Struct {
@@ -24,6 +25,7 @@ static SUPPORTED_FEATURE_KEY: Struct = Struct {
         Field { name: "max_version", path: "SupportedFeatureKey.MaxVersion", versions: Versions { lowest: 3, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static FINALIZED_FEATURE_KEY: Struct = Struct {
@@ -35,6 +37,7 @@ static FINALIZED_FEATURE_KEY: Struct = Struct {
         Field { name: "min_version_level", path: "FinalizedFeatureKey.MinVersionLevel", versions: Versions { lowest: 3, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static API_VERSIONS_RESPONSE: Struct = Struct {
@@ -50,6 +53,7 @@ static API_VERSIONS_RESPONSE: Struct = Struct {
         Field { name: "zk_migration_ready", path: "ApiVersionsResponse.ZkMigrationReady", versions: Versions { lowest: 3, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 3, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[3, 4, 5, 6],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 /// The message.

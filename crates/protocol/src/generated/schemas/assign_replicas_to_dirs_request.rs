@@ -11,6 +11,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "partition_index", path: "PartitionData.PartitionIndex", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_DATA: Struct = Struct {
@@ -21,6 +22,7 @@ static TOPIC_DATA: Struct = Struct {
         Field { name: "partitions", path: "TopicData.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DIRECTORY_DATA: Struct = Struct {
@@ -31,6 +33,7 @@ static DIRECTORY_DATA: Struct = Struct {
         Field { name: "topics", path: "DirectoryData.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_DATA), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ASSIGN_REPLICAS_TO_DIRS_REQUEST: Struct = Struct {
@@ -42,6 +45,7 @@ static ASSIGN_REPLICAS_TO_DIRS_REQUEST: Struct = Struct {
         Field { name: "directories", path: "AssignReplicasToDirsRequest.Directories", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DIRECTORY_DATA), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! AssignReplicasToDirsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static PARTITION_DATA: Struct = Struct {
     name: "PartitionData",
@@ -12,6 +12,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "error_code", path: "PartitionData.ErrorCode", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_DATA: Struct = Struct {
@@ -22,6 +23,7 @@ static TOPIC_DATA: Struct = Struct {
         Field { name: "partitions", path: "TopicData.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 7, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DIRECTORY_DATA: Struct = Struct {
@@ -32,6 +34,7 @@ static DIRECTORY_DATA: Struct = Struct {
         Field { name: "topics", path: "DirectoryData.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_DATA), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ASSIGN_REPLICAS_TO_DIRS_RESPONSE: Struct = Struct {
@@ -43,6 +46,7 @@ static ASSIGN_REPLICAS_TO_DIRS_RESPONSE: Struct = Struct {
         Field { name: "directories", path: "AssignReplicasToDirsResponse.Directories", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DIRECTORY_DATA), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

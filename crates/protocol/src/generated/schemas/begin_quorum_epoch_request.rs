@@ -14,6 +14,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "leader_epoch", path: "PartitionData.LeaderEpoch", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_DATA: Struct = Struct {
@@ -24,6 +25,7 @@ static TOPIC_DATA: Struct = Struct {
         Field { name: "partitions", path: "TopicData.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 12, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LEADER_ENDPOINT: Struct = Struct {
@@ -35,6 +37,7 @@ static LEADER_ENDPOINT: Struct = Struct {
         Field { name: "port", path: "LeaderEndpoint.Port", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static BEGIN_QUORUM_EPOCH_REQUEST: Struct = Struct {
@@ -47,6 +50,7 @@ static BEGIN_QUORUM_EPOCH_REQUEST: Struct = Struct {
         Field { name: "leader_endpoints", path: "BeginQuorumEpochRequest.LeaderEndpoints", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&LEADER_ENDPOINT), array: true, element_bytes: 5, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

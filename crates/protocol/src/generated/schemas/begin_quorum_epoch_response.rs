@@ -2,7 +2,7 @@
 
 //! BeginQuorumEpochResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static PARTITION_DATA: Struct = Struct {
     name: "PartitionData",
@@ -14,6 +14,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "leader_epoch", path: "PartitionData.LeaderEpoch", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static TOPIC_DATA: Struct = Struct {
@@ -24,6 +25,7 @@ static TOPIC_DATA: Struct = Struct {
         Field { name: "partitions", path: "TopicData.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 14, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static NODE_ENDPOINT: Struct = Struct {
@@ -35,6 +37,7 @@ static NODE_ENDPOINT: Struct = Struct {
         Field { name: "port", path: "NodeEndpoint.Port", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static BEGIN_QUORUM_EPOCH_RESPONSE: Struct = Struct {
@@ -46,6 +49,7 @@ static BEGIN_QUORUM_EPOCH_RESPONSE: Struct = Struct {
         Field { name: "node_endpoints", path: "BeginQuorumEpochResponse.NodeEndpoints", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 0, kind: Type::Struct(&NODE_ENDPOINT), array: true, element_bytes: 8, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[2],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 /// The message.

@@ -11,6 +11,7 @@ static BEGIN_TRANSACTION_RECORD: Struct = Struct {
         Field { name: "name", path: "BeginTransactionRecord.Name", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: 0, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[0],
+    errors: &[],
 };
 
 /// The message.

@@ -17,6 +17,7 @@ static BROKER_HEARTBEAT_REQUEST: Struct = Struct {
         Field { name: "cordoned_log_dirs", path: "BrokerHeartbeatRequest.CordonedLogDirs", versions: Versions { lowest: 2, highest: 2 }, nullable: Versions { lowest: 2, highest: 2 }, tag: 1, kind: Type::Uuid, array: true, element_bytes: 16, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[5, 6],
+    errors: &[],
 };
 
 /// The message.

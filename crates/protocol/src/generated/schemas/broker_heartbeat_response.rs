@@ -2,7 +2,7 @@
 
 //! BrokerHeartbeatResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static BROKER_HEARTBEAT_RESPONSE: Struct = Struct {
     name: "BrokerHeartbeatResponse",
@@ -15,6 +15,7 @@ static BROKER_HEARTBEAT_RESPONSE: Struct = Struct {
         Field { name: "should_shut_down", path: "BrokerHeartbeatResponse.ShouldShutDown", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

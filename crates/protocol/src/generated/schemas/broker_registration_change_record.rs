@@ -16,6 +16,7 @@ static BROKER_REGISTRATION_CHANGE_RECORD: Struct = Struct {
         Field { name: "cordoned_log_dirs", path: "BrokerRegistrationChangeRecord.CordonedLogDirs", versions: Versions { lowest: 3, highest: 3 }, nullable: Versions { lowest: 3, highest: 3 }, tag: 3, kind: Type::Uuid, array: true, element_bytes: 16, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[2, 3, 4, 5],
+    errors: &[],
 };
 
 /// The message.

@@ -14,6 +14,7 @@ static LISTENER: Struct = Struct {
         Field { name: "security_protocol", path: "Listener.SecurityProtocol", versions: Versions { lowest: 0, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static FEATURE: Struct = Struct {
@@ -25,6 +26,7 @@ static FEATURE: Struct = Struct {
         Field { name: "max_supported_version", path: "Feature.MaxSupportedVersion", versions: Versions { lowest: 0, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static BROKER_REGISTRATION_REQUEST: Struct = Struct {
@@ -42,6 +44,7 @@ static BROKER_REGISTRATION_REQUEST: Struct = Struct {
         Field { name: "previous_broker_epoch", path: "BrokerRegistrationRequest.PreviousBrokerEpoch", versions: Versions { lowest: 3, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! BrokerRegistrationResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static BROKER_REGISTRATION_RESPONSE: Struct = Struct {
     name: "BrokerRegistrationResponse",
@@ -13,6 +13,7 @@ static BROKER_REGISTRATION_RESPONSE: Struct = Struct {
         Field { name: "broker_epoch", path: "BrokerRegistrationResponse.BrokerEpoch", versions: Versions { lowest: 0, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

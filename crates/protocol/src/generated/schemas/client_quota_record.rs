@@ -12,6 +12,7 @@ static ENTITY_DATA: Struct = Struct {
         Field { name: "entity_name", path: "EntityData.EntityName", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CLIENT_QUOTA_RECORD: Struct = Struct {
@@ -24,6 +25,7 @@ static CLIENT_QUOTA_RECORD: Struct = Struct {
         Field { name: "remove", path: "ClientQuotaRecord.Remove", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

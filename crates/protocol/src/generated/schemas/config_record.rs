@@ -14,6 +14,7 @@ static CONFIG_RECORD: Struct = Struct {
         Field { name: "value", path: "ConfigRecord.Value", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

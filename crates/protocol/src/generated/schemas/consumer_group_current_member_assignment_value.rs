@@ -13,6 +13,7 @@ static TOPIC_PARTITIONS: Struct = Struct {
         Field { name: "assignment_epochs", path: "TopicPartitions.AssignmentEpochs", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: 0, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[2],
+    errors: &[],
 };
 
 static CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT_VALUE: Struct = Struct {
@@ -26,6 +27,7 @@ static CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT_VALUE: Struct = Struct {
         Field { name: "partitions_pending_revocation", path: "ConsumerGroupCurrentMemberAssignmentValue.PartitionsPendingRevocation", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_PARTITIONS), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

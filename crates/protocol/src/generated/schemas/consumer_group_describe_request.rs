@@ -12,6 +12,7 @@ static CONSUMER_GROUP_DESCRIBE_REQUEST: Struct = Struct {
         Field { name: "include_authorized_operations", path: "ConsumerGroupDescribeRequest.IncludeAuthorizedOperations", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! ConsumerGroupDescribeResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static TOPIC_PARTITIONS: Struct = Struct {
     name: "TopicPartitions",
@@ -13,6 +13,7 @@ static TOPIC_PARTITIONS: Struct = Struct {
         Field { name: "partitions", path: "TopicPartitions.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ASSIGNMENT: Struct = Struct {
@@ -22,6 +23,7 @@ static ASSIGNMENT: Struct = Struct {
         Field { name: "topic_partitions", path: "Assignment.TopicPartitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_PARTITIONS), array: true, element_bytes: 19, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static MEMBER: Struct = Struct {
@@ -41,6 +43,7 @@ static MEMBER: Struct = Struct {
         Field { name: "member_type", path: "Member.MemberType", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBED_GROUP: Struct = Struct {
@@ -58,6 +61,7 @@ static DESCRIBED_GROUP: Struct = Struct {
         Field { name: "authorized_operations", path: "DescribedGroup.AuthorizedOperations", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-2147483648), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static CONSUMER_GROUP_DESCRIBE_RESPONSE: Struct = Struct {
@@ -68,6 +72,7 @@ static CONSUMER_GROUP_DESCRIBE_RESPONSE: Struct = Struct {
         Field { name: "groups", path: "ConsumerGroupDescribeResponse.Groups", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBED_GROUP), array: true, element_bytes: 20, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static TOPIC_PARTITIONS: Struct = Struct {
         Field { name: "partitions", path: "TopicPartitions.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CONSUMER_GROUP_HEARTBEAT_REQUEST: Struct = Struct {
@@ -30,6 +31,7 @@ static CONSUMER_GROUP_HEARTBEAT_REQUEST: Struct = Struct {
         Field { name: "topic_partitions", path: "ConsumerGroupHeartbeatRequest.TopicPartitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::Struct(&TOPIC_PARTITIONS), array: true, element_bytes: 18, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! ConsumerGroupHeartbeatResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static TOPIC_PARTITIONS: Struct = Struct {
     name: "TopicPartitions",
@@ -12,6 +12,7 @@ static TOPIC_PARTITIONS: Struct = Struct {
         Field { name: "partitions", path: "TopicPartitions.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ASSIGNMENT: Struct = Struct {
@@ -21,6 +22,7 @@ static ASSIGNMENT: Struct = Struct {
         Field { name: "topic_partitions", path: "Assignment.TopicPartitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_PARTITIONS), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CONSUMER_GROUP_HEARTBEAT_RESPONSE: Struct = Struct {
@@ -36,6 +38,7 @@ static CONSUMER_GROUP_HEARTBEAT_RESPONSE: Struct = Struct {
         Field { name: "assignment", path: "ConsumerGroupHeartbeatResponse.Assignment", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::Struct(&ASSIGNMENT), array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static CLASSIC_PROTOCOL: Struct = Struct {
         Field { name: "metadata", path: "ClassicProtocol.Metadata", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bytes, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CLASSIC_MEMBER_METADATA: Struct = Struct {
@@ -22,6 +23,7 @@ static CLASSIC_MEMBER_METADATA: Struct = Struct {
         Field { name: "supported_protocols", path: "ClassicMemberMetadata.SupportedProtocols", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&CLASSIC_PROTOCOL), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CONSUMER_GROUP_MEMBER_METADATA_VALUE: Struct = Struct {
@@ -39,6 +41,7 @@ static CONSUMER_GROUP_MEMBER_METADATA_VALUE: Struct = Struct {
         Field { name: "classic_member_metadata", path: "ConsumerGroupMemberMetadataValue.ClassicMemberMetadata", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: 0, kind: Type::Struct(&CLASSIC_MEMBER_METADATA), array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[8],
+    errors: &[],
 };
 
 /// The message.

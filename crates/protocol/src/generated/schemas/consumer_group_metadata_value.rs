@@ -12,6 +12,7 @@ static CONSUMER_GROUP_METADATA_VALUE: Struct = Struct {
         Field { name: "metadata_hash", path: "ConsumerGroupMetadataValue.MetadataHash", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 0, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[1],
+    errors: &[],
 };
 
 /// The message.

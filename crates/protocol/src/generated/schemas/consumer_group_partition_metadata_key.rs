@@ -11,6 +11,7 @@ static CONSUMER_GROUP_PARTITION_METADATA_KEY: Struct = Struct {
         Field { name: "group_id", path: "ConsumerGroupPartitionMetadataKey.GroupId", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

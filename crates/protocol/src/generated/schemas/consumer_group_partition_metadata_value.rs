@@ -12,6 +12,7 @@ static PARTITION_METADATA: Struct = Struct {
         Field { name: "racks", path: "PartitionMetadata.Racks", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_METADATA: Struct = Struct {
@@ -24,6 +25,7 @@ static TOPIC_METADATA: Struct = Struct {
         Field { name: "partition_metadata", path: "TopicMetadata.PartitionMetadata", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_METADATA), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CONSUMER_GROUP_PARTITION_METADATA_VALUE: Struct = Struct {
@@ -33,6 +35,7 @@ static CONSUMER_GROUP_PARTITION_METADATA_VALUE: Struct = Struct {
         Field { name: "topics", path: "ConsumerGroupPartitionMetadataValue.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_METADATA), array: true, element_bytes: 23, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

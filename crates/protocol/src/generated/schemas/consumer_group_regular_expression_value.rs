@@ -13,6 +13,7 @@ static CONSUMER_GROUP_REGULAR_EXPRESSION_VALUE: Struct = Struct {
         Field { name: "timestamp", path: "ConsumerGroupRegularExpressionValue.Timestamp", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

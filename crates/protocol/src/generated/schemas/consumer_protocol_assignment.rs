@@ -12,6 +12,7 @@ static TOPIC_PARTITION: Struct = Struct {
         Field { name: "partitions", path: "TopicPartition.Partitions", versions: Versions { lowest: 0, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CONSUMER_PROTOCOL_ASSIGNMENT: Struct = Struct {
@@ -22,6 +23,7 @@ static CONSUMER_PROTOCOL_ASSIGNMENT: Struct = Struct {
         Field { name: "user_data", path: "ConsumerProtocolAssignment.UserData", versions: Versions { lowest: 0, highest: 3 }, nullable: Versions { lowest: 0, highest: 3 }, tag: -1, kind: Type::Bytes, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

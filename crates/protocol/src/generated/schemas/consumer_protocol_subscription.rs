@@ -12,6 +12,7 @@ static TOPIC_PARTITION: Struct = Struct {
         Field { name: "partitions", path: "TopicPartition.Partitions", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CONSUMER_PROTOCOL_SUBSCRIPTION: Struct = Struct {
@@ -25,6 +26,7 @@ static CONSUMER_PROTOCOL_SUBSCRIPTION: Struct = Struct {
         Field { name: "rack_id", path: "ConsumerProtocolSubscription.RackId", versions: Versions { lowest: 3, highest: 3 }, nullable: Versions { lowest: 3, highest: 3 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -11,6 +11,7 @@ static CONTROL_RECORD_TYPE_SCHEMA: Struct = Struct {
         Field { name: "type", path: "ControlRecordTypeSchema.Type", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

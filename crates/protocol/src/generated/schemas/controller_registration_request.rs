@@ -14,6 +14,7 @@ static LISTENER: Struct = Struct {
         Field { name: "security_protocol", path: "Listener.SecurityProtocol", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static FEATURE: Struct = Struct {
@@ -25,6 +26,7 @@ static FEATURE: Struct = Struct {
         Field { name: "max_supported_version", path: "Feature.MaxSupportedVersion", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CONTROLLER_REGISTRATION_REQUEST: Struct = Struct {
@@ -38,6 +40,7 @@ static CONTROLLER_REGISTRATION_REQUEST: Struct = Struct {
         Field { name: "features", path: "ControllerRegistrationRequest.Features", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&FEATURE), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! ControllerRegistrationResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static CONTROLLER_REGISTRATION_RESPONSE: Struct = Struct {
     name: "ControllerRegistrationResponse",
@@ -13,6 +13,7 @@ static CONTROLLER_REGISTRATION_RESPONSE: Struct = Struct {
         Field { name: "error_message", path: "ControllerRegistrationResponse.ErrorMessage", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -17,6 +17,7 @@ static ACL_CREATION: Struct = Struct {
         Field { name: "permission_type", path: "AclCreation.PermissionType", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CREATE_ACLS_REQUEST: Struct = Struct {
@@ -26,6 +27,7 @@ static CREATE_ACLS_REQUEST: Struct = Struct {
         Field { name: "creations", path: "CreateAclsRequest.Creations", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ACL_CREATION), array: true, element_bytes: 8, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! CreateAclsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static ACL_CREATION_RESULT: Struct = Struct {
     name: "AclCreationResult",
@@ -12,6 +12,7 @@ static ACL_CREATION_RESULT: Struct = Struct {
         Field { name: "error_message", path: "AclCreationResult.ErrorMessage", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 3 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static CREATE_ACLS_RESPONSE: Struct = Struct {
@@ -22,6 +23,7 @@ static CREATE_ACLS_RESPONSE: Struct = Struct {
         Field { name: "results", path: "CreateAclsResponse.Results", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ACL_CREATION_RESULT), array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

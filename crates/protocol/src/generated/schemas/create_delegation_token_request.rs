@@ -12,6 +12,7 @@ static CREATABLE_RENEWERS: Struct = Struct {
         Field { name: "principal_name", path: "CreatableRenewers.PrincipalName", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CREATE_DELEGATION_TOKEN_REQUEST: Struct = Struct {
@@ -24,6 +25,7 @@ static CREATE_DELEGATION_TOKEN_REQUEST: Struct = Struct {
         Field { name: "max_lifetime_ms", path: "CreateDelegationTokenRequest.MaxLifetimeMs", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

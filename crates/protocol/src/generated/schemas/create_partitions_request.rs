@@ -11,6 +11,7 @@ static CREATE_PARTITIONS_ASSIGNMENT: Struct = Struct {
         Field { name: "broker_ids", path: "CreatePartitionsAssignment.BrokerIds", versions: Versions { lowest: 0, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CREATE_PARTITIONS_TOPIC: Struct = Struct {
@@ -22,6 +23,7 @@ static CREATE_PARTITIONS_TOPIC: Struct = Struct {
         Field { name: "assignments", path: "CreatePartitionsTopic.Assignments", versions: Versions { lowest: 0, highest: 3 }, nullable: Versions { lowest: 0, highest: 3 }, tag: -1, kind: Type::Struct(&CREATE_PARTITIONS_ASSIGNMENT), array: true, element_bytes: 2, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CREATE_PARTITIONS_REQUEST: Struct = Struct {
@@ -33,6 +35,7 @@ static CREATE_PARTITIONS_REQUEST: Struct = Struct {
         Field { name: "validate_only", path: "CreatePartitionsRequest.ValidateOnly", versions: Versions { lowest: 0, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

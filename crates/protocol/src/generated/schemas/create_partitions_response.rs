@@ -2,7 +2,7 @@
 
 //! CreatePartitionsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static CREATE_PARTITIONS_TOPIC_RESULT: Struct = Struct {
     name: "CreatePartitionsTopicResult",
@@ -13,6 +13,7 @@ static CREATE_PARTITIONS_TOPIC_RESULT: Struct = Struct {
         Field { name: "error_message", path: "CreatePartitionsTopicResult.ErrorMessage", versions: Versions { lowest: 0, highest: 3 }, nullable: Versions { lowest: 0, highest: 3 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static CREATE_PARTITIONS_RESPONSE: Struct = Struct {
@@ -23,6 +24,7 @@ static CREATE_PARTITIONS_RESPONSE: Struct = Struct {
         Field { name: "results", path: "CreatePartitionsResponse.Results", versions: Versions { lowest: 0, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&CREATE_PARTITIONS_TOPIC_RESULT), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static CREATABLE_REPLICA_ASSIGNMENT: Struct = Struct {
         Field { name: "broker_ids", path: "CreatableReplicaAssignment.BrokerIds", versions: Versions { lowest: 2, highest: 7 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CREATABLE_TOPIC_CONFIG: Struct = Struct {
@@ -22,6 +23,7 @@ static CREATABLE_TOPIC_CONFIG: Struct = Struct {
         Field { name: "value", path: "CreatableTopicConfig.Value", versions: Versions { lowest: 2, highest: 7 }, nullable: Versions { lowest: 2, highest: 7 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CREATABLE_TOPIC: Struct = Struct {
@@ -35,6 +37,7 @@ static CREATABLE_TOPIC: Struct = Struct {
         Field { name: "configs", path: "CreatableTopic.Configs", versions: Versions { lowest: 2, highest: 7 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&CREATABLE_TOPIC_CONFIG), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CREATE_TOPICS_REQUEST: Struct = Struct {
@@ -46,6 +49,7 @@ static CREATE_TOPICS_REQUEST: Struct = Struct {
         Field { name: "validate_only", path: "CreateTopicsRequest.validateOnly", versions: Versions { lowest: 2, highest: 7 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

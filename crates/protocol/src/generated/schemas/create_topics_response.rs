@@ -2,7 +2,7 @@
 
 //! CreateTopicsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static CREATABLE_TOPIC_CONFIGS: Struct = Struct {
     name: "CreatableTopicConfigs",
@@ -15,6 +15,7 @@ static CREATABLE_TOPIC_CONFIGS: Struct = Struct {
         Field { name: "is_sensitive", path: "CreatableTopicConfigs.IsSensitive", versions: Versions { lowest: 5, highest: 7 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CREATABLE_TOPIC_RESULT: Struct = Struct {
@@ -31,6 +32,7 @@ static CREATABLE_TOPIC_RESULT: Struct = Struct {
         Field { name: "configs", path: "CreatableTopicResult.Configs", versions: Versions { lowest: 5, highest: 7 }, nullable: Versions { lowest: 5, highest: 7 }, tag: -1, kind: Type::Struct(&CREATABLE_TOPIC_CONFIGS), array: true, element_bytes: 6, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[4],
+    errors: &[CountedError { field: 2, counts: Counts::Always }],
 };
 
 static CREATE_TOPICS_RESPONSE: Struct = Struct {
@@ -41,6 +43,7 @@ static CREATE_TOPICS_RESPONSE: Struct = Struct {
         Field { name: "topics", path: "CreateTopicsResponse.Topics", versions: Versions { lowest: 2, highest: 7 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&CREATABLE_TOPIC_RESULT), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

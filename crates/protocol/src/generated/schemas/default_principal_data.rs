@@ -13,6 +13,7 @@ static DEFAULT_PRINCIPAL_DATA: Struct = Struct {
         Field { name: "token_authenticated", path: "DefaultPrincipalData.TokenAuthenticated", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -17,6 +17,7 @@ static DELEGATION_TOKEN_RECORD: Struct = Struct {
         Field { name: "token_id", path: "DelegationTokenRecord.TokenId", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -17,6 +17,7 @@ static DELETE_ACLS_FILTER: Struct = Struct {
         Field { name: "permission_type", path: "DeleteAclsFilter.PermissionType", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DELETE_ACLS_REQUEST: Struct = Struct {
@@ -26,6 +27,7 @@ static DELETE_ACLS_REQUEST: Struct = Struct {
         Field { name: "filters", path: "DeleteAclsRequest.Filters", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DELETE_ACLS_FILTER), array: true, element_bytes: 8, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

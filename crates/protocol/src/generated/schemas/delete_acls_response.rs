@@ -2,7 +2,7 @@
 
 //! DeleteAclsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static DELETE_ACLS_MATCHING_ACL: Struct = Struct {
     name: "DeleteAclsMatchingAcl",
@@ -19,6 +19,7 @@ static DELETE_ACLS_MATCHING_ACL: Struct = Struct {
         Field { name: "permission_type", path: "DeleteAclsMatchingAcl.PermissionType", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DELETE_ACLS_FILTER_RESULT: Struct = Struct {
@@ -30,6 +31,7 @@ static DELETE_ACLS_FILTER_RESULT: Struct = Struct {
         Field { name: "matching_acls", path: "DeleteAclsFilterResult.MatchingAcls", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DELETE_ACLS_MATCHING_ACL), array: true, element_bytes: 11, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static DELETE_ACLS_RESPONSE: Struct = Struct {
@@ -40,6 +42,7 @@ static DELETE_ACLS_RESPONSE: Struct = Struct {
         Field { name: "filter_results", path: "DeleteAclsResponse.FilterResults", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DELETE_ACLS_FILTER_RESULT), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -11,6 +11,7 @@ static DELETE_GROUPS_REQUEST: Struct = Struct {
         Field { name: "groups_names", path: "DeleteGroupsRequest.GroupsNames", versions: Versions { lowest: 0, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! DeleteGroupsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static DELETABLE_GROUP_RESULT: Struct = Struct {
     name: "DeletableGroupResult",
@@ -13,6 +13,7 @@ static DELETABLE_GROUP_RESULT: Struct = Struct {
         Field { name: "error_message", path: "DeletableGroupResult.ErrorMessage", versions: Versions { lowest: 3, highest: 3 }, nullable: Versions { lowest: 3, highest: 3 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static DELETE_GROUPS_RESPONSE: Struct = Struct {
@@ -23,6 +24,7 @@ static DELETE_GROUPS_RESPONSE: Struct = Struct {
         Field { name: "results", path: "DeleteGroupsResponse.Results", versions: Versions { lowest: 0, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DELETABLE_GROUP_RESULT), array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

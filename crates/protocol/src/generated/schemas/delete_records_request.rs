@@ -12,6 +12,7 @@ static DELETE_RECORDS_PARTITION: Struct = Struct {
         Field { name: "offset", path: "DeleteRecordsPartition.Offset", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DELETE_RECORDS_TOPIC: Struct = Struct {
@@ -22,6 +23,7 @@ static DELETE_RECORDS_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "DeleteRecordsTopic.Partitions", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DELETE_RECORDS_PARTITION), array: true, element_bytes: 12, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DELETE_RECORDS_REQUEST: Struct = Struct {
@@ -32,6 +34,7 @@ static DELETE_RECORDS_REQUEST: Struct = Struct {
         Field { name: "timeout_ms", path: "DeleteRecordsRequest.TimeoutMs", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

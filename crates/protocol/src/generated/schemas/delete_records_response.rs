@@ -2,7 +2,7 @@
 
 //! DeleteRecordsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static DELETE_RECORDS_PARTITION_RESULT: Struct = Struct {
     name: "DeleteRecordsPartitionResult",
@@ -13,6 +13,7 @@ static DELETE_RECORDS_PARTITION_RESULT: Struct = Struct {
         Field { name: "error_code", path: "DeleteRecordsPartitionResult.ErrorCode", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 2, counts: Counts::Always }],
 };
 
 static DELETE_RECORDS_TOPIC_RESULT: Struct = Struct {
@@ -23,6 +24,7 @@ static DELETE_RECORDS_TOPIC_RESULT: Struct = Struct {
         Field { name: "partitions", path: "DeleteRecordsTopicResult.Partitions", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DELETE_RECORDS_PARTITION_RESULT), array: true, element_bytes: 14, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DELETE_RECORDS_RESPONSE: Struct = Struct {
@@ -33,6 +35,7 @@ static DELETE_RECORDS_RESPONSE: Struct = Struct {
         Field { name: "topics", path: "DeleteRecordsResponse.Topics", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DELETE_RECORDS_TOPIC_RESULT), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

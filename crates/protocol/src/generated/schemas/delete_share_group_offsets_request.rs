@@ -11,6 +11,7 @@ static DELETE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC: Struct = Struct {
         Field { name: "topic_name", path: "DeleteShareGroupOffsetsRequestTopic.TopicName", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DELETE_SHARE_GROUP_OFFSETS_REQUEST: Struct = Struct {
@@ -21,6 +22,7 @@ static DELETE_SHARE_GROUP_OFFSETS_REQUEST: Struct = Struct {
         Field { name: "topics", path: "DeleteShareGroupOffsetsRequest.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DELETE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC), array: true, element_bytes: 2, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

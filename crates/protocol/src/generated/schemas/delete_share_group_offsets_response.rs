@@ -2,7 +2,7 @@
 
 //! DeleteShareGroupOffsetsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static DELETE_SHARE_GROUP_OFFSETS_RESPONSE_TOPIC: Struct = Struct {
     name: "DeleteShareGroupOffsetsResponseTopic",
@@ -14,6 +14,7 @@ static DELETE_SHARE_GROUP_OFFSETS_RESPONSE_TOPIC: Struct = Struct {
         Field { name: "error_message", path: "DeleteShareGroupOffsetsResponseTopic.ErrorMessage", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 2, counts: Counts::Always }],
 };
 
 static DELETE_SHARE_GROUP_OFFSETS_RESPONSE: Struct = Struct {
@@ -26,6 +27,7 @@ static DELETE_SHARE_GROUP_OFFSETS_RESPONSE: Struct = Struct {
         Field { name: "responses", path: "DeleteShareGroupOffsetsResponse.Responses", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DELETE_SHARE_GROUP_OFFSETS_RESPONSE_TOPIC), array: true, element_bytes: 21, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

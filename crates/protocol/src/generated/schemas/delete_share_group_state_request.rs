@@ -11,6 +11,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "partition", path: "PartitionData.Partition", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DELETE_STATE_DATA: Struct = Struct {
@@ -21,6 +22,7 @@ static DELETE_STATE_DATA: Struct = Struct {
         Field { name: "partitions", path: "DeleteStateData.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DELETE_SHARE_GROUP_STATE_REQUEST: Struct = Struct {
@@ -31,6 +33,7 @@ static DELETE_SHARE_GROUP_STATE_REQUEST: Struct = Struct {
         Field { name: "topics", path: "DeleteShareGroupStateRequest.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DELETE_STATE_DATA), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static DELETE_TOPIC_STATE: Struct = Struct {
         Field { name: "topic_id", path: "DeleteTopicState.TopicId", versions: Versions { lowest: 6, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uuid, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DELETE_TOPICS_REQUEST: Struct = Struct {
@@ -23,6 +24,7 @@ static DELETE_TOPICS_REQUEST: Struct = Struct {
         Field { name: "timeout_ms", path: "DeleteTopicsRequest.TimeoutMs", versions: Versions { lowest: 1, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

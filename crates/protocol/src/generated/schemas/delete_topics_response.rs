@@ -2,7 +2,7 @@
 
 //! DeleteTopicsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static DELETABLE_TOPIC_RESULT: Struct = Struct {
     name: "DeletableTopicResult",
@@ -14,6 +14,7 @@ static DELETABLE_TOPIC_RESULT: Struct = Struct {
         Field { name: "error_message", path: "DeletableTopicResult.ErrorMessage", versions: Versions { lowest: 5, highest: 6 }, nullable: Versions { lowest: 5, highest: 6 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 2, counts: Counts::Always }],
 };
 
 static DELETE_TOPICS_RESPONSE: Struct = Struct {
@@ -24,6 +25,7 @@ static DELETE_TOPICS_RESPONSE: Struct = Struct {
         Field { name: "responses", path: "DeleteTopicsResponse.Responses", versions: Versions { lowest: 1, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DELETABLE_TOPIC_RESULT), array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -17,6 +17,7 @@ static DESCRIBE_ACLS_REQUEST: Struct = Struct {
         Field { name: "permission_type", path: "DescribeAclsRequest.PermissionType", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! DescribeAclsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static ACL_DESCRIPTION: Struct = Struct {
     name: "AclDescription",
@@ -14,6 +14,7 @@ static ACL_DESCRIPTION: Struct = Struct {
         Field { name: "permission_type", path: "AclDescription.PermissionType", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_ACLS_RESOURCE: Struct = Struct {
@@ -26,6 +27,7 @@ static DESCRIBE_ACLS_RESOURCE: Struct = Struct {
         Field { name: "acls", path: "DescribeAclsResource.Acls", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ACL_DESCRIPTION), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_ACLS_RESPONSE: Struct = Struct {
@@ -38,6 +40,7 @@ static DESCRIBE_ACLS_RESPONSE: Struct = Struct {
         Field { name: "resources", path: "DescribeAclsResponse.Resources", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBE_ACLS_RESOURCE), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static COMPONENT_DATA: Struct = Struct {
         Field { name: "match", path: "ComponentData.Match", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_CLIENT_QUOTAS_REQUEST: Struct = Struct {
@@ -23,6 +24,7 @@ static DESCRIBE_CLIENT_QUOTAS_REQUEST: Struct = Struct {
         Field { name: "strict", path: "DescribeClientQuotasRequest.Strict", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

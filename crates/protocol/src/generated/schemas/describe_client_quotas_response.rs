@@ -2,7 +2,7 @@
 
 //! DescribeClientQuotasResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static ENTITY_DATA: Struct = Struct {
     name: "EntityData",
@@ -12,6 +12,7 @@ static ENTITY_DATA: Struct = Struct {
         Field { name: "entity_name", path: "EntityData.EntityName", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static VALUE_DATA: Struct = Struct {
@@ -22,6 +23,7 @@ static VALUE_DATA: Struct = Struct {
         Field { name: "value", path: "ValueData.Value", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Float64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ENTRY_DATA: Struct = Struct {
@@ -32,6 +34,7 @@ static ENTRY_DATA: Struct = Struct {
         Field { name: "values", path: "EntryData.Values", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&VALUE_DATA), array: true, element_bytes: 10, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_CLIENT_QUOTAS_RESPONSE: Struct = Struct {
@@ -44,6 +47,7 @@ static DESCRIBE_CLIENT_QUOTAS_RESPONSE: Struct = Struct {
         Field { name: "entries", path: "DescribeClientQuotasResponse.Entries", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::Struct(&ENTRY_DATA), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static DESCRIBE_CLUSTER_REQUEST: Struct = Struct {
         Field { name: "include_fenced_brokers", path: "DescribeClusterRequest.IncludeFencedBrokers", versions: Versions { lowest: 2, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! DescribeClusterResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static DESCRIBE_CLUSTER_BROKER: Struct = Struct {
     name: "DescribeClusterBroker",
@@ -15,6 +15,7 @@ static DESCRIBE_CLUSTER_BROKER: Struct = Struct {
         Field { name: "is_fenced", path: "DescribeClusterBroker.IsFenced", versions: Versions { lowest: 2, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_CLUSTER_RESPONSE: Struct = Struct {
@@ -31,6 +32,7 @@ static DESCRIBE_CLUSTER_RESPONSE: Struct = Struct {
         Field { name: "cluster_authorized_operations", path: "DescribeClusterResponse.ClusterAuthorizedOperations", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-2147483648), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static DESCRIBE_CONFIGS_RESOURCE: Struct = Struct {
         Field { name: "configuration_keys", path: "DescribeConfigsResource.ConfigurationKeys", versions: Versions { lowest: 1, highest: 4 }, nullable: Versions { lowest: 1, highest: 4 }, tag: -1, kind: Type::String, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_CONFIGS_REQUEST: Struct = Struct {
@@ -24,6 +25,7 @@ static DESCRIBE_CONFIGS_REQUEST: Struct = Struct {
         Field { name: "include_documentation", path: "DescribeConfigsRequest.IncludeDocumentation", versions: Versions { lowest: 3, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

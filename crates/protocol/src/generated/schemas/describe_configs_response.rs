@@ -2,7 +2,7 @@
 
 //! DescribeConfigsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static DESCRIBE_CONFIGS_SYNONYM: Struct = Struct {
     name: "DescribeConfigsSynonym",
@@ -13,6 +13,7 @@ static DESCRIBE_CONFIGS_SYNONYM: Struct = Struct {
         Field { name: "source", path: "DescribeConfigsSynonym.Source", versions: Versions { lowest: 1, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_CONFIGS_RESOURCE_RESULT: Struct = Struct {
@@ -29,6 +30,7 @@ static DESCRIBE_CONFIGS_RESOURCE_RESULT: Struct = Struct {
         Field { name: "documentation", path: "DescribeConfigsResourceResult.Documentation", versions: Versions { lowest: 3, highest: 4 }, nullable: Versions { lowest: 3, highest: 4 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_CONFIGS_RESULT: Struct = Struct {
@@ -42,6 +44,7 @@ static DESCRIBE_CONFIGS_RESULT: Struct = Struct {
         Field { name: "configs", path: "DescribeConfigsResult.Configs", versions: Versions { lowest: 1, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBE_CONFIGS_RESOURCE_RESULT), array: true, element_bytes: 9, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static DESCRIBE_CONFIGS_RESPONSE: Struct = Struct {
@@ -52,6 +55,7 @@ static DESCRIBE_CONFIGS_RESPONSE: Struct = Struct {
         Field { name: "results", path: "DescribeConfigsResponse.Results", versions: Versions { lowest: 1, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBE_CONFIGS_RESULT), array: true, element_bytes: 7, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static DESCRIBE_DELEGATION_TOKEN_OWNER: Struct = Struct {
         Field { name: "principal_name", path: "DescribeDelegationTokenOwner.PrincipalName", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_DELEGATION_TOKEN_REQUEST: Struct = Struct {
@@ -21,6 +22,7 @@ static DESCRIBE_DELEGATION_TOKEN_REQUEST: Struct = Struct {
         Field { name: "owners", path: "DescribeDelegationTokenRequest.Owners", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 3 }, tag: -1, kind: Type::Struct(&DESCRIBE_DELEGATION_TOKEN_OWNER), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! DescribeDelegationTokenResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static DESCRIBED_DELEGATION_TOKEN_RENEWER: Struct = Struct {
     name: "DescribedDelegationTokenRenewer",
@@ -12,6 +12,7 @@ static DESCRIBED_DELEGATION_TOKEN_RENEWER: Struct = Struct {
         Field { name: "principal_name", path: "DescribedDelegationTokenRenewer.PrincipalName", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBED_DELEGATION_TOKEN: Struct = Struct {
@@ -30,6 +31,7 @@ static DESCRIBED_DELEGATION_TOKEN: Struct = Struct {
         Field { name: "renewers", path: "DescribedDelegationToken.Renewers", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBED_DELEGATION_TOKEN_RENEWER), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_DELEGATION_TOKEN_RESPONSE: Struct = Struct {
@@ -41,6 +43,7 @@ static DESCRIBE_DELEGATION_TOKEN_RESPONSE: Struct = Struct {
         Field { name: "throttle_time_ms", path: "DescribeDelegationTokenResponse.ThrottleTimeMs", versions: Versions { lowest: 1, highest: 3 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 /// The message.

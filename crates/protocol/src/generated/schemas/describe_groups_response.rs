@@ -2,7 +2,7 @@
 
 //! DescribeGroupsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static DESCRIBED_GROUP_MEMBER: Struct = Struct {
     name: "DescribedGroupMember",
@@ -16,6 +16,7 @@ static DESCRIBED_GROUP_MEMBER: Struct = Struct {
         Field { name: "member_assignment", path: "DescribedGroupMember.MemberAssignment", versions: Versions { lowest: 0, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bytes, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBED_GROUP: Struct = Struct {
@@ -32,6 +33,7 @@ static DESCRIBED_GROUP: Struct = Struct {
         Field { name: "authorized_operations", path: "DescribedGroup.AuthorizedOperations", versions: Versions { lowest: 3, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-2147483648), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static DESCRIBE_GROUPS_RESPONSE: Struct = Struct {
@@ -42,6 +44,7 @@ static DESCRIBE_GROUPS_RESPONSE: Struct = Struct {
         Field { name: "groups", path: "DescribeGroupsResponse.Groups", versions: Versions { lowest: 0, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBED_GROUP), array: true, element_bytes: 12, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

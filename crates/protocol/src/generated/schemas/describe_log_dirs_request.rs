@@ -12,6 +12,7 @@ static DESCRIBABLE_LOG_DIR_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "DescribableLogDirTopic.Partitions", versions: Versions { lowest: 1, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_LOG_DIRS_REQUEST: Struct = Struct {
@@ -21,6 +22,7 @@ static DESCRIBE_LOG_DIRS_REQUEST: Struct = Struct {
         Field { name: "topics", path: "DescribeLogDirsRequest.Topics", versions: Versions { lowest: 1, highest: 5 }, nullable: Versions { lowest: 1, highest: 5 }, tag: -1, kind: Type::Struct(&DESCRIBABLE_LOG_DIR_TOPIC), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

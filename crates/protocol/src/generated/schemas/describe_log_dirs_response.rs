@@ -2,7 +2,7 @@
 
 //! DescribeLogDirsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static DESCRIBE_LOG_DIRS_PARTITION: Struct = Struct {
     name: "DescribeLogDirsPartition",
@@ -14,6 +14,7 @@ static DESCRIBE_LOG_DIRS_PARTITION: Struct = Struct {
         Field { name: "is_future_key", path: "DescribeLogDirsPartition.IsFutureKey", versions: Versions { lowest: 1, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_LOG_DIRS_TOPIC: Struct = Struct {
@@ -24,6 +25,7 @@ static DESCRIBE_LOG_DIRS_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "DescribeLogDirsTopic.Partitions", versions: Versions { lowest: 1, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBE_LOG_DIRS_PARTITION), array: true, element_bytes: 21, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_LOG_DIRS_RESULT: Struct = Struct {
@@ -38,6 +40,7 @@ static DESCRIBE_LOG_DIRS_RESULT: Struct = Struct {
         Field { name: "is_cordoned", path: "DescribeLogDirsResult.IsCordoned", versions: Versions { lowest: 5, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static DESCRIBE_LOG_DIRS_RESPONSE: Struct = Struct {
@@ -49,6 +52,7 @@ static DESCRIBE_LOG_DIRS_RESPONSE: Struct = Struct {
         Field { name: "results", path: "DescribeLogDirsResponse.Results", versions: Versions { lowest: 1, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBE_LOG_DIRS_RESULT), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

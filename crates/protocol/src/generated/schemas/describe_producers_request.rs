@@ -12,6 +12,7 @@ static TOPIC_REQUEST: Struct = Struct {
         Field { name: "partition_indexes", path: "TopicRequest.PartitionIndexes", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_PRODUCERS_REQUEST: Struct = Struct {
@@ -21,6 +22,7 @@ static DESCRIBE_PRODUCERS_REQUEST: Struct = Struct {
         Field { name: "topics", path: "DescribeProducersRequest.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_REQUEST), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

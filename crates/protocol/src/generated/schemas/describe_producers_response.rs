@@ -2,7 +2,7 @@
 
 //! DescribeProducersResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static PRODUCER_STATE: Struct = Struct {
     name: "ProducerState",
@@ -16,6 +16,7 @@ static PRODUCER_STATE: Struct = Struct {
         Field { name: "current_txn_start_offset", path: "ProducerState.CurrentTxnStartOffset", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PARTITION_RESPONSE: Struct = Struct {
@@ -28,6 +29,7 @@ static PARTITION_RESPONSE: Struct = Struct {
         Field { name: "active_producers", path: "PartitionResponse.ActiveProducers", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PRODUCER_STATE), array: true, element_bytes: 37, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static TOPIC_RESPONSE: Struct = Struct {
@@ -38,6 +40,7 @@ static TOPIC_RESPONSE: Struct = Struct {
         Field { name: "partitions", path: "TopicResponse.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_RESPONSE), array: true, element_bytes: 9, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_PRODUCERS_RESPONSE: Struct = Struct {
@@ -48,6 +51,7 @@ static DESCRIBE_PRODUCERS_RESPONSE: Struct = Struct {
         Field { name: "topics", path: "DescribeProducersResponse.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_RESPONSE), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

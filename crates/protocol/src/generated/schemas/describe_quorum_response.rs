@@ -2,7 +2,7 @@
 
 //! DescribeQuorumResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static REPLICA_STATE: Struct = Struct {
     name: "ReplicaState",
@@ -15,6 +15,7 @@ static REPLICA_STATE: Struct = Struct {
         Field { name: "last_caught_up_timestamp", path: "ReplicaState.LastCaughtUpTimestamp", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PARTITION_DATA: Struct = Struct {
@@ -31,6 +32,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "observers", path: "PartitionData.Observers", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&REPLICA_STATE), array: true, element_bytes: 13, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static TOPIC_DATA: Struct = Struct {
@@ -41,6 +43,7 @@ static TOPIC_DATA: Struct = Struct {
         Field { name: "partitions", path: "TopicData.Partitions", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 25, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LISTENER: Struct = Struct {
@@ -52,6 +55,7 @@ static LISTENER: Struct = Struct {
         Field { name: "port", path: "Listener.Port", versions: Versions { lowest: 2, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static NODE: Struct = Struct {
@@ -62,6 +66,7 @@ static NODE: Struct = Struct {
         Field { name: "listeners", path: "Node.Listeners", versions: Versions { lowest: 2, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&LISTENER), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_QUORUM_RESPONSE: Struct = Struct {
@@ -74,6 +79,7 @@ static DESCRIBE_QUORUM_RESPONSE: Struct = Struct {
         Field { name: "nodes", path: "DescribeQuorumResponse.Nodes", versions: Versions { lowest: 2, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&NODE), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 /// The message.

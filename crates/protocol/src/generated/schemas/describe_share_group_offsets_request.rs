@@ -12,6 +12,7 @@ static DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "DescribeShareGroupOffsetsRequestTopic.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_GROUP: Struct = Struct {
@@ -22,6 +23,7 @@ static DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_GROUP: Struct = Struct {
         Field { name: "topics", path: "DescribeShareGroupOffsetsRequestGroup.Topics", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::Struct(&DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST: Struct = Struct {
@@ -31,6 +33,7 @@ static DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST: Struct = Struct {
         Field { name: "groups", path: "DescribeShareGroupOffsetsRequest.Groups", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_GROUP), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! DescribeShareGroupOffsetsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_PARTITION: Struct = Struct {
     name: "DescribeShareGroupOffsetsResponsePartition",
@@ -16,6 +16,7 @@ static DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_PARTITION: Struct = Struct {
         Field { name: "error_message", path: "DescribeShareGroupOffsetsResponsePartition.ErrorMessage", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 4, counts: Counts::Always }],
 };
 
 static DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_TOPIC: Struct = Struct {
@@ -27,6 +28,7 @@ static DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "DescribeShareGroupOffsetsResponseTopic.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_PARTITION), array: true, element_bytes: 20, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_GROUP: Struct = Struct {
@@ -39,6 +41,7 @@ static DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_GROUP: Struct = Struct {
         Field { name: "error_message", path: "DescribeShareGroupOffsetsResponseGroup.ErrorMessage", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 2, counts: Counts::Errors }],
 };
 
 static DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE: Struct = Struct {
@@ -49,6 +52,7 @@ static DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE: Struct = Struct {
         Field { name: "groups", path: "DescribeShareGroupOffsetsResponse.Groups", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE_GROUP), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

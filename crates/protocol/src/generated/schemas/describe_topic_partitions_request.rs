@@ -11,6 +11,7 @@ static TOPIC_REQUEST: Struct = Struct {
         Field { name: "name", path: "TopicRequest.Name", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CURSOR: Struct = Struct {
@@ -21,6 +22,7 @@ static CURSOR: Struct = Struct {
         Field { name: "partition_index", path: "Cursor.PartitionIndex", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_TOPIC_PARTITIONS_REQUEST: Struct = Struct {
@@ -32,6 +34,7 @@ static DESCRIBE_TOPIC_PARTITIONS_REQUEST: Struct = Struct {
         Field { name: "cursor", path: "DescribeTopicPartitionsRequest.Cursor", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::Struct(&CURSOR), array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

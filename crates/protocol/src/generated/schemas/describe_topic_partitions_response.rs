@@ -2,7 +2,7 @@
 
 //! DescribeTopicPartitionsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static DESCRIBE_TOPIC_PARTITIONS_RESPONSE_PARTITION: Struct = Struct {
     name: "DescribeTopicPartitionsResponsePartition",
@@ -19,6 +19,7 @@ static DESCRIBE_TOPIC_PARTITIONS_RESPONSE_PARTITION: Struct = Struct {
         Field { name: "offline_replicas", path: "DescribeTopicPartitionsResponsePartition.OfflineReplicas", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static DESCRIBE_TOPIC_PARTITIONS_RESPONSE_TOPIC: Struct = Struct {
@@ -33,6 +34,7 @@ static DESCRIBE_TOPIC_PARTITIONS_RESPONSE_TOPIC: Struct = Struct {
         Field { name: "topic_authorized_operations", path: "DescribeTopicPartitionsResponseTopic.TopicAuthorizedOperations", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-2147483648), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static CURSOR: Struct = Struct {
@@ -43,6 +45,7 @@ static CURSOR: Struct = Struct {
         Field { name: "partition_index", path: "Cursor.PartitionIndex", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_TOPIC_PARTITIONS_RESPONSE: Struct = Struct {
@@ -54,6 +57,7 @@ static DESCRIBE_TOPIC_PARTITIONS_RESPONSE: Struct = Struct {
         Field { name: "next_cursor", path: "DescribeTopicPartitionsResponse.NextCursor", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::Struct(&CURSOR), array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -11,6 +11,7 @@ static DESCRIBE_TRANSACTIONS_REQUEST: Struct = Struct {
         Field { name: "transactional_ids", path: "DescribeTransactionsRequest.TransactionalIds", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! DescribeTransactionsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static TOPIC_DATA: Struct = Struct {
     name: "TopicData",
@@ -12,6 +12,7 @@ static TOPIC_DATA: Struct = Struct {
         Field { name: "partitions", path: "TopicData.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TRANSACTION_STATE: Struct = Struct {
@@ -28,6 +29,7 @@ static TRANSACTION_STATE: Struct = Struct {
         Field { name: "topics", path: "TransactionState.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_DATA), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static DESCRIBE_TRANSACTIONS_RESPONSE: Struct = Struct {
@@ -38,6 +40,7 @@ static DESCRIBE_TRANSACTIONS_RESPONSE: Struct = Struct {
         Field { name: "transaction_states", path: "DescribeTransactionsResponse.TransactionStates", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TRANSACTION_STATE), array: true, element_bytes: 28, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -11,6 +11,7 @@ static USER_NAME: Struct = Struct {
         Field { name: "name", path: "UserName.Name", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_USER_SCRAM_CREDENTIALS_REQUEST: Struct = Struct {
@@ -20,6 +21,7 @@ static DESCRIBE_USER_SCRAM_CREDENTIALS_REQUEST: Struct = Struct {
         Field { name: "users", path: "DescribeUserScramCredentialsRequest.Users", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::Struct(&USER_NAME), array: true, element_bytes: 2, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! DescribeUserScramCredentialsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static CREDENTIAL_INFO: Struct = Struct {
     name: "CredentialInfo",
@@ -12,6 +12,7 @@ static CREDENTIAL_INFO: Struct = Struct {
         Field { name: "iterations", path: "CredentialInfo.Iterations", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBE_USER_SCRAM_CREDENTIALS_RESULT: Struct = Struct {
@@ -24,6 +25,7 @@ static DESCRIBE_USER_SCRAM_CREDENTIALS_RESULT: Struct = Struct {
         Field { name: "credential_infos", path: "DescribeUserScramCredentialsResult.CredentialInfos", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&CREDENTIAL_INFO), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static DESCRIBE_USER_SCRAM_CREDENTIALS_RESPONSE: Struct = Struct {
@@ -36,6 +38,7 @@ static DESCRIBE_USER_SCRAM_CREDENTIALS_RESPONSE: Struct = Struct {
         Field { name: "results", path: "DescribeUserScramCredentialsResponse.Results", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBE_USER_SCRAM_CREDENTIALS_RESULT), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static TOPIC_PARTITIONS: Struct = Struct {
         Field { name: "partitions", path: "TopicPartitions.Partitions", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ELECT_LEADERS_REQUEST: Struct = Struct {
@@ -23,6 +24,7 @@ static ELECT_LEADERS_REQUEST: Struct = Struct {
         Field { name: "timeout_ms", path: "ElectLeadersRequest.TimeoutMs", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(60000), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

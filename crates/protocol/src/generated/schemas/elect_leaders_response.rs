@@ -2,7 +2,7 @@
 
 //! ElectLeadersResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static PARTITION_RESULT: Struct = Struct {
     name: "PartitionResult",
@@ -13,6 +13,7 @@ static PARTITION_RESULT: Struct = Struct {
         Field { name: "error_message", path: "PartitionResult.ErrorMessage", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 0, highest: 2 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static REPLICA_ELECTION_RESULT: Struct = Struct {
@@ -23,6 +24,7 @@ static REPLICA_ELECTION_RESULT: Struct = Struct {
         Field { name: "partition_result", path: "ReplicaElectionResult.PartitionResult", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_RESULT), array: true, element_bytes: 8, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ELECT_LEADERS_RESPONSE: Struct = Struct {
@@ -34,6 +36,7 @@ static ELECT_LEADERS_RESPONSE: Struct = Struct {
         Field { name: "replica_election_results", path: "ElectLeadersResponse.ReplicaElectionResults", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&REPLICA_ELECTION_RESULT), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

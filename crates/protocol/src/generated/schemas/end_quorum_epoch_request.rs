@@ -12,6 +12,7 @@ static REPLICA_INFO: Struct = Struct {
         Field { name: "candidate_directory_id", path: "ReplicaInfo.CandidateDirectoryId", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uuid, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PARTITION_DATA: Struct = Struct {
@@ -25,6 +26,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "preferred_candidates", path: "PartitionData.PreferredCandidates", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&REPLICA_INFO), array: true, element_bytes: 21, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_DATA: Struct = Struct {
@@ -35,6 +37,7 @@ static TOPIC_DATA: Struct = Struct {
         Field { name: "partitions", path: "TopicData.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 14, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LEADER_ENDPOINT: Struct = Struct {
@@ -46,6 +49,7 @@ static LEADER_ENDPOINT: Struct = Struct {
         Field { name: "port", path: "LeaderEndpoint.Port", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static END_QUORUM_EPOCH_REQUEST: Struct = Struct {
@@ -57,6 +61,7 @@ static END_QUORUM_EPOCH_REQUEST: Struct = Struct {
         Field { name: "leader_endpoints", path: "EndQuorumEpochRequest.LeaderEndpoints", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&LEADER_ENDPOINT), array: true, element_bytes: 5, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

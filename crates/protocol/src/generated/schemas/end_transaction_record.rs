@@ -10,6 +10,7 @@ static END_TRANSACTION_RECORD: Struct = Struct {
     fields: &[
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

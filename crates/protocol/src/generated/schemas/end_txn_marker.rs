@@ -11,6 +11,7 @@ static END_TXN_MARKER: Struct = Struct {
         Field { name: "coordinator_epoch", path: "EndTxnMarker.CoordinatorEpoch", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

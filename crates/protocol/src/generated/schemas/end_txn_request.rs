@@ -14,6 +14,7 @@ static END_TXN_REQUEST: Struct = Struct {
         Field { name: "committed", path: "EndTxnRequest.Committed", versions: Versions { lowest: 0, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! EndTxnResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static END_TXN_RESPONSE: Struct = Struct {
     name: "EndTxnResponse",
@@ -14,6 +14,7 @@ static END_TXN_RESPONSE: Struct = Struct {
         Field { name: "producer_epoch", path: "EndTxnResponse.ProducerEpoch", versions: Versions { lowest: 5, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static ENVELOPE_REQUEST: Struct = Struct {
         Field { name: "client_host_address", path: "EnvelopeRequest.ClientHostAddress", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bytes, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

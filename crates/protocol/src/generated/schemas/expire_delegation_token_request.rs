@@ -12,6 +12,7 @@ static EXPIRE_DELEGATION_TOKEN_REQUEST: Struct = Struct {
         Field { name: "expiry_time_period_ms", path: "ExpireDelegationTokenRequest.ExpiryTimePeriodMs", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

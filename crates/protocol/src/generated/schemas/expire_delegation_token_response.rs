@@ -2,7 +2,7 @@
 
 //! ExpireDelegationTokenResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static EXPIRE_DELEGATION_TOKEN_RESPONSE: Struct = Struct {
     name: "ExpireDelegationTokenResponse",
@@ -13,6 +13,7 @@ static EXPIRE_DELEGATION_TOKEN_RESPONSE: Struct = Struct {
         Field { name: "throttle_time_ms", path: "ExpireDelegationTokenResponse.ThrottleTimeMs", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 /// The message.

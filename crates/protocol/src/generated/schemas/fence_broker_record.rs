@@ -12,6 +12,7 @@ static FENCE_BROKER_RECORD: Struct = Struct {
         Field { name: "epoch", path: "FenceBrokerRecord.Epoch", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static REPLICA_STATE: Struct = Struct {
         Field { name: "replica_epoch", path: "ReplicaState.ReplicaEpoch", versions: Versions { lowest: 15, highest: 18 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static FETCH_PARTITION: Struct = Struct {
@@ -28,6 +29,7 @@ static FETCH_PARTITION: Struct = Struct {
         Field { name: "high_watermark", path: "FetchPartition.HighWatermark", versions: Versions { lowest: 18, highest: 18 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Integer(9223372036854775807), ignorable: true, rigid: false },
     ],
     tagged: &[6, 7],
+    errors: &[],
 };
 
 static FETCH_TOPIC: Struct = Struct {
@@ -39,6 +41,7 @@ static FETCH_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "FetchTopic.Partitions", versions: Versions { lowest: 4, highest: 18 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&FETCH_PARTITION), array: true, element_bytes: 16, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static FORGOTTEN_TOPIC: Struct = Struct {
@@ -50,6 +53,7 @@ static FORGOTTEN_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "ForgottenTopic.Partitions", versions: Versions { lowest: 7, highest: 18 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static FETCH_REQUEST: Struct = Struct {
@@ -70,6 +74,7 @@ static FETCH_REQUEST: Struct = Struct {
         Field { name: "rack_id", path: "FetchRequest.RackId", versions: Versions { lowest: 11, highest: 18 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[0, 2],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! FetchResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static EPOCH_END_OFFSET: Struct = Struct {
     name: "EpochEndOffset",
@@ -12,6 +12,7 @@ static EPOCH_END_OFFSET: Struct = Struct {
         Field { name: "end_offset", path: "EpochEndOffset.EndOffset", versions: Versions { lowest: 12, highest: 18 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LEADER_ID_AND_EPOCH: Struct = Struct {
@@ -22,6 +23,7 @@ static LEADER_ID_AND_EPOCH: Struct = Struct {
         Field { name: "leader_epoch", path: "LeaderIdAndEpoch.LeaderEpoch", versions: Versions { lowest: 12, highest: 18 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SNAPSHOT_ID: Struct = Struct {
@@ -32,6 +34,7 @@ static SNAPSHOT_ID: Struct = Struct {
         Field { name: "epoch", path: "SnapshotId.Epoch", versions: Versions { lowest: 12, highest: 18 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ABORTED_TRANSACTION: Struct = Struct {
@@ -42,6 +45,7 @@ static ABORTED_TRANSACTION: Struct = Struct {
         Field { name: "first_offset", path: "AbortedTransaction.FirstOffset", versions: Versions { lowest: 4, highest: 18 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PARTITION_DATA: Struct = Struct {
@@ -61,6 +65,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "records", path: "PartitionData.Records", versions: Versions { lowest: 4, highest: 18 }, nullable: Versions { lowest: 4, highest: 18 }, tag: -1, kind: Type::Records, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[5, 6, 7],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static FETCHABLE_TOPIC_RESPONSE: Struct = Struct {
@@ -72,6 +77,7 @@ static FETCHABLE_TOPIC_RESPONSE: Struct = Struct {
         Field { name: "partitions", path: "FetchableTopicResponse.Partitions", versions: Versions { lowest: 4, highest: 18 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 30, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static NODE_ENDPOINT: Struct = Struct {
@@ -84,6 +90,7 @@ static NODE_ENDPOINT: Struct = Struct {
         Field { name: "rack", path: "NodeEndpoint.Rack", versions: Versions { lowest: 16, highest: 18 }, nullable: Versions { lowest: 16, highest: 18 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static FETCH_RESPONSE: Struct = Struct {
@@ -97,6 +104,7 @@ static FETCH_RESPONSE: Struct = Struct {
         Field { name: "node_endpoints", path: "FetchResponse.NodeEndpoints", versions: Versions { lowest: 16, highest: 18 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 0, kind: Type::Struct(&NODE_ENDPOINT), array: true, element_bytes: 11, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[4],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static SNAPSHOT_ID: Struct = Struct {
         Field { name: "epoch", path: "SnapshotId.Epoch", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PARTITION_SNAPSHOT: Struct = Struct {
@@ -25,6 +26,7 @@ static PARTITION_SNAPSHOT: Struct = Struct {
         Field { name: "replica_directory_id", path: "PartitionSnapshot.ReplicaDirectoryId", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 0, kind: Type::Uuid, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[4],
+    errors: &[],
 };
 
 static TOPIC_SNAPSHOT: Struct = Struct {
@@ -35,6 +37,7 @@ static TOPIC_SNAPSHOT: Struct = Struct {
         Field { name: "partitions", path: "TopicSnapshot.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_SNAPSHOT), array: true, element_bytes: 30, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static FETCH_SNAPSHOT_REQUEST: Struct = Struct {
@@ -47,6 +50,7 @@ static FETCH_SNAPSHOT_REQUEST: Struct = Struct {
         Field { name: "topics", path: "FetchSnapshotRequest.Topics", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_SNAPSHOT), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[0],
+    errors: &[],
 };
 
 /// The message.

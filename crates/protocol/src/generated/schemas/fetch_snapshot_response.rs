@@ -2,7 +2,7 @@
 
 //! FetchSnapshotResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static SNAPSHOT_ID: Struct = Struct {
     name: "SnapshotId",
@@ -12,6 +12,7 @@ static SNAPSHOT_ID: Struct = Struct {
         Field { name: "epoch", path: "SnapshotId.Epoch", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LEADER_ID_AND_EPOCH: Struct = Struct {
@@ -22,6 +23,7 @@ static LEADER_ID_AND_EPOCH: Struct = Struct {
         Field { name: "leader_epoch", path: "LeaderIdAndEpoch.LeaderEpoch", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PARTITION_SNAPSHOT: Struct = Struct {
@@ -37,6 +39,7 @@ static PARTITION_SNAPSHOT: Struct = Struct {
         Field { name: "unaligned_records", path: "PartitionSnapshot.UnalignedRecords", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Records, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[3],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static TOPIC_SNAPSHOT: Struct = Struct {
@@ -47,6 +50,7 @@ static TOPIC_SNAPSHOT: Struct = Struct {
         Field { name: "partitions", path: "TopicSnapshot.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_SNAPSHOT), array: true, element_bytes: 37, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static NODE_ENDPOINT: Struct = Struct {
@@ -58,6 +62,7 @@ static NODE_ENDPOINT: Struct = Struct {
         Field { name: "port", path: "NodeEndpoint.Port", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static FETCH_SNAPSHOT_RESPONSE: Struct = Struct {
@@ -70,6 +75,7 @@ static FETCH_SNAPSHOT_RESPONSE: Struct = Struct {
         Field { name: "node_endpoints", path: "FetchSnapshotResponse.NodeEndpoints", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 0, kind: Type::Struct(&NODE_ENDPOINT), array: true, element_bytes: 8, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[3],
+    errors: &[CountedError { field: 1, counts: Counts::Errors }],
 };
 
 /// The message.

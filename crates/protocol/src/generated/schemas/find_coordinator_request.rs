@@ -13,6 +13,7 @@ static FIND_COORDINATOR_REQUEST: Struct = Struct {
         Field { name: "coordinator_keys", path: "FindCoordinatorRequest.CoordinatorKeys", versions: Versions { lowest: 4, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

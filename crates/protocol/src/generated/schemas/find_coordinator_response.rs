@@ -2,7 +2,7 @@
 
 //! FindCoordinatorResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static COORDINATOR: Struct = Struct {
     name: "Coordinator",
@@ -16,6 +16,7 @@ static COORDINATOR: Struct = Struct {
         Field { name: "error_message", path: "Coordinator.ErrorMessage", versions: Versions { lowest: 4, highest: 6 }, nullable: Versions { lowest: 4, highest: 6 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 4, counts: Counts::Always }],
 };
 
 static FIND_COORDINATOR_RESPONSE: Struct = Struct {
@@ -31,6 +32,7 @@ static FIND_COORDINATOR_RESPONSE: Struct = Struct {
         Field { name: "coordinators", path: "FindCoordinatorResponse.Coordinators", versions: Versions { lowest: 4, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&COORDINATOR), array: true, element_bytes: 14, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::WhenEmpty(6) }],
 };
 
 /// The message.

@@ -11,6 +11,7 @@ static GET_TELEMETRY_SUBSCRIPTIONS_REQUEST: Struct = Struct {
         Field { name: "client_instance_id", path: "GetTelemetrySubscriptionsRequest.ClientInstanceId", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uuid, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! GetTelemetrySubscriptionsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static GET_TELEMETRY_SUBSCRIPTIONS_RESPONSE: Struct = Struct {
     name: "GetTelemetrySubscriptionsResponse",
@@ -19,6 +19,7 @@ static GET_TELEMETRY_SUBSCRIPTIONS_RESPONSE: Struct = Struct {
         Field { name: "requested_metrics", path: "GetTelemetrySubscriptionsResponse.RequestedMetrics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

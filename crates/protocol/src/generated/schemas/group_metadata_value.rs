@@ -18,6 +18,7 @@ static MEMBER_METADATA: Struct = Struct {
         Field { name: "assignment", path: "MemberMetadata.assignment", versions: Versions { lowest: 0, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bytes, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static GROUP_METADATA_VALUE: Struct = Struct {
@@ -32,6 +33,7 @@ static GROUP_METADATA_VALUE: Struct = Struct {
         Field { name: "members", path: "GroupMetadataValue.members", versions: Versions { lowest: 0, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&MEMBER_METADATA), array: true, element_bytes: 15, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -14,6 +14,7 @@ static HEARTBEAT_REQUEST: Struct = Struct {
         Field { name: "group_instance_id", path: "HeartbeatRequest.GroupInstanceId", versions: Versions { lowest: 3, highest: 4 }, nullable: Versions { lowest: 3, highest: 4 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! HeartbeatResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static HEARTBEAT_RESPONSE: Struct = Struct {
     name: "HeartbeatResponse",
@@ -12,6 +12,7 @@ static HEARTBEAT_RESPONSE: Struct = Struct {
         Field { name: "error_code", path: "HeartbeatResponse.ErrorCode", versions: Versions { lowest: 0, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

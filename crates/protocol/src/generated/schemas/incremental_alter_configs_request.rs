@@ -13,6 +13,7 @@ static ALTERABLE_CONFIG: Struct = Struct {
         Field { name: "value", path: "AlterableConfig.Value", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ALTER_CONFIGS_RESOURCE: Struct = Struct {
@@ -24,6 +25,7 @@ static ALTER_CONFIGS_RESOURCE: Struct = Struct {
         Field { name: "configs", path: "AlterConfigsResource.Configs", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ALTERABLE_CONFIG), array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static INCREMENTAL_ALTER_CONFIGS_REQUEST: Struct = Struct {
@@ -34,6 +36,7 @@ static INCREMENTAL_ALTER_CONFIGS_REQUEST: Struct = Struct {
         Field { name: "validate_only", path: "IncrementalAlterConfigsRequest.ValidateOnly", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

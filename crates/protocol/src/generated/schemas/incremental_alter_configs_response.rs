@@ -2,7 +2,7 @@
 
 //! IncrementalAlterConfigsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static ALTER_CONFIGS_RESOURCE_RESPONSE: Struct = Struct {
     name: "AlterConfigsResourceResponse",
@@ -14,6 +14,7 @@ static ALTER_CONFIGS_RESOURCE_RESPONSE: Struct = Struct {
         Field { name: "resource_name", path: "AlterConfigsResourceResponse.ResourceName", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static INCREMENTAL_ALTER_CONFIGS_RESPONSE: Struct = Struct {
@@ -24,6 +25,7 @@ static INCREMENTAL_ALTER_CONFIGS_RESPONSE: Struct = Struct {
         Field { name: "responses", path: "IncrementalAlterConfigsResponse.Responses", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ALTER_CONFIGS_RESOURCE_RESPONSE), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -16,6 +16,7 @@ static INIT_PRODUCER_ID_REQUEST: Struct = Struct {
         Field { name: "keep_prepared_txn", path: "InitProducerIdRequest.KeepPreparedTxn", versions: Versions { lowest: 6, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! InitProducerIdResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static INIT_PRODUCER_ID_RESPONSE: Struct = Struct {
     name: "InitProducerIdResponse",
@@ -16,6 +16,7 @@ static INIT_PRODUCER_ID_RESPONSE: Struct = Struct {
         Field { name: "ongoing_txn_producer_epoch", path: "InitProducerIdResponse.OngoingTxnProducerEpoch", versions: Versions { lowest: 6, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "start_offset", path: "PartitionData.StartOffset", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static INITIALIZE_STATE_DATA: Struct = Struct {
@@ -23,6 +24,7 @@ static INITIALIZE_STATE_DATA: Struct = Struct {
         Field { name: "partitions", path: "InitializeStateData.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 17, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static INITIALIZE_SHARE_GROUP_STATE_REQUEST: Struct = Struct {
@@ -33,6 +35,7 @@ static INITIALIZE_SHARE_GROUP_STATE_REQUEST: Struct = Struct {
         Field { name: "topics", path: "InitializeShareGroupStateRequest.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&INITIALIZE_STATE_DATA), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

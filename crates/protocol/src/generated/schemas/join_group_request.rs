@@ -12,6 +12,7 @@ static JOIN_GROUP_REQUEST_PROTOCOL: Struct = Struct {
         Field { name: "metadata", path: "JoinGroupRequestProtocol.Metadata", versions: Versions { lowest: 0, highest: 9 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bytes, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static JOIN_GROUP_REQUEST: Struct = Struct {
@@ -28,6 +29,7 @@ static JOIN_GROUP_REQUEST: Struct = Struct {
         Field { name: "reason", path: "JoinGroupRequest.Reason", versions: Versions { lowest: 8, highest: 9 }, nullable: Versions { lowest: 8, highest: 9 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

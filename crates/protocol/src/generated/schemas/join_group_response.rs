@@ -2,7 +2,7 @@
 
 //! JoinGroupResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static JOIN_GROUP_RESPONSE_MEMBER: Struct = Struct {
     name: "JoinGroupResponseMember",
@@ -13,6 +13,7 @@ static JOIN_GROUP_RESPONSE_MEMBER: Struct = Struct {
         Field { name: "metadata", path: "JoinGroupResponseMember.Metadata", versions: Versions { lowest: 0, highest: 9 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bytes, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static JOIN_GROUP_RESPONSE: Struct = Struct {
@@ -30,6 +31,7 @@ static JOIN_GROUP_RESPONSE: Struct = Struct {
         Field { name: "members", path: "JoinGroupResponse.Members", versions: Versions { lowest: 0, highest: 9 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&JOIN_GROUP_RESPONSE_MEMBER), array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

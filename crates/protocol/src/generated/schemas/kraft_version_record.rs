@@ -12,6 +12,7 @@ static KRAFT_VERSION_RECORD: Struct = Struct {
         Field { name: "kraft_version", path: "KRaftVersionRecord.KRaftVersion", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static VOTER: Struct = Struct {
         Field { name: "voter_directory_id", path: "Voter.VoterDirectoryId", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uuid, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LEADER_CHANGE_MESSAGE: Struct = Struct {
@@ -24,6 +25,7 @@ static LEADER_CHANGE_MESSAGE: Struct = Struct {
         Field { name: "granting_voters", path: "LeaderChangeMessage.GrantingVoters", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&VOTER), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

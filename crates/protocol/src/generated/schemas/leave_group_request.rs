@@ -13,6 +13,7 @@ static MEMBER_IDENTITY: Struct = Struct {
         Field { name: "reason", path: "MemberIdentity.Reason", versions: Versions { lowest: 5, highest: 5 }, nullable: Versions { lowest: 5, highest: 5 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LEAVE_GROUP_REQUEST: Struct = Struct {
@@ -24,6 +25,7 @@ static LEAVE_GROUP_REQUEST: Struct = Struct {
         Field { name: "members", path: "LeaveGroupRequest.Members", versions: Versions { lowest: 3, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&MEMBER_IDENTITY), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

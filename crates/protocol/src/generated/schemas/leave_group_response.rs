@@ -2,7 +2,7 @@
 
 //! LeaveGroupResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static MEMBER_RESPONSE: Struct = Struct {
     name: "MemberResponse",
@@ -13,6 +13,7 @@ static MEMBER_RESPONSE: Struct = Struct {
         Field { name: "error_code", path: "MemberResponse.ErrorCode", versions: Versions { lowest: 3, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 2, counts: Counts::Always }],
 };
 
 static LEAVE_GROUP_RESPONSE: Struct = Struct {
@@ -24,6 +25,7 @@ static LEAVE_GROUP_RESPONSE: Struct = Struct {
         Field { name: "members", path: "LeaveGroupResponse.Members", versions: Versions { lowest: 3, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&MEMBER_RESPONSE), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

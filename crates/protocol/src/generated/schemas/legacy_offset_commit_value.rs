@@ -13,6 +13,7 @@ static LEGACY_OFFSET_COMMIT_VALUE: Struct = Struct {
         Field { name: "commit_timestamp", path: "LegacyOffsetCommitValue.commitTimestamp", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -11,6 +11,7 @@ static LIST_CONFIG_RESOURCES_REQUEST: Struct = Struct {
         Field { name: "resource_types", path: "ListConfigResourcesRequest.ResourceTypes", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

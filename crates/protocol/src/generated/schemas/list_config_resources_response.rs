@@ -2,7 +2,7 @@
 
 //! ListConfigResourcesResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static CONFIG_RESOURCE: Struct = Struct {
     name: "ConfigResource",
@@ -12,6 +12,7 @@ static CONFIG_RESOURCE: Struct = Struct {
         Field { name: "resource_type", path: "ConfigResource.ResourceType", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Integer(16), ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LIST_CONFIG_RESOURCES_RESPONSE: Struct = Struct {
@@ -23,6 +24,7 @@ static LIST_CONFIG_RESOURCES_RESPONSE: Struct = Struct {
         Field { name: "config_resources", path: "ListConfigResourcesResponse.ConfigResources", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&CONFIG_RESOURCE), array: true, element_bytes: 2, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static LIST_GROUPS_REQUEST: Struct = Struct {
         Field { name: "types_filter", path: "ListGroupsRequest.TypesFilter", versions: Versions { lowest: 5, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! ListGroupsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static LISTED_GROUP: Struct = Struct {
     name: "ListedGroup",
@@ -14,6 +14,7 @@ static LISTED_GROUP: Struct = Struct {
         Field { name: "group_type", path: "ListedGroup.GroupType", versions: Versions { lowest: 5, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LIST_GROUPS_RESPONSE: Struct = Struct {
@@ -25,6 +26,7 @@ static LIST_GROUPS_RESPONSE: Struct = Struct {
         Field { name: "groups", path: "ListGroupsResponse.Groups", versions: Versions { lowest: 0, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&LISTED_GROUP), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static LIST_OFFSETS_PARTITION: Struct = Struct {
         Field { name: "timestamp", path: "ListOffsetsPartition.Timestamp", versions: Versions { lowest: 1, highest: 11 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LIST_OFFSETS_TOPIC: Struct = Struct {
@@ -23,6 +24,7 @@ static LIST_OFFSETS_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "ListOffsetsTopic.Partitions", versions: Versions { lowest: 1, highest: 11 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&LIST_OFFSETS_PARTITION), array: true, element_bytes: 12, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LIST_OFFSETS_REQUEST: Struct = Struct {
@@ -35,6 +37,7 @@ static LIST_OFFSETS_REQUEST: Struct = Struct {
         Field { name: "timeout_ms", path: "ListOffsetsRequest.TimeoutMs", versions: Versions { lowest: 10, highest: 11 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! ListOffsetsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static LIST_OFFSETS_PARTITION_RESPONSE: Struct = Struct {
     name: "ListOffsetsPartitionResponse",
@@ -15,6 +15,7 @@ static LIST_OFFSETS_PARTITION_RESPONSE: Struct = Struct {
         Field { name: "leader_epoch", path: "ListOffsetsPartitionResponse.LeaderEpoch", versions: Versions { lowest: 4, highest: 11 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static LIST_OFFSETS_TOPIC_RESPONSE: Struct = Struct {
@@ -25,6 +26,7 @@ static LIST_OFFSETS_TOPIC_RESPONSE: Struct = Struct {
         Field { name: "partitions", path: "ListOffsetsTopicResponse.Partitions", versions: Versions { lowest: 1, highest: 11 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&LIST_OFFSETS_PARTITION_RESPONSE), array: true, element_bytes: 22, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LIST_OFFSETS_RESPONSE: Struct = Struct {
@@ -35,6 +37,7 @@ static LIST_OFFSETS_RESPONSE: Struct = Struct {
         Field { name: "topics", path: "ListOffsetsResponse.Topics", versions: Versions { lowest: 1, highest: 11 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&LIST_OFFSETS_TOPIC_RESPONSE), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static LIST_PARTITION_REASSIGNMENTS_TOPICS: Struct = Struct {
         Field { name: "partition_indexes", path: "ListPartitionReassignmentsTopics.PartitionIndexes", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LIST_PARTITION_REASSIGNMENTS_REQUEST: Struct = Struct {
@@ -22,6 +23,7 @@ static LIST_PARTITION_REASSIGNMENTS_REQUEST: Struct = Struct {
         Field { name: "topics", path: "ListPartitionReassignmentsRequest.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::Struct(&LIST_PARTITION_REASSIGNMENTS_TOPICS), array: true, element_bytes: 3, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

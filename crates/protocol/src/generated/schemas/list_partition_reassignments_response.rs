@@ -2,7 +2,7 @@
 
 //! ListPartitionReassignmentsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static ONGOING_PARTITION_REASSIGNMENT: Struct = Struct {
     name: "OngoingPartitionReassignment",
@@ -14,6 +14,7 @@ static ONGOING_PARTITION_REASSIGNMENT: Struct = Struct {
         Field { name: "removing_replicas", path: "OngoingPartitionReassignment.RemovingReplicas", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ONGOING_TOPIC_REASSIGNMENT: Struct = Struct {
@@ -24,6 +25,7 @@ static ONGOING_TOPIC_REASSIGNMENT: Struct = Struct {
         Field { name: "partitions", path: "OngoingTopicReassignment.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ONGOING_PARTITION_REASSIGNMENT), array: true, element_bytes: 8, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LIST_PARTITION_REASSIGNMENTS_RESPONSE: Struct = Struct {
@@ -36,6 +38,7 @@ static LIST_PARTITION_REASSIGNMENTS_RESPONSE: Struct = Struct {
         Field { name: "topics", path: "ListPartitionReassignmentsResponse.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ONGOING_TOPIC_REASSIGNMENT), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

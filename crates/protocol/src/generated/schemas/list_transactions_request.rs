@@ -14,6 +14,7 @@ static LIST_TRANSACTIONS_REQUEST: Struct = Struct {
         Field { name: "transactional_id_pattern", path: "ListTransactionsRequest.TransactionalIdPattern", versions: Versions { lowest: 2, highest: 2 }, nullable: Versions { lowest: 2, highest: 2 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! ListTransactionsResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static TRANSACTION_STATE: Struct = Struct {
     name: "TransactionState",
@@ -13,6 +13,7 @@ static TRANSACTION_STATE: Struct = Struct {
         Field { name: "transaction_state", path: "TransactionState.TransactionState", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LIST_TRANSACTIONS_RESPONSE: Struct = Struct {
@@ -25,6 +26,7 @@ static LIST_TRANSACTIONS_RESPONSE: Struct = Struct {
         Field { name: "transaction_states", path: "ListTransactionsResponse.TransactionStates", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TRANSACTION_STATE), array: true, element_bytes: 11, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

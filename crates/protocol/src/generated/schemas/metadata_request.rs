@@ -12,6 +12,7 @@ static METADATA_REQUEST_TOPIC: Struct = Struct {
         Field { name: "name", path: "MetadataRequestTopic.Name", versions: Versions { lowest: 0, highest: 13 }, nullable: Versions { lowest: 10, highest: 13 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static METADATA_REQUEST: Struct = Struct {
@@ -24,6 +25,7 @@ static METADATA_REQUEST: Struct = Struct {
         Field { name: "include_topic_authorized_operations", path: "MetadataRequest.IncludeTopicAuthorizedOperations", versions: Versions { lowest: 8, highest: 13 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

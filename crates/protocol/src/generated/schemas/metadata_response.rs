@@ -2,7 +2,7 @@
 
 //! MetadataResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static METADATA_RESPONSE_BROKER: Struct = Struct {
     name: "MetadataResponseBroker",
@@ -14,6 +14,7 @@ static METADATA_RESPONSE_BROKER: Struct = Struct {
         Field { name: "rack", path: "MetadataResponseBroker.Rack", versions: Versions { lowest: 1, highest: 13 }, nullable: Versions { lowest: 1, highest: 13 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static METADATA_RESPONSE_PARTITION: Struct = Struct {
@@ -29,6 +30,7 @@ static METADATA_RESPONSE_PARTITION: Struct = Struct {
         Field { name: "offline_replicas", path: "MetadataResponsePartition.OfflineReplicas", versions: Versions { lowest: 5, highest: 13 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static METADATA_RESPONSE_TOPIC: Struct = Struct {
@@ -43,6 +45,7 @@ static METADATA_RESPONSE_TOPIC: Struct = Struct {
         Field { name: "topic_authorized_operations", path: "MetadataResponseTopic.TopicAuthorizedOperations", versions: Versions { lowest: 8, highest: 13 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-2147483648), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static METADATA_RESPONSE: Struct = Struct {
@@ -58,6 +61,7 @@ static METADATA_RESPONSE: Struct = Struct {
         Field { name: "error_code", path: "MetadataResponse.ErrorCode", versions: Versions { lowest: 13, highest: 13 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

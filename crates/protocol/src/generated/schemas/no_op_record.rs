@@ -10,6 +10,7 @@ static NO_OP_RECORD: Struct = Struct {
     fields: &[
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

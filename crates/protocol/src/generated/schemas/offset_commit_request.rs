@@ -14,6 +14,7 @@ static OFFSET_COMMIT_REQUEST_PARTITION: Struct = Struct {
         Field { name: "committed_metadata", path: "OffsetCommitRequestPartition.CommittedMetadata", versions: Versions { lowest: 2, highest: 10 }, nullable: Versions { lowest: 2, highest: 10 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_COMMIT_REQUEST_TOPIC: Struct = Struct {
@@ -25,6 +26,7 @@ static OFFSET_COMMIT_REQUEST_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "OffsetCommitRequestTopic.Partitions", versions: Versions { lowest: 2, highest: 10 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OFFSET_COMMIT_REQUEST_PARTITION), array: true, element_bytes: 14, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_COMMIT_REQUEST: Struct = Struct {
@@ -39,6 +41,7 @@ static OFFSET_COMMIT_REQUEST: Struct = Struct {
         Field { name: "topics", path: "OffsetCommitRequest.Topics", versions: Versions { lowest: 2, highest: 10 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OFFSET_COMMIT_REQUEST_TOPIC), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

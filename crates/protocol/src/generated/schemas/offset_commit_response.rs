@@ -2,7 +2,7 @@
 
 //! OffsetCommitResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static OFFSET_COMMIT_RESPONSE_PARTITION: Struct = Struct {
     name: "OffsetCommitResponsePartition",
@@ -12,6 +12,7 @@ static OFFSET_COMMIT_RESPONSE_PARTITION: Struct = Struct {
         Field { name: "error_code", path: "OffsetCommitResponsePartition.ErrorCode", versions: Versions { lowest: 2, highest: 10 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static OFFSET_COMMIT_RESPONSE_TOPIC: Struct = Struct {
@@ -23,6 +24,7 @@ static OFFSET_COMMIT_RESPONSE_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "OffsetCommitResponseTopic.Partitions", versions: Versions { lowest: 2, highest: 10 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OFFSET_COMMIT_RESPONSE_PARTITION), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_COMMIT_RESPONSE: Struct = Struct {
@@ -33,6 +35,7 @@ static OFFSET_COMMIT_RESPONSE: Struct = Struct {
         Field { name: "topics", path: "OffsetCommitResponse.Topics", versions: Versions { lowest: 2, highest: 10 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OFFSET_COMMIT_RESPONSE_TOPIC), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

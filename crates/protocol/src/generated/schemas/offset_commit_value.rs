@@ -16,6 +16,7 @@ static OFFSET_COMMIT_VALUE: Struct = Struct {
         Field { name: "topic_id", path: "OffsetCommitValue.topicId", versions: Versions { lowest: 4, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 0, kind: Type::Uuid, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[5],
+    errors: &[],
 };
 
 /// The message.

@@ -11,6 +11,7 @@ static OFFSET_DELETE_REQUEST_PARTITION: Struct = Struct {
         Field { name: "partition_index", path: "OffsetDeleteRequestPartition.PartitionIndex", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_DELETE_REQUEST_TOPIC: Struct = Struct {
@@ -21,6 +22,7 @@ static OFFSET_DELETE_REQUEST_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "OffsetDeleteRequestTopic.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OFFSET_DELETE_REQUEST_PARTITION), array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_DELETE_REQUEST: Struct = Struct {
@@ -31,6 +33,7 @@ static OFFSET_DELETE_REQUEST: Struct = Struct {
         Field { name: "topics", path: "OffsetDeleteRequest.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OFFSET_DELETE_REQUEST_TOPIC), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static OFFSET_FETCH_REQUEST_TOPIC: Struct = Struct {
         Field { name: "partition_indexes", path: "OffsetFetchRequestTopic.PartitionIndexes", versions: Versions { lowest: 1, highest: 7 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_FETCH_REQUEST_TOPICS: Struct = Struct {
@@ -23,6 +24,7 @@ static OFFSET_FETCH_REQUEST_TOPICS: Struct = Struct {
         Field { name: "partition_indexes", path: "OffsetFetchRequestTopics.PartitionIndexes", versions: Versions { lowest: 8, highest: 10 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_FETCH_REQUEST_GROUP: Struct = Struct {
@@ -35,6 +37,7 @@ static OFFSET_FETCH_REQUEST_GROUP: Struct = Struct {
         Field { name: "topics", path: "OffsetFetchRequestGroup.Topics", versions: Versions { lowest: 8, highest: 10 }, nullable: Versions { lowest: 8, highest: 10 }, tag: -1, kind: Type::Struct(&OFFSET_FETCH_REQUEST_TOPICS), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_FETCH_REQUEST: Struct = Struct {
@@ -47,6 +50,7 @@ static OFFSET_FETCH_REQUEST: Struct = Struct {
         Field { name: "require_stable", path: "OffsetFetchRequest.RequireStable", versions: Versions { lowest: 7, highest: 10 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! OffsetFetchResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static OFFSET_FETCH_RESPONSE_PARTITION: Struct = Struct {
     name: "OffsetFetchResponsePartition",
@@ -15,6 +15,7 @@ static OFFSET_FETCH_RESPONSE_PARTITION: Struct = Struct {
         Field { name: "error_code", path: "OffsetFetchResponsePartition.ErrorCode", versions: Versions { lowest: 1, highest: 7 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 4, counts: Counts::Always }],
 };
 
 static OFFSET_FETCH_RESPONSE_TOPIC: Struct = Struct {
@@ -25,6 +26,7 @@ static OFFSET_FETCH_RESPONSE_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "OffsetFetchResponseTopic.Partitions", versions: Versions { lowest: 1, highest: 7 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OFFSET_FETCH_RESPONSE_PARTITION), array: true, element_bytes: 16, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_FETCH_RESPONSE_PARTITIONS: Struct = Struct {
@@ -38,6 +40,7 @@ static OFFSET_FETCH_RESPONSE_PARTITIONS: Struct = Struct {
         Field { name: "error_code", path: "OffsetFetchResponsePartitions.ErrorCode", versions: Versions { lowest: 8, highest: 10 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 4, counts: Counts::Always }],
 };
 
 static OFFSET_FETCH_RESPONSE_TOPICS: Struct = Struct {
@@ -49,6 +52,7 @@ static OFFSET_FETCH_RESPONSE_TOPICS: Struct = Struct {
         Field { name: "partitions", path: "OffsetFetchResponseTopics.Partitions", versions: Versions { lowest: 8, highest: 10 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OFFSET_FETCH_RESPONSE_PARTITIONS), array: true, element_bytes: 20, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_FETCH_RESPONSE_GROUP: Struct = Struct {
@@ -60,6 +64,7 @@ static OFFSET_FETCH_RESPONSE_GROUP: Struct = Struct {
         Field { name: "error_code", path: "OffsetFetchResponseGroup.ErrorCode", versions: Versions { lowest: 8, highest: 10 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 2, counts: Counts::Always }],
 };
 
 static OFFSET_FETCH_RESPONSE: Struct = Struct {
@@ -72,6 +77,7 @@ static OFFSET_FETCH_RESPONSE: Struct = Struct {
         Field { name: "groups", path: "OffsetFetchResponse.Groups", versions: Versions { lowest: 8, highest: 10 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OFFSET_FETCH_RESPONSE_GROUP), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 2, counts: Counts::InVersion }],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static OFFSET_FOR_LEADER_PARTITION: Struct = Struct {
         Field { name: "leader_epoch", path: "OffsetForLeaderPartition.LeaderEpoch", versions: Versions { lowest: 2, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_FOR_LEADER_TOPIC: Struct = Struct {
@@ -23,6 +24,7 @@ static OFFSET_FOR_LEADER_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "OffsetForLeaderTopic.Partitions", versions: Versions { lowest: 2, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OFFSET_FOR_LEADER_PARTITION), array: true, element_bytes: 12, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_FOR_LEADER_EPOCH_REQUEST: Struct = Struct {
@@ -33,6 +35,7 @@ static OFFSET_FOR_LEADER_EPOCH_REQUEST: Struct = Struct {
         Field { name: "topics", path: "OffsetForLeaderEpochRequest.Topics", versions: Versions { lowest: 2, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OFFSET_FOR_LEADER_TOPIC), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! OffsetForLeaderEpochResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static EPOCH_END_OFFSET: Struct = Struct {
     name: "EpochEndOffset",
@@ -14,6 +14,7 @@ static EPOCH_END_OFFSET: Struct = Struct {
         Field { name: "end_offset", path: "EpochEndOffset.EndOffset", versions: Versions { lowest: 2, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static OFFSET_FOR_LEADER_TOPIC_RESULT: Struct = Struct {
@@ -24,6 +25,7 @@ static OFFSET_FOR_LEADER_TOPIC_RESULT: Struct = Struct {
         Field { name: "partitions", path: "OffsetForLeaderTopicResult.Partitions", versions: Versions { lowest: 2, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&EPOCH_END_OFFSET), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static OFFSET_FOR_LEADER_EPOCH_RESPONSE: Struct = Struct {
@@ -34,6 +36,7 @@ static OFFSET_FOR_LEADER_EPOCH_RESPONSE: Struct = Struct {
         Field { name: "topics", path: "OffsetForLeaderEpochResponse.Topics", versions: Versions { lowest: 2, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&OFFSET_FOR_LEADER_TOPIC_RESULT), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

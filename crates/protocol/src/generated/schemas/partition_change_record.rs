@@ -21,6 +21,7 @@ static PARTITION_CHANGE_RECORD: Struct = Struct {
         Field { name: "last_known_elr", path: "PartitionChangeRecord.LastKnownElr", versions: Versions { lowest: 2, highest: 2 }, nullable: Versions { lowest: 2, highest: 2 }, tag: 7, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[2, 3, 4, 5, 6, 7, 9, 10, 8],
+    errors: &[],
 };
 
 /// The message.

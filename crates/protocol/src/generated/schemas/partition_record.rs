@@ -23,6 +23,7 @@ static PARTITION_RECORD: Struct = Struct {
         Field { name: "last_known_elr", path: "PartitionRecord.LastKnownElr", versions: Versions { lowest: 2, highest: 2 }, nullable: Versions { lowest: 2, highest: 2 }, tag: 2, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[7, 11, 12],
+    errors: &[],
 };
 
 /// The message.

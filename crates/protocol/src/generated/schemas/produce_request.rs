@@ -12,6 +12,7 @@ static PARTITION_PRODUCE_DATA: Struct = Struct {
         Field { name: "records", path: "PartitionProduceData.Records", versions: Versions { lowest: 3, highest: 13 }, nullable: Versions { lowest: 3, highest: 13 }, tag: -1, kind: Type::Records, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_PRODUCE_DATA: Struct = Struct {
@@ -23,6 +24,7 @@ static TOPIC_PRODUCE_DATA: Struct = Struct {
         Field { name: "partition_data", path: "TopicProduceData.PartitionData", versions: Versions { lowest: 3, highest: 13 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_PRODUCE_DATA), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PRODUCE_REQUEST: Struct = Struct {
@@ -35,6 +37,7 @@ static PRODUCE_REQUEST: Struct = Struct {
         Field { name: "topic_data", path: "ProduceRequest.TopicData", versions: Versions { lowest: 3, highest: 13 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_PRODUCE_DATA), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

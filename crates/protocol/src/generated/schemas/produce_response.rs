@@ -2,7 +2,7 @@
 
 //! ProduceResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static BATCH_INDEX_AND_ERROR_MESSAGE: Struct = Struct {
     name: "BatchIndexAndErrorMessage",
@@ -12,6 +12,7 @@ static BATCH_INDEX_AND_ERROR_MESSAGE: Struct = Struct {
         Field { name: "batch_index_error_message", path: "BatchIndexAndErrorMessage.BatchIndexErrorMessage", versions: Versions { lowest: 8, highest: 13 }, nullable: Versions { lowest: 8, highest: 13 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static LEADER_ID_AND_EPOCH: Struct = Struct {
@@ -22,6 +23,7 @@ static LEADER_ID_AND_EPOCH: Struct = Struct {
         Field { name: "leader_epoch", path: "LeaderIdAndEpoch.LeaderEpoch", versions: Versions { lowest: 10, highest: 13 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PARTITION_PRODUCE_RESPONSE: Struct = Struct {
@@ -38,6 +40,7 @@ static PARTITION_PRODUCE_RESPONSE: Struct = Struct {
         Field { name: "current_leader", path: "PartitionProduceResponse.CurrentLeader", versions: Versions { lowest: 10, highest: 13 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 0, kind: Type::Struct(&LEADER_ID_AND_EPOCH), array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[7],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static TOPIC_PRODUCE_RESPONSE: Struct = Struct {
@@ -49,6 +52,7 @@ static TOPIC_PRODUCE_RESPONSE: Struct = Struct {
         Field { name: "partition_responses", path: "TopicProduceResponse.PartitionResponses", versions: Versions { lowest: 3, highest: 13 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_PRODUCE_RESPONSE), array: true, element_bytes: 22, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static NODE_ENDPOINT: Struct = Struct {
@@ -61,6 +65,7 @@ static NODE_ENDPOINT: Struct = Struct {
         Field { name: "rack", path: "NodeEndpoint.Rack", versions: Versions { lowest: 10, highest: 13 }, nullable: Versions { lowest: 10, highest: 13 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PRODUCE_RESPONSE: Struct = Struct {
@@ -72,6 +77,7 @@ static PRODUCE_RESPONSE: Struct = Struct {
         Field { name: "node_endpoints", path: "ProduceResponse.NodeEndpoints", versions: Versions { lowest: 10, highest: 13 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 0, kind: Type::Struct(&NODE_ENDPOINT), array: true, element_bytes: 11, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[2],
+    errors: &[],
 };
 
 /// The message.

@@ -18,6 +18,7 @@ static PRODUCER_ENTRY: Struct = Struct {
         Field { name: "current_txn_first_offset", path: "ProducerEntry.CurrentTxnFirstOffset", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PRODUCER_SNAPSHOT: Struct = Struct {
@@ -28,6 +29,7 @@ static PRODUCER_SNAPSHOT: Struct = Struct {
         Field { name: "producer_entries", path: "ProducerSnapshot.ProducerEntries", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PRODUCER_ENTRY), array: true, element_bytes: 46, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -15,6 +15,7 @@ static PUSH_TELEMETRY_REQUEST: Struct = Struct {
         Field { name: "metrics", path: "PushTelemetryRequest.Metrics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bytes, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! PushTelemetryResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static PUSH_TELEMETRY_RESPONSE: Struct = Struct {
     name: "PushTelemetryResponse",
@@ -12,6 +12,7 @@ static PUSH_TELEMETRY_RESPONSE: Struct = Struct {
         Field { name: "error_code", path: "PushTelemetryResponse.ErrorCode", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

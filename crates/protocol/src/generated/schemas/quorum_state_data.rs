@@ -11,6 +11,7 @@ static VOTER: Struct = Struct {
         Field { name: "voter_id", path: "Voter.VoterId", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static QUORUM_STATE_DATA: Struct = Struct {
@@ -26,6 +27,7 @@ static QUORUM_STATE_DATA: Struct = Struct {
         Field { name: "current_voters", path: "QuorumStateData.CurrentVoters", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::Struct(&VOTER), array: true, element_bytes: 5, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "leader_epoch", path: "PartitionData.LeaderEpoch", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static READ_STATE_DATA: Struct = Struct {
@@ -22,6 +23,7 @@ static READ_STATE_DATA: Struct = Struct {
         Field { name: "partitions", path: "ReadStateData.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 9, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static READ_SHARE_GROUP_STATE_REQUEST: Struct = Struct {
@@ -32,6 +34,7 @@ static READ_SHARE_GROUP_STATE_REQUEST: Struct = Struct {
         Field { name: "topics", path: "ReadShareGroupStateRequest.Topics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&READ_STATE_DATA), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

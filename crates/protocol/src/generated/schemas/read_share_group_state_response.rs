@@ -2,7 +2,7 @@
 
 //! ReadShareGroupStateResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static STATE_BATCH: Struct = Struct {
     name: "StateBatch",
@@ -14,6 +14,7 @@ static STATE_BATCH: Struct = Struct {
         Field { name: "delivery_count", path: "StateBatch.DeliveryCount", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PARTITION_RESULT: Struct = Struct {
@@ -28,6 +29,7 @@ static PARTITION_RESULT: Struct = Struct {
         Field { name: "state_batches", path: "PartitionResult.StateBatches", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&STATE_BATCH), array: true, element_bytes: 20, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static READ_STATE_RESULT: Struct = Struct {
@@ -38,6 +40,7 @@ static READ_STATE_RESULT: Struct = Struct {
         Field { name: "partitions", path: "ReadStateResult.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_RESULT), array: true, element_bytes: 21, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static READ_SHARE_GROUP_STATE_RESPONSE: Struct = Struct {
@@ -47,6 +50,7 @@ static READ_SHARE_GROUP_STATE_RESPONSE: Struct = Struct {
         Field { name: "results", path: "ReadShareGroupStateResponse.Results", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&READ_STATE_RESULT), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

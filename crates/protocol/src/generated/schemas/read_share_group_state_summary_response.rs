@@ -2,7 +2,7 @@
 
 //! ReadShareGroupStateSummaryResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static PARTITION_RESULT: Struct = Struct {
     name: "PartitionResult",
@@ -17,6 +17,7 @@ static PARTITION_RESULT: Struct = Struct {
         Field { name: "delivery_complete_count", path: "PartitionResult.DeliveryCompleteCount", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static READ_STATE_SUMMARY_RESULT: Struct = Struct {
@@ -27,6 +28,7 @@ static READ_STATE_SUMMARY_RESULT: Struct = Struct {
         Field { name: "partitions", path: "ReadStateSummaryResult.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_RESULT), array: true, element_bytes: 24, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static READ_SHARE_GROUP_STATE_SUMMARY_RESPONSE: Struct = Struct {
@@ -36,6 +38,7 @@ static READ_SHARE_GROUP_STATE_SUMMARY_RESPONSE: Struct = Struct {
         Field { name: "results", path: "ReadShareGroupStateSummaryResponse.Results", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&READ_STATE_SUMMARY_RESULT), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -14,6 +14,7 @@ static BROKER_ENDPOINT: Struct = Struct {
         Field { name: "security_protocol", path: "BrokerEndpoint.SecurityProtocol", versions: Versions { lowest: 0, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static BROKER_FEATURE: Struct = Struct {
@@ -25,6 +26,7 @@ static BROKER_FEATURE: Struct = Struct {
         Field { name: "max_supported_version", path: "BrokerFeature.MaxSupportedVersion", versions: Versions { lowest: 0, highest: 4 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static REGISTER_BROKER_RECORD: Struct = Struct {
@@ -44,6 +46,7 @@ static REGISTER_BROKER_RECORD: Struct = Struct {
         Field { name: "cordoned_log_dirs", path: "RegisterBrokerRecord.CordonedLogDirs", versions: Versions { lowest: 4, highest: 4 }, nullable: Versions { lowest: 4, highest: 4 }, tag: 1, kind: Type::Uuid, array: true, element_bytes: 16, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[9, 10],
+    errors: &[],
 };
 
 /// The message.

@@ -14,6 +14,7 @@ static CONTROLLER_ENDPOINT: Struct = Struct {
         Field { name: "security_protocol", path: "ControllerEndpoint.SecurityProtocol", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static CONTROLLER_FEATURE: Struct = Struct {
@@ -25,6 +26,7 @@ static CONTROLLER_FEATURE: Struct = Struct {
         Field { name: "max_supported_version", path: "ControllerFeature.MaxSupportedVersion", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static REGISTER_CONTROLLER_RECORD: Struct = Struct {
@@ -38,6 +40,7 @@ static REGISTER_CONTROLLER_RECORD: Struct = Struct {
         Field { name: "features", path: "RegisterControllerRecord.Features", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&CONTROLLER_FEATURE), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static TOPIC_ID_PARTITION_ENTRY: Struct = Struct {
         Field { name: "partition", path: "TopicIdPartitionEntry.Partition", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static REMOTE_LOG_SEGMENT_ID_ENTRY: Struct = Struct {
@@ -23,6 +24,7 @@ static REMOTE_LOG_SEGMENT_ID_ENTRY: Struct = Struct {
         Field { name: "id", path: "RemoteLogSegmentIdEntry.Id", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uuid, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SEGMENT_LEADER_EPOCH_ENTRY: Struct = Struct {
@@ -33,6 +35,7 @@ static SEGMENT_LEADER_EPOCH_ENTRY: Struct = Struct {
         Field { name: "offset", path: "SegmentLeaderEpochEntry.Offset", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static REMOTE_LOG_SEGMENT_METADATA_RECORD: Struct = Struct {
@@ -52,6 +55,7 @@ static REMOTE_LOG_SEGMENT_METADATA_RECORD: Struct = Struct {
         Field { name: "txn_index_empty", path: "RemoteLogSegmentMetadataRecord.TxnIndexEmpty", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 0, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[10],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static SEGMENT_LEADER_EPOCH_ENTRY: Struct = Struct {
         Field { name: "offset", path: "SegmentLeaderEpochEntry.Offset", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static REMOTE_LOG_SEGMENT_METADATA_SNAPSHOT_RECORD: Struct = Struct {
@@ -31,6 +32,7 @@ static REMOTE_LOG_SEGMENT_METADATA_SNAPSHOT_RECORD: Struct = Struct {
         Field { name: "txn_index_empty", path: "RemoteLogSegmentMetadataSnapshotRecord.TxnIndexEmpty", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 0, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[10],
+    errors: &[],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static TOPIC_ID_PARTITION_ENTRY: Struct = Struct {
         Field { name: "partition", path: "TopicIdPartitionEntry.Partition", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static REMOTE_LOG_SEGMENT_ID_ENTRY: Struct = Struct {
@@ -23,6 +24,7 @@ static REMOTE_LOG_SEGMENT_ID_ENTRY: Struct = Struct {
         Field { name: "id", path: "RemoteLogSegmentIdEntry.Id", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uuid, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static REMOTE_LOG_SEGMENT_METADATA_UPDATE_RECORD: Struct = Struct {
@@ -36,6 +38,7 @@ static REMOTE_LOG_SEGMENT_METADATA_UPDATE_RECORD: Struct = Struct {
         Field { name: "remote_log_segment_state", path: "RemoteLogSegmentMetadataUpdateRecord.RemoteLogSegmentState", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static TOPIC_ID_PARTITION_ENTRY: Struct = Struct {
         Field { name: "partition", path: "TopicIdPartitionEntry.Partition", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static REMOTE_PARTITION_DELETE_METADATA_RECORD: Struct = Struct {
@@ -25,6 +26,7 @@ static REMOTE_PARTITION_DELETE_METADATA_RECORD: Struct = Struct {
         Field { name: "remote_partition_delete_state", path: "RemotePartitionDeleteMetadataRecord.RemotePartitionDeleteState", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -11,6 +11,7 @@ static REMOVE_ACCESS_CONTROL_ENTRY_RECORD: Struct = Struct {
         Field { name: "id", path: "RemoveAccessControlEntryRecord.Id", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uuid, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -11,6 +11,7 @@ static REMOVE_DELEGATION_TOKEN_RECORD: Struct = Struct {
         Field { name: "token_id", path: "RemoveDelegationTokenRecord.TokenId", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

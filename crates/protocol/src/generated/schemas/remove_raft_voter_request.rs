@@ -13,6 +13,7 @@ static REMOVE_RAFT_VOTER_REQUEST: Struct = Struct {
         Field { name: "voter_directory_id", path: "RemoveRaftVoterRequest.VoterDirectoryId", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uuid, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! RemoveRaftVoterResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static REMOVE_RAFT_VOTER_RESPONSE: Struct = Struct {
     name: "RemoveRaftVoterResponse",
@@ -13,6 +13,7 @@ static REMOVE_RAFT_VOTER_RESPONSE: Struct = Struct {
         Field { name: "error_message", path: "RemoveRaftVoterResponse.ErrorMessage", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Errors }],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static REMOVE_USER_SCRAM_CREDENTIAL_RECORD: Struct = Struct {
         Field { name: "mechanism", path: "RemoveUserScramCredentialRecord.Mechanism", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

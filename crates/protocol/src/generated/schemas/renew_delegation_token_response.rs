@@ -2,7 +2,7 @@
 
 //! RenewDelegationTokenResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static RENEW_DELEGATION_TOKEN_RESPONSE: Struct = Struct {
     name: "RenewDelegationTokenResponse",
@@ -13,6 +13,7 @@ static RENEW_DELEGATION_TOKEN_RESPONSE: Struct = Struct {
         Field { name: "throttle_time_ms", path: "RenewDelegationTokenResponse.ThrottleTimeMs", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 /// The message.

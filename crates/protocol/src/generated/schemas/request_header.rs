@@ -14,6 +14,7 @@ static REQUEST_HEADER: Struct = Struct {
         Field { name: "client_id", path: "RequestHeader.ClientId", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 2 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: true },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

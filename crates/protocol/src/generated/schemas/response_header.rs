@@ -11,6 +11,7 @@ static RESPONSE_HEADER: Struct = Struct {
         Field { name: "correlation_id", path: "ResponseHeader.CorrelationId", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -11,6 +11,7 @@ static SASL_AUTHENTICATE_REQUEST: Struct = Struct {
         Field { name: "auth_bytes", path: "SaslAuthenticateRequest.AuthBytes", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bytes, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

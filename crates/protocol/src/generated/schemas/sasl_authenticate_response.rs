@@ -2,7 +2,7 @@
 
 //! SaslAuthenticateResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static SASL_AUTHENTICATE_RESPONSE: Struct = Struct {
     name: "SaslAuthenticateResponse",
@@ -14,6 +14,7 @@ static SASL_AUTHENTICATE_RESPONSE: Struct = Struct {
         Field { name: "session_lifetime_ms", path: "SaslAuthenticateResponse.SessionLifetimeMs", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 /// The message.

@@ -11,6 +11,7 @@ static SASL_HANDSHAKE_REQUEST: Struct = Struct {
         Field { name: "mechanism", path: "SaslHandshakeRequest.Mechanism", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

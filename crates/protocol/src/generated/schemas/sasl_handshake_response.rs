@@ -2,7 +2,7 @@
 
 //! SaslHandshakeResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static SASL_HANDSHAKE_RESPONSE: Struct = Struct {
     name: "SaslHandshakeResponse",
@@ -12,6 +12,7 @@ static SASL_HANDSHAKE_RESPONSE: Struct = Struct {
         Field { name: "mechanisms", path: "SaslHandshakeResponse.Mechanisms", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: true, element_bytes: 2, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 /// The message.

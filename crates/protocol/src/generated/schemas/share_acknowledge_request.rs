@@ -13,6 +13,7 @@ static ACKNOWLEDGEMENT_BATCH: Struct = Struct {
         Field { name: "acknowledge_types", path: "AcknowledgementBatch.AcknowledgeTypes", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ACKNOWLEDGE_PARTITION: Struct = Struct {
@@ -23,6 +24,7 @@ static ACKNOWLEDGE_PARTITION: Struct = Struct {
         Field { name: "acknowledgement_batches", path: "AcknowledgePartition.AcknowledgementBatches", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ACKNOWLEDGEMENT_BATCH), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ACKNOWLEDGE_TOPIC: Struct = Struct {
@@ -33,6 +35,7 @@ static ACKNOWLEDGE_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "AcknowledgeTopic.Partitions", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ACKNOWLEDGE_PARTITION), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SHARE_ACKNOWLEDGE_REQUEST: Struct = Struct {
@@ -46,6 +49,7 @@ static SHARE_ACKNOWLEDGE_REQUEST: Struct = Struct {
         Field { name: "topics", path: "ShareAcknowledgeRequest.Topics", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ACKNOWLEDGE_TOPIC), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! ShareAcknowledgeResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static LEADER_ID_AND_EPOCH: Struct = Struct {
     name: "LeaderIdAndEpoch",
@@ -12,6 +12,7 @@ static LEADER_ID_AND_EPOCH: Struct = Struct {
         Field { name: "leader_epoch", path: "LeaderIdAndEpoch.LeaderEpoch", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PARTITION_DATA: Struct = Struct {
@@ -24,6 +25,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "current_leader", path: "PartitionData.CurrentLeader", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&LEADER_ID_AND_EPOCH), array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static SHARE_ACKNOWLEDGE_TOPIC_RESPONSE: Struct = Struct {
@@ -34,6 +36,7 @@ static SHARE_ACKNOWLEDGE_TOPIC_RESPONSE: Struct = Struct {
         Field { name: "partitions", path: "ShareAcknowledgeTopicResponse.Partitions", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 17, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static NODE_ENDPOINT: Struct = Struct {
@@ -46,6 +49,7 @@ static NODE_ENDPOINT: Struct = Struct {
         Field { name: "rack", path: "NodeEndpoint.Rack", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 2 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SHARE_ACKNOWLEDGE_RESPONSE: Struct = Struct {
@@ -60,6 +64,7 @@ static SHARE_ACKNOWLEDGE_RESPONSE: Struct = Struct {
         Field { name: "node_endpoints", path: "ShareAcknowledgeResponse.NodeEndpoints", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&NODE_ENDPOINT), array: true, element_bytes: 11, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

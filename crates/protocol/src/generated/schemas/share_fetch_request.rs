@@ -13,6 +13,7 @@ static ACKNOWLEDGEMENT_BATCH: Struct = Struct {
         Field { name: "acknowledge_types", path: "AcknowledgementBatch.AcknowledgeTypes", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static FETCH_PARTITION: Struct = Struct {
@@ -23,6 +24,7 @@ static FETCH_PARTITION: Struct = Struct {
         Field { name: "acknowledgement_batches", path: "FetchPartition.AcknowledgementBatches", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ACKNOWLEDGEMENT_BATCH), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static FETCH_TOPIC: Struct = Struct {
@@ -33,6 +35,7 @@ static FETCH_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "FetchTopic.Partitions", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&FETCH_PARTITION), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static FORGOTTEN_TOPIC: Struct = Struct {
@@ -43,6 +46,7 @@ static FORGOTTEN_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "ForgottenTopic.Partitions", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SHARE_FETCH_REQUEST: Struct = Struct {
@@ -63,6 +67,7 @@ static SHARE_FETCH_REQUEST: Struct = Struct {
         Field { name: "forgotten_topics_data", path: "ShareFetchRequest.ForgottenTopicsData", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&FORGOTTEN_TOPIC), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

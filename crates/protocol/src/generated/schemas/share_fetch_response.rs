@@ -2,7 +2,7 @@
 
 //! ShareFetchResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static LEADER_ID_AND_EPOCH: Struct = Struct {
     name: "LeaderIdAndEpoch",
@@ -12,6 +12,7 @@ static LEADER_ID_AND_EPOCH: Struct = Struct {
         Field { name: "leader_epoch", path: "LeaderIdAndEpoch.LeaderEpoch", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ACQUIRED_RECORDS: Struct = Struct {
@@ -23,6 +24,7 @@ static ACQUIRED_RECORDS: Struct = Struct {
         Field { name: "delivery_count", path: "AcquiredRecords.DeliveryCount", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PARTITION_DATA: Struct = Struct {
@@ -39,6 +41,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "acquired_records", path: "PartitionData.AcquiredRecords", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ACQUIRED_RECORDS), array: true, element_bytes: 19, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static SHARE_FETCHABLE_TOPIC_RESPONSE: Struct = Struct {
@@ -49,6 +52,7 @@ static SHARE_FETCHABLE_TOPIC_RESPONSE: Struct = Struct {
         Field { name: "partitions", path: "ShareFetchableTopicResponse.Partitions", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 22, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static NODE_ENDPOINT: Struct = Struct {
@@ -61,6 +65,7 @@ static NODE_ENDPOINT: Struct = Struct {
         Field { name: "rack", path: "NodeEndpoint.Rack", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 2 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SHARE_FETCH_RESPONSE: Struct = Struct {
@@ -75,6 +80,7 @@ static SHARE_FETCH_RESPONSE: Struct = Struct {
         Field { name: "node_endpoints", path: "ShareFetchResponse.NodeEndpoints", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&NODE_ENDPOINT), array: true, element_bytes: 11, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

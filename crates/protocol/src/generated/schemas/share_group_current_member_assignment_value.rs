@@ -12,6 +12,7 @@ static TOPIC_PARTITIONS: Struct = Struct {
         Field { name: "partitions", path: "TopicPartitions.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SHARE_GROUP_CURRENT_MEMBER_ASSIGNMENT_VALUE: Struct = Struct {
@@ -24,6 +25,7 @@ static SHARE_GROUP_CURRENT_MEMBER_ASSIGNMENT_VALUE: Struct = Struct {
         Field { name: "assigned_partitions", path: "ShareGroupCurrentMemberAssignmentValue.AssignedPartitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_PARTITIONS), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

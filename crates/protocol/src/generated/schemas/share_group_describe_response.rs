@@ -2,7 +2,7 @@
 
 //! ShareGroupDescribeResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static TOPIC_PARTITIONS: Struct = Struct {
     name: "TopicPartitions",
@@ -13,6 +13,7 @@ static TOPIC_PARTITIONS: Struct = Struct {
         Field { name: "partitions", path: "TopicPartitions.Partitions", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ASSIGNMENT: Struct = Struct {
@@ -22,6 +23,7 @@ static ASSIGNMENT: Struct = Struct {
         Field { name: "topic_partitions", path: "Assignment.TopicPartitions", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_PARTITIONS), array: true, element_bytes: 19, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static MEMBER: Struct = Struct {
@@ -37,6 +39,7 @@ static MEMBER: Struct = Struct {
         Field { name: "assignment", path: "Member.Assignment", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&ASSIGNMENT), array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBED_GROUP: Struct = Struct {
@@ -54,6 +57,7 @@ static DESCRIBED_GROUP: Struct = Struct {
         Field { name: "authorized_operations", path: "DescribedGroup.AuthorizedOperations", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-2147483648), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static SHARE_GROUP_DESCRIBE_RESPONSE: Struct = Struct {
@@ -64,6 +68,7 @@ static SHARE_GROUP_DESCRIBE_RESPONSE: Struct = Struct {
         Field { name: "groups", path: "ShareGroupDescribeResponse.Groups", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBED_GROUP), array: true, element_bytes: 20, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -15,6 +15,7 @@ static SHARE_GROUP_HEARTBEAT_REQUEST: Struct = Struct {
         Field { name: "subscribed_topic_names", path: "ShareGroupHeartbeatRequest.SubscribedTopicNames", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 1 }, tag: -1, kind: Type::String, array: true, element_bytes: 1, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

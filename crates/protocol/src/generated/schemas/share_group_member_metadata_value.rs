@@ -14,6 +14,7 @@ static SHARE_GROUP_MEMBER_METADATA_VALUE: Struct = Struct {
         Field { name: "subscribed_topic_names", path: "ShareGroupMemberMetadataValue.SubscribedTopicNames", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

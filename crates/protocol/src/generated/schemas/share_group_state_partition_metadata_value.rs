@@ -13,6 +13,7 @@ static TOPIC_PARTITIONS_INFO: Struct = Struct {
         Field { name: "partitions", path: "TopicPartitionsInfo.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_INFO: Struct = Struct {
@@ -23,6 +24,7 @@ static TOPIC_INFO: Struct = Struct {
         Field { name: "topic_name", path: "TopicInfo.TopicName", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SHARE_GROUP_STATE_PARTITION_METADATA_VALUE: Struct = Struct {
@@ -34,6 +36,7 @@ static SHARE_GROUP_STATE_PARTITION_METADATA_VALUE: Struct = Struct {
         Field { name: "deleting_topics", path: "ShareGroupStatePartitionMetadataValue.DeletingTopics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_INFO), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

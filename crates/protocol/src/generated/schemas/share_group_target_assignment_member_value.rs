@@ -12,6 +12,7 @@ static TOPIC_PARTITION: Struct = Struct {
         Field { name: "partitions", path: "TopicPartition.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SHARE_GROUP_TARGET_ASSIGNMENT_MEMBER_VALUE: Struct = Struct {
@@ -21,6 +22,7 @@ static SHARE_GROUP_TARGET_ASSIGNMENT_MEMBER_VALUE: Struct = Struct {
         Field { name: "topic_partitions", path: "ShareGroupTargetAssignmentMemberValue.TopicPartitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_PARTITION), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static SHARE_SNAPSHOT_KEY: Struct = Struct {
         Field { name: "partition", path: "ShareSnapshotKey.Partition", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -14,6 +14,7 @@ static STATE_BATCH: Struct = Struct {
         Field { name: "delivery_count", path: "StateBatch.DeliveryCount", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SHARE_UPDATE_VALUE: Struct = Struct {
@@ -27,6 +28,7 @@ static SHARE_UPDATE_VALUE: Struct = Struct {
         Field { name: "state_batches", path: "ShareUpdateValue.StateBatches", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&STATE_BATCH), array: true, element_bytes: 20, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[3],
+    errors: &[],
 };
 
 /// The message.

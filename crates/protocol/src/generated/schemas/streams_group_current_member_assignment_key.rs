@@ -12,6 +12,7 @@ static STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT_KEY: Struct = Struct {
         Field { name: "member_id", path: "StreamsGroupCurrentMemberAssignmentKey.MemberId", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static TASK_IDS: Struct = Struct {
         Field { name: "assignment_epochs", path: "TaskIds.AssignmentEpochs", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: 0, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[2],
+    errors: &[],
 };
 
 static STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT_VALUE: Struct = Struct {
@@ -30,6 +31,7 @@ static STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT_VALUE: Struct = Struct {
         Field { name: "warmup_tasks_pending_revocation", path: "StreamsGroupCurrentMemberAssignmentValue.WarmupTasksPendingRevocation", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TASK_IDS), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -13,6 +13,7 @@ static STREAMS_GROUP_DESCRIBE_REQUEST: Struct = Struct {
         Field { name: "include_topology_description", path: "StreamsGroupDescribeRequest.IncludeTopologyDescription", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! StreamsGroupDescribeResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static KEY_VALUE: Struct = Struct {
     name: "KeyValue",
@@ -12,6 +12,7 @@ static KEY_VALUE: Struct = Struct {
         Field { name: "value", path: "KeyValue.Value", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_INFO: Struct = Struct {
@@ -24,6 +25,7 @@ static TOPIC_INFO: Struct = Struct {
         Field { name: "topic_configs", path: "TopicInfo.TopicConfigs", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&KEY_VALUE), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SUBTOPOLOGY: Struct = Struct {
@@ -37,6 +39,7 @@ static SUBTOPOLOGY: Struct = Struct {
         Field { name: "repartition_source_topics", path: "Subtopology.RepartitionSourceTopics", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_INFO), array: true, element_bytes: 9, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPOLOGY: Struct = Struct {
@@ -47,6 +50,7 @@ static TOPOLOGY: Struct = Struct {
         Field { name: "subtopologies", path: "Topology.Subtopologies", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::Struct(&SUBTOPOLOGY), array: true, element_bytes: 6, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ENDPOINT: Struct = Struct {
@@ -57,6 +61,7 @@ static ENDPOINT: Struct = Struct {
         Field { name: "port", path: "Endpoint.Port", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TASK_OFFSET: Struct = Struct {
@@ -68,6 +73,7 @@ static TASK_OFFSET: Struct = Struct {
         Field { name: "offset", path: "TaskOffset.Offset", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TASK_IDS: Struct = Struct {
@@ -78,6 +84,7 @@ static TASK_IDS: Struct = Struct {
         Field { name: "partitions", path: "TaskIds.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ASSIGNMENT: Struct = Struct {
@@ -89,6 +96,7 @@ static ASSIGNMENT: Struct = Struct {
         Field { name: "warmup_tasks", path: "Assignment.WarmupTasks", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TASK_IDS), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static MEMBER: Struct = Struct {
@@ -112,6 +120,7 @@ static MEMBER: Struct = Struct {
         Field { name: "is_classic", path: "Member.IsClassic", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPOLOGY_DESCRIPTION_NODE: Struct = Struct {
@@ -126,6 +135,7 @@ static TOPOLOGY_DESCRIPTION_NODE: Struct = Struct {
         Field { name: "successors", path: "TopologyDescriptionNode.Successors", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPOLOGY_DESCRIPTION_SUBTOPOLOGY: Struct = Struct {
@@ -136,6 +146,7 @@ static TOPOLOGY_DESCRIPTION_SUBTOPOLOGY: Struct = Struct {
         Field { name: "nodes", path: "TopologyDescriptionSubtopology.Nodes", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPOLOGY_DESCRIPTION_NODE), array: true, element_bytes: 7, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPOLOGY_DESCRIPTION_GLOBAL_STORE: Struct = Struct {
@@ -146,6 +157,7 @@ static TOPOLOGY_DESCRIPTION_GLOBAL_STORE: Struct = Struct {
         Field { name: "processor", path: "TopologyDescriptionGlobalStore.Processor", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPOLOGY_DESCRIPTION_NODE), array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPOLOGY_DESCRIPTION: Struct = Struct {
@@ -156,6 +168,7 @@ static TOPOLOGY_DESCRIPTION: Struct = Struct {
         Field { name: "global_stores", path: "TopologyDescription.GlobalStores", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPOLOGY_DESCRIPTION_GLOBAL_STORE), array: true, element_bytes: 15, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static DESCRIBED_GROUP: Struct = Struct {
@@ -176,6 +189,7 @@ static DESCRIBED_GROUP: Struct = Struct {
         Field { name: "assignor_name", path: "DescribedGroup.AssignorName", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 1 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 static STREAMS_GROUP_DESCRIBE_RESPONSE: Struct = Struct {
@@ -186,6 +200,7 @@ static STREAMS_GROUP_DESCRIBE_RESPONSE: Struct = Struct {
         Field { name: "groups", path: "StreamsGroupDescribeResponse.Groups", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&DESCRIBED_GROUP), array: true, element_bytes: 20, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static KEY_VALUE: Struct = Struct {
         Field { name: "value", path: "KeyValue.Value", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_INFO: Struct = Struct {
@@ -24,6 +25,7 @@ static TOPIC_INFO: Struct = Struct {
         Field { name: "topic_configs", path: "TopicInfo.TopicConfigs", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&KEY_VALUE), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static COPARTITION_GROUP: Struct = Struct {
@@ -35,6 +37,7 @@ static COPARTITION_GROUP: Struct = Struct {
         Field { name: "repartition_source_topics", path: "CopartitionGroup.RepartitionSourceTopics", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: true, element_bytes: 2, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SUBTOPOLOGY: Struct = Struct {
@@ -50,6 +53,7 @@ static SUBTOPOLOGY: Struct = Struct {
         Field { name: "copartition_groups", path: "Subtopology.CopartitionGroups", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&COPARTITION_GROUP), array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPOLOGY: Struct = Struct {
@@ -60,6 +64,7 @@ static TOPOLOGY: Struct = Struct {
         Field { name: "subtopologies", path: "Topology.Subtopologies", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&SUBTOPOLOGY), array: true, element_bytes: 8, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TASK_IDS: Struct = Struct {
@@ -70,6 +75,7 @@ static TASK_IDS: Struct = Struct {
         Field { name: "partitions", path: "TaskIds.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ENDPOINT: Struct = Struct {
@@ -80,6 +86,7 @@ static ENDPOINT: Struct = Struct {
         Field { name: "port", path: "Endpoint.Port", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TASK_OFFSET: Struct = Struct {
@@ -91,6 +98,7 @@ static TASK_OFFSET: Struct = Struct {
         Field { name: "offset", path: "TaskOffset.Offset", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int64, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static STREAMS_GROUP_HEARTBEAT_REQUEST: Struct = Struct {
@@ -116,6 +124,7 @@ static STREAMS_GROUP_HEARTBEAT_REQUEST: Struct = Struct {
         Field { name: "shutdown_application", path: "StreamsGroupHeartbeatRequest.ShutdownApplication", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! StreamsGroupHeartbeatResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static STATUS: Struct = Struct {
     name: "Status",
@@ -12,6 +12,7 @@ static STATUS: Struct = Struct {
         Field { name: "status_detail", path: "Status.StatusDetail", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TASK_IDS: Struct = Struct {
@@ -22,6 +23,7 @@ static TASK_IDS: Struct = Struct {
         Field { name: "partitions", path: "TaskIds.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ENDPOINT: Struct = Struct {
@@ -32,6 +34,7 @@ static ENDPOINT: Struct = Struct {
         Field { name: "port", path: "Endpoint.Port", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_PARTITION: Struct = Struct {
@@ -42,6 +45,7 @@ static TOPIC_PARTITION: Struct = Struct {
         Field { name: "partitions", path: "TopicPartition.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static ENDPOINT_TO_PARTITIONS: Struct = Struct {
@@ -53,6 +57,7 @@ static ENDPOINT_TO_PARTITIONS: Struct = Struct {
         Field { name: "standby_partitions", path: "EndpointToPartitions.StandbyPartitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_PARTITION), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static STREAMS_GROUP_HEARTBEAT_RESPONSE: Struct = Struct {
@@ -77,6 +82,7 @@ static STREAMS_GROUP_HEARTBEAT_RESPONSE: Struct = Struct {
         Field { name: "partitions_by_user_endpoint", path: "StreamsGroupHeartbeatResponse.PartitionsByUserEndpoint", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::Struct(&ENDPOINT_TO_PARTITIONS), array: true, element_bytes: 7, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static ENDPOINT: Struct = Struct {
         Field { name: "port", path: "Endpoint.Port", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static KEY_VALUE: Struct = Struct {
@@ -22,6 +23,7 @@ static KEY_VALUE: Struct = Struct {
         Field { name: "value", path: "KeyValue.Value", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static STREAMS_GROUP_MEMBER_METADATA_VALUE: Struct = Struct {
@@ -39,6 +41,7 @@ static STREAMS_GROUP_MEMBER_METADATA_VALUE: Struct = Struct {
         Field { name: "client_tags", path: "StreamsGroupMemberMetadataValue.ClientTags", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&KEY_VALUE), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

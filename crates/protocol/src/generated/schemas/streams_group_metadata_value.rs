@@ -12,6 +12,7 @@ static LAST_ASSIGNMENT_CONFIG: Struct = Struct {
         Field { name: "value", path: "LastAssignmentConfig.Value", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static STREAMS_GROUP_METADATA_VALUE: Struct = Struct {
@@ -26,6 +27,7 @@ static STREAMS_GROUP_METADATA_VALUE: Struct = Struct {
         Field { name: "failed_description_topology_epoch", path: "StreamsGroupMetadataValue.FailedDescriptionTopologyEpoch", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 3, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Integer(-1), ignorable: false, rigid: false },
     ],
     tagged: &[2, 3, 4, 5],
+    errors: &[],
 };
 
 /// The message.

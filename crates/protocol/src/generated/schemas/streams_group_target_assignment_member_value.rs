@@ -12,6 +12,7 @@ static TASK_IDS: Struct = Struct {
         Field { name: "partitions", path: "TaskIds.Partitions", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static STREAMS_GROUP_TARGET_ASSIGNMENT_MEMBER_VALUE: Struct = Struct {
@@ -23,6 +24,7 @@ static STREAMS_GROUP_TARGET_ASSIGNMENT_MEMBER_VALUE: Struct = Struct {
         Field { name: "warmup_tasks", path: "StreamsGroupTargetAssignmentMemberValue.WarmupTasks", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TASK_IDS), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

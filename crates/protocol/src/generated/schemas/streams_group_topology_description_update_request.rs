@@ -16,6 +16,7 @@ static TOPOLOGY_DESCRIPTION_NODE: Struct = Struct {
         Field { name: "successors", path: "TopologyDescriptionNode.Successors", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: true, element_bytes: 1, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPOLOGY_DESCRIPTION_SUBTOPOLOGY: Struct = Struct {
@@ -26,6 +27,7 @@ static TOPOLOGY_DESCRIPTION_SUBTOPOLOGY: Struct = Struct {
         Field { name: "nodes", path: "TopologyDescriptionSubtopology.Nodes", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPOLOGY_DESCRIPTION_NODE), array: true, element_bytes: 7, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPOLOGY_DESCRIPTION_GLOBAL_STORE: Struct = Struct {
@@ -36,6 +38,7 @@ static TOPOLOGY_DESCRIPTION_GLOBAL_STORE: Struct = Struct {
         Field { name: "processor", path: "TopologyDescriptionGlobalStore.Processor", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPOLOGY_DESCRIPTION_NODE), array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPOLOGY_DESCRIPTION: Struct = Struct {
@@ -46,6 +49,7 @@ static TOPOLOGY_DESCRIPTION: Struct = Struct {
         Field { name: "global_stores", path: "TopologyDescription.GlobalStores", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPOLOGY_DESCRIPTION_GLOBAL_STORE), array: true, element_bytes: 15, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST: Struct = Struct {
@@ -58,6 +62,7 @@ static STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST: Struct = Struct {
         Field { name: "topology_description", path: "StreamsGroupTopologyDescriptionUpdateRequest.TopologyDescription", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPOLOGY_DESCRIPTION), array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

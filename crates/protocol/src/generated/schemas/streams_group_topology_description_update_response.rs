@@ -2,7 +2,7 @@
 
 //! StreamsGroupTopologyDescriptionUpdateResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_RESPONSE: Struct = Struct {
     name: "StreamsGroupTopologyDescriptionUpdateResponse",
@@ -13,6 +13,7 @@ static STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_RESPONSE: Struct = Struct {
         Field { name: "error_message", path: "StreamsGroupTopologyDescriptionUpdateResponse.ErrorMessage", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static TOPIC_CONFIG: Struct = Struct {
         Field { name: "value", path: "TopicConfig.value", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_INFO: Struct = Struct {
@@ -24,6 +25,7 @@ static TOPIC_INFO: Struct = Struct {
         Field { name: "topic_configs", path: "TopicInfo.TopicConfigs", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_CONFIG), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static COPARTITION_GROUP: Struct = Struct {
@@ -35,6 +37,7 @@ static COPARTITION_GROUP: Struct = Struct {
         Field { name: "repartition_source_topics", path: "CopartitionGroup.RepartitionSourceTopics", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: true, element_bytes: 2, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SUBTOPOLOGY: Struct = Struct {
@@ -50,6 +53,7 @@ static SUBTOPOLOGY: Struct = Struct {
         Field { name: "copartition_groups", path: "Subtopology.CopartitionGroups", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&COPARTITION_GROUP), array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static STREAMS_GROUP_TOPOLOGY_VALUE: Struct = Struct {
@@ -60,6 +64,7 @@ static STREAMS_GROUP_TOPOLOGY_VALUE: Struct = Struct {
         Field { name: "subtopologies", path: "StreamsGroupTopologyValue.Subtopologies", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&SUBTOPOLOGY), array: true, element_bytes: 8, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static SYNC_GROUP_REQUEST_ASSIGNMENT: Struct = Struct {
         Field { name: "assignment", path: "SyncGroupRequestAssignment.Assignment", versions: Versions { lowest: 0, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bytes, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static SYNC_GROUP_REQUEST: Struct = Struct {
@@ -27,6 +28,7 @@ static SYNC_GROUP_REQUEST: Struct = Struct {
         Field { name: "assignments", path: "SyncGroupRequest.Assignments", versions: Versions { lowest: 0, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&SYNC_GROUP_REQUEST_ASSIGNMENT), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! SyncGroupResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static SYNC_GROUP_RESPONSE: Struct = Struct {
     name: "SyncGroupResponse",
@@ -15,6 +15,7 @@ static SYNC_GROUP_RESPONSE: Struct = Struct {
         Field { name: "assignment", path: "SyncGroupResponse.Assignment", versions: Versions { lowest: 0, highest: 5 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bytes, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

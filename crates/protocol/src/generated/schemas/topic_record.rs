@@ -12,6 +12,7 @@ static TOPIC_RECORD: Struct = Struct {
         Field { name: "topic_id", path: "TopicRecord.TopicId", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uuid, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static PARTITIONS_SCHEMA: Struct = Struct {
         Field { name: "partition_ids", path: "PartitionsSchema.PartitionIds", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TRANSACTION_LOG_VALUE: Struct = Struct {
@@ -31,6 +32,7 @@ static TRANSACTION_LOG_VALUE: Struct = Struct {
         Field { name: "client_transaction_version", path: "TransactionLogValue.ClientTransactionVersion", versions: Versions { lowest: 1, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 2, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[1, 2, 10, 4],
+    errors: &[],
 };
 
 /// The message.

@@ -14,6 +14,7 @@ static TXN_OFFSET_COMMIT_REQUEST_PARTITION: Struct = Struct {
         Field { name: "committed_metadata", path: "TxnOffsetCommitRequestPartition.CommittedMetadata", versions: Versions { lowest: 0, highest: 6 }, nullable: Versions { lowest: 0, highest: 6 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TXN_OFFSET_COMMIT_REQUEST_TOPIC: Struct = Struct {
@@ -25,6 +26,7 @@ static TXN_OFFSET_COMMIT_REQUEST_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "TxnOffsetCommitRequestTopic.Partitions", versions: Versions { lowest: 0, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TXN_OFFSET_COMMIT_REQUEST_PARTITION), array: true, element_bytes: 14, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TXN_OFFSET_COMMIT_REQUEST: Struct = Struct {
@@ -41,6 +43,7 @@ static TXN_OFFSET_COMMIT_REQUEST: Struct = Struct {
         Field { name: "topics", path: "TxnOffsetCommitRequest.Topics", versions: Versions { lowest: 0, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TXN_OFFSET_COMMIT_REQUEST_TOPIC), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! TxnOffsetCommitResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static TXN_OFFSET_COMMIT_RESPONSE_PARTITION: Struct = Struct {
     name: "TxnOffsetCommitResponsePartition",
@@ -12,6 +12,7 @@ static TXN_OFFSET_COMMIT_RESPONSE_PARTITION: Struct = Struct {
         Field { name: "error_code", path: "TxnOffsetCommitResponsePartition.ErrorCode", versions: Versions { lowest: 0, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static TXN_OFFSET_COMMIT_RESPONSE_TOPIC: Struct = Struct {
@@ -23,6 +24,7 @@ static TXN_OFFSET_COMMIT_RESPONSE_TOPIC: Struct = Struct {
         Field { name: "partitions", path: "TxnOffsetCommitResponseTopic.Partitions", versions: Versions { lowest: 0, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TXN_OFFSET_COMMIT_RESPONSE_PARTITION), array: true, element_bytes: 6, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TXN_OFFSET_COMMIT_RESPONSE: Struct = Struct {
@@ -33,6 +35,7 @@ static TXN_OFFSET_COMMIT_RESPONSE: Struct = Struct {
         Field { name: "topics", path: "TxnOffsetCommitResponse.Topics", versions: Versions { lowest: 0, highest: 6 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TXN_OFFSET_COMMIT_RESPONSE_TOPIC), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! UnregisterControllerResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static UNREGISTER_CONTROLLER_RESPONSE: Struct = Struct {
     name: "UnregisterControllerResponse",
@@ -13,6 +13,7 @@ static UNREGISTER_CONTROLLER_RESPONSE: Struct = Struct {
         Field { name: "error_message", path: "UnregisterControllerResponse.ErrorMessage", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 0, highest: 0 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Errors }],
 };
 
 /// The message.

@@ -14,6 +14,7 @@ static FEATURE_UPDATE_KEY: Struct = Struct {
         Field { name: "upgrade_type", path: "FeatureUpdateKey.UpgradeType", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Integer(1), ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static UPDATE_FEATURES_REQUEST: Struct = Struct {
@@ -25,6 +26,7 @@ static UPDATE_FEATURES_REQUEST: Struct = Struct {
         Field { name: "validate_only", path: "UpdateFeaturesRequest.ValidateOnly", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! UpdateFeaturesResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static UPDATABLE_FEATURE_RESULT: Struct = Struct {
     name: "UpdatableFeatureResult",
@@ -13,6 +13,7 @@ static UPDATABLE_FEATURE_RESULT: Struct = Struct {
         Field { name: "error_message", path: "UpdatableFeatureResult.ErrorMessage", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static UPDATE_FEATURES_RESPONSE: Struct = Struct {
@@ -25,6 +26,7 @@ static UPDATE_FEATURES_RESPONSE: Struct = Struct {
         Field { name: "results", path: "UpdateFeaturesResponse.Results", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&UPDATABLE_FEATURE_RESULT), array: true, element_bytes: 5, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 /// The message.

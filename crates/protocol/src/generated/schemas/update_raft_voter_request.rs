@@ -13,6 +13,7 @@ static LISTENER: Struct = Struct {
         Field { name: "port", path: "Listener.Port", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static KRAFT_VERSION_FEATURE: Struct = Struct {
@@ -23,6 +24,7 @@ static KRAFT_VERSION_FEATURE: Struct = Struct {
         Field { name: "max_supported_version", path: "KRaftVersionFeature.MaxSupportedVersion", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static UPDATE_RAFT_VOTER_REQUEST: Struct = Struct {
@@ -37,6 +39,7 @@ static UPDATE_RAFT_VOTER_REQUEST: Struct = Struct {
         Field { name: "kraft_version_feature", path: "UpdateRaftVoterRequest.KRaftVersionFeature", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&KRAFT_VERSION_FEATURE), array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

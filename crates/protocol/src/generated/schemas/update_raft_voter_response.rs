@@ -2,7 +2,7 @@
 
 //! UpdateRaftVoterResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static CURRENT_LEADER: Struct = Struct {
     name: "CurrentLeader",
@@ -14,6 +14,7 @@ static CURRENT_LEADER: Struct = Struct {
         Field { name: "port", path: "CurrentLeader.Port", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static UPDATE_RAFT_VOTER_RESPONSE: Struct = Struct {
@@ -25,6 +26,7 @@ static UPDATE_RAFT_VOTER_RESPONSE: Struct = Struct {
         Field { name: "current_leader", path: "UpdateRaftVoterResponse.CurrentLeader", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 0, kind: Type::Struct(&CURRENT_LEADER), array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[2],
+    errors: &[CountedError { field: 1, counts: Counts::Errors }],
 };
 
 /// The message.

@@ -16,6 +16,7 @@ static USER_SCRAM_CREDENTIAL_RECORD: Struct = Struct {
         Field { name: "iterations", path: "UserScramCredentialRecord.Iterations", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -18,6 +18,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "pre_vote", path: "PartitionData.PreVote", versions: Versions { lowest: 2, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static TOPIC_DATA: Struct = Struct {
@@ -28,6 +29,7 @@ static TOPIC_DATA: Struct = Struct {
         Field { name: "partitions", path: "TopicData.Partitions", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 25, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static VOTE_REQUEST: Struct = Struct {
@@ -39,6 +41,7 @@ static VOTE_REQUEST: Struct = Struct {
         Field { name: "topics", path: "VoteRequest.Topics", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&TOPIC_DATA), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

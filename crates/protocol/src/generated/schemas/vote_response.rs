@@ -2,7 +2,7 @@
 
 //! VoteResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static PARTITION_DATA: Struct = Struct {
     name: "PartitionData",
@@ -15,6 +15,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "vote_granted", path: "PartitionData.VoteGranted", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Bool, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static TOPIC_DATA: Struct = Struct {
@@ -25,6 +26,7 @@ static TOPIC_DATA: Struct = Struct {
         Field { name: "partitions", path: "TopicData.Partitions", versions: Versions { lowest: 0, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 16, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static NODE_ENDPOINT: Struct = Struct {
@@ -36,6 +38,7 @@ static NODE_ENDPOINT: Struct = Struct {
         Field { name: "port", path: "NodeEndpoint.Port", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static VOTE_RESPONSE: Struct = Struct {
@@ -47,6 +50,7 @@ static VOTE_RESPONSE: Struct = Struct {
         Field { name: "node_endpoints", path: "VoteResponse.NodeEndpoints", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: 0, kind: Type::Struct(&NODE_ENDPOINT), array: true, element_bytes: 8, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[2],
+    errors: &[CountedError { field: 0, counts: Counts::Always }],
 };
 
 /// The message.

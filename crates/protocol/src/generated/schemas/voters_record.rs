@@ -13,6 +13,7 @@ static ENDPOINT: Struct = Struct {
         Field { name: "port", path: "Endpoint.Port", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Uint16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static KRAFT_VERSION_FEATURE: Struct = Struct {
@@ -23,6 +24,7 @@ static KRAFT_VERSION_FEATURE: Struct = Struct {
         Field { name: "max_supported_version", path: "KRaftVersionFeature.MaxSupportedVersion", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static VOTER: Struct = Struct {
@@ -35,6 +37,7 @@ static VOTER: Struct = Struct {
         Field { name: "kraft_version_feature", path: "Voter.KRaftVersionFeature", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&KRAFT_VERSION_FEATURE), array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static VOTERS_RECORD: Struct = Struct {
@@ -45,6 +48,7 @@ static VOTERS_RECORD: Struct = Struct {
         Field { name: "voters", path: "VotersRecord.Voters", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&VOTER), array: true, element_bytes: 27, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

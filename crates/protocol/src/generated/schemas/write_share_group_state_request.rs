@@ -14,6 +14,7 @@ static STATE_BATCH: Struct = Struct {
         Field { name: "delivery_count", path: "StateBatch.DeliveryCount", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static PARTITION_DATA: Struct = Struct {
@@ -28,6 +29,7 @@ static PARTITION_DATA: Struct = Struct {
         Field { name: "state_batches", path: "PartitionData.StateBatches", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&STATE_BATCH), array: true, element_bytes: 20, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static WRITE_STATE_DATA: Struct = Struct {
@@ -38,6 +40,7 @@ static WRITE_STATE_DATA: Struct = Struct {
         Field { name: "partitions", path: "WriteStateData.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_DATA), array: true, element_bytes: 22, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static WRITE_SHARE_GROUP_STATE_REQUEST: Struct = Struct {
@@ -48,6 +51,7 @@ static WRITE_SHARE_GROUP_STATE_REQUEST: Struct = Struct {
         Field { name: "topics", path: "WriteShareGroupStateRequest.Topics", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&WRITE_STATE_DATA), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -2,7 +2,7 @@
 
 //! WriteShareGroupStateResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static PARTITION_RESULT: Struct = Struct {
     name: "PartitionResult",
@@ -13,6 +13,7 @@ static PARTITION_RESULT: Struct = Struct {
         Field { name: "error_message", path: "PartitionResult.ErrorMessage", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 0, highest: 1 }, tag: -1, kind: Type::String, array: false, element_bytes: 0, default: Default::Null, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static WRITE_STATE_RESULT: Struct = Struct {
@@ -23,6 +24,7 @@ static WRITE_STATE_RESULT: Struct = Struct {
         Field { name: "partitions", path: "WriteStateResult.Partitions", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&PARTITION_RESULT), array: true, element_bytes: 8, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static WRITE_SHARE_GROUP_STATE_RESPONSE: Struct = Struct {
@@ -32,6 +34,7 @@ static WRITE_SHARE_GROUP_STATE_RESPONSE: Struct = Struct {
         Field { name: "results", path: "WriteShareGroupStateResponse.Results", versions: Versions { lowest: 0, highest: 1 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&WRITE_STATE_RESULT), array: true, element_bytes: 18, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

@@ -12,6 +12,7 @@ static WRITABLE_TXN_MARKER_TOPIC: Struct = Struct {
         Field { name: "partition_indexes", path: "WritableTxnMarkerTopic.PartitionIndexes", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int32, array: true, element_bytes: 4, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static WRITABLE_TXN_MARKER: Struct = Struct {
@@ -26,6 +27,7 @@ static WRITABLE_TXN_MARKER: Struct = Struct {
         Field { name: "transaction_version", path: "WritableTxnMarker.TransactionVersion", versions: Versions { lowest: 2, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: true, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static WRITE_TXN_MARKERS_REQUEST: Struct = Struct {
@@ -35,6 +37,7 @@ static WRITE_TXN_MARKERS_REQUEST: Struct = Struct {
         Field { name: "markers", path: "WriteTxnMarkersRequest.Markers", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&WRITABLE_TXN_MARKER), array: true, element_bytes: 17, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

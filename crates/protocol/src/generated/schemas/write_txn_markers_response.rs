@@ -2,7 +2,7 @@
 
 //! WriteTxnMarkersResponse.
 
-use crate::table::{Default, Field, Kind, Schema, Struct, Type, Versions};
+use crate::table::{CountedError, Counts, Default, Field, Kind, Schema, Struct, Type, Versions};
 
 static WRITABLE_TXN_MARKER_PARTITION_RESULT: Struct = Struct {
     name: "WritableTxnMarkerPartitionResult",
@@ -12,6 +12,7 @@ static WRITABLE_TXN_MARKER_PARTITION_RESULT: Struct = Struct {
         Field { name: "error_code", path: "WritableTxnMarkerPartitionResult.ErrorCode", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int16, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[CountedError { field: 1, counts: Counts::Always }],
 };
 
 static WRITABLE_TXN_MARKER_TOPIC_RESULT: Struct = Struct {
@@ -22,6 +23,7 @@ static WRITABLE_TXN_MARKER_TOPIC_RESULT: Struct = Struct {
         Field { name: "partitions", path: "WritableTxnMarkerTopicResult.Partitions", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&WRITABLE_TXN_MARKER_PARTITION_RESULT), array: true, element_bytes: 7, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static WRITABLE_TXN_MARKER_RESULT: Struct = Struct {
@@ -32,6 +34,7 @@ static WRITABLE_TXN_MARKER_RESULT: Struct = Struct {
         Field { name: "topics", path: "WritableTxnMarkerResult.Topics", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&WRITABLE_TXN_MARKER_TOPIC_RESULT), array: true, element_bytes: 3, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 static WRITE_TXN_MARKERS_RESPONSE: Struct = Struct {
@@ -41,6 +44,7 @@ static WRITE_TXN_MARKERS_RESPONSE: Struct = Struct {
         Field { name: "markers", path: "WriteTxnMarkersResponse.Markers", versions: Versions { lowest: 1, highest: 2 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Struct(&WRITABLE_TXN_MARKER_RESULT), array: true, element_bytes: 10, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.

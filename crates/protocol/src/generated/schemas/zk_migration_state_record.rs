@@ -11,6 +11,7 @@ static ZK_MIGRATION_STATE_RECORD: Struct = Struct {
         Field { name: "zk_migration_state", path: "ZkMigrationStateRecord.ZkMigrationState", versions: Versions { lowest: 0, highest: 0 }, nullable: Versions { lowest: 1, highest: 0 }, tag: -1, kind: Type::Int8, array: false, element_bytes: 0, default: Default::Plain, ignorable: false, rigid: false },
     ],
     tagged: &[],
+    errors: &[],
 };
 
 /// The message.
