@@ -141,7 +141,8 @@ def test_python_classes_are_typed() -> None:
 def test_error_codes_count_but_for_exceptions(tmp_path: Path) -> None:
     message = parse(
         "SampleResponse response 7\nversions 1-4\nflexible 3+\n\n"
-        "ErrorCode int16 1+\nOtherErrorCode int16 1+\nItems []Item 2+\n    ErrorCode int16 2+\n    Name string 2+\n"
+        "ErrorCode int16 1+\nOtherErrorCode int16 1+\n"
+        "Items []Item 2+\n    ErrorCode int16 2+\n    Name string 2+\n"
     )
     exceptions = tmp_path / "error_counts.txt"
 
