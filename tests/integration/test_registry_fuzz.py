@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from barnabas.schema_registry.application import description
 from barnabas.schema_registry.operations import OPERATIONS
-from tests.support.fuzz import NAMES, Fuzz, Service
+from tests.support.fuzz import NAMES, NO_JSON, Fuzz, Service
 from tests.support.registry import MEDIA_TYPE, RegistryProcess
 from tests.support.server import cluster_under_test
 
@@ -78,6 +79,31 @@ def service(registry: RegistryProcess) -> Iterator[Service]:
 def test_every_operation_answers_as_it_is_described(service: Service, name: str, data: st.DataObject) -> None:
     method, path = name.split()
     service.try_it(data.draw(FUZZ.requests_of(method, path)), path)
+
+
+@pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
+def test_bodies_that_are_no_json_are_refused(registry: RegistryProcess, body: bytes) -> None:
+    reply = registry.ask("POST", "/subjects/a/versions", body)
+    assert (reply.status, set(reply.body)) == (400, {"error_code", "message"})
+    assert registry.ask("GET", "/schemas/types").status == 200
+
+
+def alternatives(schema_type: str) -> str:
+    """Many of them, each of which has to be compared with each of another schema's."""
+    if schema_type == "AVRO":
+        return json.dumps([{"type": "fixed", "name": f"F{at}", "size": 1} for at in range(1_000)])
+    parts = [{"type": "object", "properties": {f"p{at}": {"type": "string"}}} for at in range(300)]
+    return json.dumps({"oneOf": parts})
+
+
+@pytest.mark.parametrize("schema_type", ["AVRO", "JSON"])
+def test_a_comparison_that_would_take_long_is_given_up(registry: RegistryProcess, schema_type: str) -> None:
+    path, text = f"/subjects/alternatives-{schema_type}/versions", alternatives(schema_type)
+    assert registry.ask("POST", path, {"schemaType": schema_type, "schema": text}).status == 200
+    changed = text.replace('"size": 1', '"size": 2').replace("string", "number")
+    reply = registry.ask("POST", path, {"schemaType": schema_type, "schema": changed})
+    assert (reply.status, reply.body["error_code"]) == (409, 40901)
+    assert "SCHEMA_TOO_COMPLEX" in reply.body["message"]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,14 @@ NAMES = st.sampled_from(["a", "b/c", ".", "", " ", "\u20ac", "a" * 300]) | st.te
 """What may stand where a text is wanted."""
 NUMBERS = st.integers(-(2**31), 2**31 - 1) | st.integers(-1, 5)
 Values = st.SearchStrategy[Any]
+NO_JSON = {
+    "invalid UTF-8": b'{"schema":"\xff"}',
+    "cut short": b'{"schema":"',
+    "nested": b'{"schema":' * 10_000 + b"1" + b"}" * 10_000,
+    "lists": b"[" * 1_000_000,
+    "digits": b'{"version":' + b"9" * 10_000 + b"}",
+}
+"""Bodies that are no JSON, or none that anybody would send."""
 
 
 class Asked(NamedTuple):

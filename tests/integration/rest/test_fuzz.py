@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from barnabas.rest.application import SERVICE, description
 from barnabas.rest.operations import OPERATIONS
 from barnabas.rest.v2 import operations as v2
-from tests.support.fuzz import NAMES, Fuzz, Service
+from barnabas.rest.v2.asking import MEDIA_TYPE
+from tests.support.fuzz import NAMES, NO_JSON, Fuzz, Service
 from tests.support.rest import RestProcess
 from tests.support.server import cluster_under_test
 
 REQUESTS = 3
 """Of each operation."""
 TOPIC = "topic"
+CONSUMED = {True: "application/json", False: MEDIA_TYPE}
 COUNTS = st.integers(-1, 3) | st.just(2**31 - 1)
 FUZZ = Fuzz(
     {**OPERATIONS, **v2.OPERATIONS, **SERVICE},
@@ -64,3 +66,13 @@ def service(proxy: RestProcess) -> Iterator[Service]:
 def test_every_operation_answers_as_it_is_described(service: Service, name: str, data: st.DataObject) -> None:
     method, path = name.split()
     service.try_it(data.draw(FUZZ.requests_of(method, path)), path)
+
+
+@pytest.mark.parametrize(
+    "path", [f"/v3/clusters/-/topics/{TOPIC}/records", "/v3/clusters/-/topics", "/consumers/g"]
+)
+@pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
+def test_bodies_that_are_no_json_are_refused(proxy: RestProcess, path: str, body: bytes) -> None:
+    reply = proxy.ask("POST", path, body, Content_Type=CONSUMED[path.startswith("/v3")])
+    assert (reply.status, set(reply.body)) == (400, {"error_code", "message"})
+    assert proxy.ask("GET", f"/v3/clusters/-/topics/{TOPIC}").status == 200

@@ -22,8 +22,10 @@ NESTING_MAX = 64
 JSON_NESTING_MAX = 200
 # How many parts (values of JSON, tokens) a schema may have.
 NODES_MAX = 200_000
-# How many pairs of parts a comparison may look at, and how deep inside one another.
-COMPARED_PAIRS_MAX = 100_000
+# How many pairs of parts a comparison may look at, and how deep inside one another. The largest schema has
+# fewer that face each other one by one; alternatives of a union, each against each, would take seconds in
+# which nobody else is answered.
+COMPARED_PAIRS_MAX = 30_000
 COMPARED_DEPTH_MAX = 100
 # How many differences are repeated where a pair of parts is met once more: all would double each time.
 REPEATED_MAX = 20
