@@ -143,29 +143,28 @@ impl<'a> Reader<'a> {
     pub(crate) fn raw_string(&mut self) -> Option<(&'a str, bool)> {
         self.eat(b'"')?;
         let begin = self.at;
+        let mut bytes = self.text.as_bytes()[begin..].iter();
         let mut has_escapes = false;
         loop {
-            match self.peek()? {
+            match *bytes.next()? {
                 b'"' => break,
                 b'\\' => {
                     has_escapes = true;
-                    self.at += 1;
-                    matches!(self.peek()?, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')
+                    matches!(*bytes.next()?, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')
                         .then_some(())?;
                 }
                 0..0x20 => return None,
                 _ => {}
             }
-            self.at += 1;
         }
-        self.at += 1;
+        self.at = self.text.len() - bytes.len();
         Some((&self.text[begin..self.at - 1], has_escapes))
     }
 
     /// A text.
     pub(crate) fn string(&mut self) -> Option<Cow<'a, str>> {
         let (raw, has_escapes) = self.raw_string()?;
-        Some(if has_escapes { Cow::Owned(unescaped(raw)) } else { Cow::Borrowed(raw) })
+        Some(if has_escapes { Cow::Owned(unescaped(raw)?) } else { Cow::Borrowed(raw) })
     }
 
     fn flat(&mut self) -> Option<Flat<'a>> {
@@ -268,7 +267,7 @@ impl<'a> Reader<'a> {
                 is_shortest && !is_small && whole.len() + fraction.len() <= FLOAT_DIGITS_MAX
             }
         };
-        out.extend_from_slice(self.text[begin..self.at].as_bytes());
+        out.extend_from_slice(&self.text.as_bytes()[begin..self.at]);
         is_kept.then_some(())
     }
 
@@ -281,24 +280,24 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn unescaped(raw: &str) -> String {
-    let mut text = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some((before, escape)) = rest.split_once('\\') {
-        text.push_str(before);
-        let mut characters = escape.chars();
-        text.extend(characters.next().map(|escaped| match escaped {
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
+fn unescaped(raw: &str) -> Option<String> {
+    // By the byte: what is escaped is ASCII, and schemas are full of it.
+    let mut text = Vec::with_capacity(raw.len());
+    let mut bytes = raw.bytes();
+    while let Some(byte) = bytes.next() {
+        text.push(match byte {
+            b'\\' => match bytes.next()? {
+                b'b' => 0x8,
+                b'f' => 0xc,
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                itself => itself,
+            },
             itself => itself,
-        }));
-        rest = characters.as_str();
+        });
     }
-    text.push_str(rest);
-    text
+    String::from_utf8(text).ok()
 }
 
 fn without_escaped_slashes(raw: &str) -> String {
