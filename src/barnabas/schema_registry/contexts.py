@@ -33,7 +33,7 @@ def normalize(subject: str) -> str:
 
 def context_of(subject: str) -> str:
     """The context that a subject is in."""
-    return split(subject)[0]
+    return split(subject)[0] if subject.startswith(":.") else DEFAULT
 
 
 def is_context(subject: str) -> bool:

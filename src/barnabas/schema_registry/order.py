@@ -109,13 +109,12 @@ class Order:
             self.next = max(self.next, record.offset + 1)
             return
         problem = self._hand_on(record)
-        first = self._written[0] if self._written else None
-        if first is not None and _is(first, record):
-            self._written.popleft()
-            first.write.done(problem)
+        if self._written and _is(self._written[0], record):
+            self._written.popleft().write.done(problem)
         else:
             self.foreign += 1
-        self._hand_acknowledged_on()
+        if self._written:
+            self._hand_acknowledged_on()
 
     def _was_ahead(self, record: Stored) -> bool:
         while self._ahead and self._ahead[0].offset < record.offset:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
@@ -172,13 +172,30 @@ class Replica(Generic[S]):
             head = await self._fresh_head()
             if self.leadership.holds(term):
                 break
+        response, committed = self._decide(head, decide)
+        if committed is not None:
+            await committed
+        return response
+
+    def decided(
+        self, decide: Callable[[S], Decision[R]]
+    ) -> tuple[R, Coroutine[None, None, None] | None] | None:
+        """Decides at once: the response, and what waits until it holds, if it does not yet. None where there
+        is something to wait for before, as `write` does. Raises HttpError."""
+        term = self.leadership.held()
+        if term is None or term != self._caught_up:
+            return None
+        head = self._head_now()
+        return None if head is None else self._decide(head, decide)
+
+    def _decide(
+        self, head: S, decide: Callable[[S], Decision[R]]
+    ) -> tuple[R, Coroutine[None, None, None] | None]:
         decision = decide(head)
         if decision.records:
-            await self._answered(self._begin(head, decision.records))
-        else:
-            # What the decision relies on may be on its way itself.
-            await self._landed()
-        return decision.response
+            return decision.response, self._answered(self._begin(head, decision.records))
+        # What the decision relies on may be on its way itself.
+        return decision.response, self._landed() if self._in_flight else None
 
     def _begin(self, head: S, records: Sequence[Any]) -> _Write:
         written = [self._records.encode(record) for record in records]
@@ -231,8 +248,6 @@ class Replica(Generic[S]):
 
     async def _landed(self) -> None:
         """Waits for everything that is on its way."""
-        if not self._in_flight:
-            return
         done, waits = await asyncio.wait(
             [write.landed for write in self._in_flight], timeout=WRITE_SECONDS_MAX
         )
@@ -243,18 +258,21 @@ class Replica(Generic[S]):
             raise errors.write_timed_out(WRITE_SECONDS_MAX)
 
     async def _fresh_head(self) -> S:
-        """The head. Anew, when it is not what will be committed."""
-        while True:
-            if self._storage.foreign != self._foreign:
-                self._stale = True
-            if self._head is not None and not self._stale:
-                return self._head
-            if not self._in_flight:
-                self._foreign = self._storage.foreign
-                self._stale = False
-                self._head = self.state.copy()
-                return self._head
+        while (head := self._head_now()) is None:
             await asyncio.wait([write.landed for write in self._in_flight])
+        return head
+
+    def _head_now(self) -> S | None:
+        """The head. Anew, when it is not what will be committed; None until that can be known."""
+        if self._storage.foreign != self._foreign:
+            self._stale = True
+        if self._head is None or self._stale:
+            if self._in_flight:
+                return None
+            self._foreign = self._storage.foreign
+            self._stale = False
+            self._head = self.state.copy()
+        return self._head
 
 
 def _failed(problem: Exception) -> HttpError:

@@ -139,15 +139,22 @@ class Subjects:
         """Registers a schema. One that is registered already is answered at once, later without Python."""
         subject, schema = writable_subject_of(self._registry, request), offered(request)
         parser, normalize = self._registry.parser, request.flag("normalize")
-        if self._registry.settled:
-            version = registered(self._registry.state, parser, subject, schema, normalize=normalize)
-            if version is not None:
-                return self._registered(request, version, publish=True)
         force = request.flag("force")
-        return self._register(
-            request,
-            lambda state: register(state, parser, subject, schema, normalize=normalize, force=force),
-        )
+
+        def decide(state: State) -> Decision[Version]:
+            return register(state, parser, subject, schema, normalize=normalize, force=force)
+
+        decided = self._registry.decided(decide)
+        if decided is not None:
+            version, committed = decided
+            if committed is None:
+                return self._registered(request, version, publish=True)
+            return self._registered_when(committed, request, version)
+        if self._registry.settled:  # Another instance writes.
+            known = registered(self._registry.state, parser, subject, schema, normalize=normalize)
+            if known is not None:
+                return self._registered(request, known, publish=True)
+        return self._register(request, decide)
 
     async def modify_tags(self, request: Request) -> Response:
         """Registers a version that is another one with other tags, metadata or rules."""
@@ -182,6 +189,12 @@ class Subjects:
 
     async def _register(self, request: Request, decide: Callable[[State], Decision[Version]]) -> Response:
         return self._registered(request, await self._registry.write(decide))
+
+    async def _registered_when(
+        self, committed: Awaitable[None], request: Request, version: Version
+    ) -> Response:
+        await committed
+        return self._registered(request, version)
 
     def _registered(self, request: Request, version: Version, *, publish: bool = False) -> Response:
         text = formatted(self._registry, version, request.text("format"))

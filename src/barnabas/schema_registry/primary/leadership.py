@@ -29,6 +29,9 @@ class NotPrimary(Exception):
 class Leadership(Protocol):
     """Says who writes."""
 
+    def held(self) -> int | None:
+        """The term, if it is known that this instance writes."""
+
     async def term(self) -> int:
         """Waits until it is known who writes. The term, if it is this instance. Raises NotPrimary, or
         HttpError when there is nobody."""
@@ -42,6 +45,10 @@ class Leadership(Protocol):
 
 class Alone:
     """The leadership of an instance that is the only one."""
+
+    def held(self) -> int:
+        """As `term`."""
+        return 0
 
     async def term(self) -> int:
         """It is always the primary, and what it has read at its start is all there is."""
@@ -72,13 +79,18 @@ class Elected:
         """Leaves it."""
         await self._loop.run_in_executor(None, self._membership.stop)
 
+    def held(self) -> int | None:
+        """As Leadership says."""
+        standing = self._membership.standing
+        return standing.term if standing.mine and time.monotonic() < standing.valid_until else None
+
     async def term(self) -> int:
         """As Leadership says."""
         deadline = time.monotonic() + PRIMARY_SECONDS_MAX
         while True:
+            if (term := self.held()) is not None:
+                return term
             standing = self._membership.standing
-            if standing.mine and time.monotonic() < standing.valid_until:
-                return standing.term
             if standing.primary is not None and not standing.mine:
                 raise NotPrimary(standing.primary)
             left = deadline - time.monotonic()
@@ -89,8 +101,7 @@ class Elected:
 
     def holds(self, term: int) -> bool:
         """As Leadership says."""
-        standing = self._membership.standing
-        return standing.mine and standing.term == term and time.monotonic() < standing.valid_until
+        return self.held() == term
 
     def told(self) -> dict[str, Any]:
         """As Leadership says."""
