@@ -108,6 +108,37 @@ fn a_broker_that_has_forgotten_the_producer_gets_a_new_sequence() {
     assert_eq!(run.world.logs[0].epoch, 3);
 }
 
+/// Who tells of some results first leaves the others where they were.
+#[test]
+fn results_that_are_given_back_come_before_later_ones() {
+    let mut run = Run::new(5, false, None);
+    let topic = run.accumulator.topic("t");
+    let mut first = Vec::new();
+    for value in 0..2u64 {
+        let bytes = value.to_be_bytes();
+        let record =
+            NewRecord { partition: Some(0), value: Some(&bytes), report: Some(value), ..Default::default() };
+        let now = run.now;
+        while run.accumulator.append(topic, &record, || now).is_err() {
+            // Nothing is known of the topic yet.
+            assert!(run.accumulator.is_awaited());
+            run.tick();
+        }
+        assert!(!run.accumulator.is_awaited());
+        while !run.accumulator.flushed(u64::MAX) {
+            run.tick();
+            assert!(run.now < 100_000, "record {value} was not sent");
+        }
+        if value == 0 {
+            first = run.accumulator.take_completed();
+        }
+    }
+    run.accumulator.put_back(first);
+    let all = run.accumulator.take_completed();
+    let reports: Vec<u64> = all.iter().flat_map(|one| &one.reports).map(|&(_, report)| report).collect();
+    assert_eq!(reports, [0, 1]);
+}
+
 #[test]
 fn without_faults_every_record_arrives_once_and_in_order() {
     every_record_once(1, false, 500);

@@ -149,6 +149,28 @@ fn bodies_arrive_whole_however_they_are_framed_and_pipelined_requests_in_order()
 }
 
 #[test]
+fn who_takes_requests_sees_them_first_and_answers_from_any_thread() {
+    let running = running(HttpSettings::default());
+    running.server.inbox().set_taker(Box::new(|inbox, request| {
+        if request.target.path() != "/taken" {
+            return Some(request);
+        }
+        let inbox = inbox.clone();
+        std::thread::spawn(move || inbox.answer(request.id, reply("taken".into())));
+        None
+    }));
+    let mut client = running.connect();
+    for _ in 0..2 {
+        client.send("GET /taken HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(client.answer().body, b"taken");
+        client.send("GET /other HTTP/1.1\r\nHost: h\r\n\r\n");
+        running.echo();
+        assert_eq!(client.answer().body, b"GET /other 0");
+    }
+    assert_eq!(running.server.inbox().waiting(), 0);
+}
+
+#[test]
 fn large_replies_are_compressed_for_those_who_take_it() {
     let running = running(HttpSettings::default());
     running.service.published.publish("GET", "/", b"", reply(vec![b'x'; 10_000].into()));

@@ -19,6 +19,8 @@ use crate::http::request::HttpRequest;
 
 /// Paths of a service that are remembered; with one more all are forgotten, and shown again by who knows them.
 const PATHS_MAX: usize = 10_000;
+/// Bytes of a body that is read in the thread of its connection, which has others.
+const BODY_BYTES_MAX: usize = 256 * 1024;
 const JSON: &str = "application/json";
 
 /// Where the records of a path go.
@@ -86,6 +88,7 @@ impl Routes {
         let routes = self.0.get(&request.service)?;
         let is_plain = request.method == Method::POST
             && request.pieces.is_none()
+            && request.body.len() <= BODY_BYTES_MAX
             && request.target.query().is_none()
             && request.headers.get(header::CONTENT_TYPE).is_none_or(|given| given == JSON);
         let route = routes.get(request.target.path()).filter(|_| is_plain)?;
