@@ -1,5 +1,9 @@
 //! `barnabas._core.NativeProducer`.
 
+mod reports;
+
+pub(crate) use reports::Listener;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +12,8 @@ use barnabas_client::producer::{Producer, Waited};
 use barnabas_client::transaction::{CommittedOffset, End, GroupMetadata};
 use barnabas_client::ClientError;
 use barnabas_protocol::record::Header;
-use barnabas_protocol::Offset;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyOSError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -25,56 +27,8 @@ use super::record::RecordMetadata;
 use super::text::{data, headers, Data};
 use super::{waiting, waiting::seconds};
 use crate::clock;
-use crate::rest::{Asked, Delivered, Line, Part, PlainRecord};
-
-/// Who waits for the result of a record.
-pub(crate) enum Listener {
-    /// Called with an exception or where the record lies.
-    Callable(Py<PyAny>),
-    /// Of the event loop that polls; nobody may be waiting any more.
-    Future(Py<PyAny>),
-    /// A request to the REST Proxy with this one record.
-    Asked(Box<Asked>),
-    /// The place of a record in a stream of the REST Proxy.
-    Line(Box<Line>),
-}
-
-impl Listener {
-    fn tell(
-        self,
-        py: Python<'_>,
-        error: Option<&Bound<'_, PyAny>>,
-        metadata: Option<RecordMetadata>,
-    ) -> PyResult<()> {
-        match self {
-            Listener::Callable(callback) => callback.call1(py, (error, metadata)).map(drop),
-            Listener::Asked(asked) => match (error, metadata) {
-                (Some(error), _) => asked.fail(py, error),
-                (None, Some(lies)) => {
-                    asked.answer(delivered(&lies));
-                    Ok(())
-                }
-                (None, None) => Ok(()),
-            },
-            Listener::Line(line) => match (error, metadata) {
-                (Some(error), _) => line.fail(py, error),
-                (None, Some(lies)) => line.answer(py, delivered(&lies)),
-                (None, None) => Ok(()),
-            },
-            Listener::Future(future) => {
-                let future = future.bind(py);
-                if future.call_method0(intern!(py, "done"))?.is_truthy()? {
-                    return Ok(());
-                }
-                let told = match error {
-                    Some(error) => future.call_method1(intern!(py, "set_exception"), (error,)),
-                    None => future.call_method1(intern!(py, "set_result"), (metadata,)),
-                };
-                told.map(drop)
-            }
-        }
-    }
-}
+use crate::rest::{Part, PlainRecord};
+use reports::{offset_of, Reports};
 
 /// A record as Python gives it.
 struct Given<'a, 'py> {
@@ -83,58 +37,6 @@ struct Given<'a, 'py> {
     key: Option<&'a Bound<'py, PyAny>>,
     value: Option<&'a Bound<'py, PyAny>>,
     headers: Option<&'a Bound<'py, PyAny>>,
-}
-
-/// Those who wait for results, by the number that their record carries.
-#[derive(Default)]
-struct Reports {
-    waiting: Vec<Option<Listener>>,
-    free: Vec<u32>,
-}
-
-impl Reports {
-    fn add(&mut self, listener: Listener) -> u64 {
-        if let Some(index) = self.free.pop() {
-            self.waiting[index as usize] = Some(listener);
-            return u64::from(index);
-        }
-        self.waiting.push(Some(listener));
-        self.waiting.len() as u64 - 1
-    }
-
-    /// Takes those who have asked the REST Proxy for records that were written.
-    fn take_written(&mut self, completed: &mut Completed, written: &mut Vec<(Box<Asked>, Delivered)>) {
-        let Ok(base) = completed.result else { return };
-        let (partition, timestamp) = (completed.partition, completed.log_append_time);
-        completed.reports.retain(|&(index, report)| {
-            if !matches!(self.waiting[report as usize], Some(Listener::Asked(_))) {
-                return true;
-            }
-            if let Some(Listener::Asked(asked)) = self.take(report) {
-                written.push((asked, Delivered { partition, offset: offset_of(base, index), timestamp }));
-            }
-            false
-        });
-    }
-
-    fn take(&mut self, report: u64) -> Option<Listener> {
-        self.free.push(report as u32);
-        self.waiting[report as usize].take()
-    }
-}
-
-/// What a reply of the REST Proxy says of where a record lies.
-fn delivered(&RecordMetadata { partition, offset, timestamp, .. }: &RecordMetadata) -> Delivered {
-    Delivered { partition, offset, timestamp }
-}
-
-/// Where a record of a batch lies; -1 where the broker does not say.
-fn offset_of(base: Offset, index: i32) -> Offset {
-    if base < 0 {
-        -1
-    } else {
-        base + i64::from(index)
-    }
 }
 
 /// A topic's name as the user gave it last, and its number: the next record mostly has the same.
