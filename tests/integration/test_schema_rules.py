@@ -121,12 +121,17 @@ class Confluent:
 
     def __init__(self, url: str) -> None:
         from confluent_kafka.schema_registry import SchemaRegistryClient
+        from confluent_kafka.schema_registry.rule_registry import RuleRegistry
         from confluent_kafka.schema_registry.rules.cel.cel_executor import CelExecutor
         from confluent_kafka.schema_registry.rules.cel.cel_field_executor import CelFieldExecutor
         from confluent_kafka.schema_registry.rules.jsonata.jsonata_executor import JsonataExecutor
 
-        for executor in (CelExecutor, CelFieldExecutor, JsonataExecutor):
-            executor.register()
+        # Not the one that all serializers of the process have: an executor serves one registry.
+        new_registry: Any = RuleRegistry
+        self.rules = new_registry()
+        executors: tuple[Any, ...] = (CelExecutor, CelFieldExecutor, JsonataExecutor)
+        for executor in executors:
+            self.rules.register_executor(executor())
         self.client = SchemaRegistryClient({"url": url})
         self.encryption: Any = None
 
@@ -140,12 +145,11 @@ class Confluent:
         """Registers its encryption; skips the test where that is not installed."""
         pytest.importorskip("tink")
         pytest.importorskip("hkdf")
-        from confluent_kafka.schema_registry.rule_registry import RuleRegistry
         from confluent_kafka.schema_registry.rules.encryption.encrypt_executor import FieldEncryptionExecutor
         from confluent_kafka.schema_registry.rules.encryption.localkms.local_driver import LocalKmsDriver
 
         self.encryption = FieldEncryptionExecutor()
-        RuleRegistry.register_rule_executor(self.encryption)
+        self.rules.register_executor(self.encryption)
         LocalKmsDriver.register()
 
     def pair(
@@ -162,11 +166,13 @@ class Confluent:
         write: Any
         read: Any
         if format == "AVRO":
-            write = AvroSerializer(self.client, None, conf=conf)
-            read = AvroDeserializer(self.client, conf=read_conf)
+            write = AvroSerializer(self.client, None, conf=conf, rule_registry=self.rules)
+            read = AvroDeserializer(self.client, conf=read_conf, rule_registry=self.rules)
         else:
-            write = JSONSerializer(JSON, self.client, conf=conf)
-            read = JSONDeserializer(None, schema_registry_client=self.client, conf=read_conf)
+            write = JSONSerializer(JSON, self.client, conf=conf, rule_registry=self.rules)
+            read = JSONDeserializer(
+                None, schema_registry_client=self.client, conf=read_conf, rule_registry=self.rules
+            )
         return (
             lambda value: attempt(lambda: write(value, context), SerializationError),
             lambda data: attempt(lambda: read(data, context), SerializationError),
