@@ -13,7 +13,7 @@ from bench.brokers import java_version
 from bench.cases import ALL, QUICK, Case, Effort
 from bench.report import table
 from bench.rows import ROWS, Row, chosen
-from bench.run import Run, say
+from bench.run import Patience, Run, say
 from bench.store import Store
 
 
@@ -37,7 +37,8 @@ def main() -> int:
         if done:
             say(f"going on with an interrupted run: {len(done)} measurements are there (--fresh drops them)")
         effort = QUICK if options.quick else Effort()
-        run = Run(load.build(), directory, effort, options.rounds, done, store.keep)
+        patience = Patience(options.stolen_at_most, options.tries)
+        run = Run(load.build(), directory, effort, options.rounds, done, store.keep, patience)
         machine = _machine()
         measurements = store.finish(run.cases(_cases(rows)), machine)
         text = table(measurements, machine)
@@ -55,6 +56,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="only see that everything works; nothing is stored"
     )
+    parser.add_argument(
+        "--stolen-at-most",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="measure again when the machine's host took more than this share of it, 0 to 1  [default: 1]",
+    )
+    parser.add_argument("--tries", type=int, default=5, help="how often in all, then  [default: 5]")
     parser.add_argument("--fresh", action="store_true", help="drop what an interrupted run has measured")
     parser.add_argument("--dir", help="parent of the brokers' directories: on the disk that counts")
     parser.add_argument("--list", action="store_true", help="name the rows")
