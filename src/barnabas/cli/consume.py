@@ -81,6 +81,7 @@ def consume(
       barnabas consume orders --group billing -f      what the group has not had yet, shared with its members
       barnabas consume orders --format '%p:%o %k=%v'
       barnabas consume orders --json | jq .value
+      barnabas consume orders --decode                values of Avro, JSON Schema and Protobuf as JSON
 
     Columns of text are separated by tabs. Without --group it joins no group and commits nothing. With it,
     --from only says where the group begins in a partition that it has not read yet. Fields of templates:

@@ -34,8 +34,17 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 
 def print_error(error: object) -> None:
     """What went wrong, on standard error."""
+    _tell("error:", "red", error)
+
+
+def print_warning(warning: object) -> None:
+    """What is not as it should be, on standard error, where the command goes on."""
+    _tell("warning:", "yellow", warning)
+
+
+def _tell(title: str, fg: str, text: object) -> None:
     colour = False if "NO_COLOR" in os.environ else None
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True, color=colour)
+    click.echo(f"{click.style(title, fg=fg, bold=True)} {text}", err=True, color=colour)
 
 
 def counted(count: int, singular: str) -> str:

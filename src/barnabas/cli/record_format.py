@@ -7,10 +7,21 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
 _TIMESTAMP_TYPES = {1: "CreateTime", 2: "LogAppendTime"}
+
+
+class Json(bytes):
+    """JSON's text of a key or value that was written with a schema: in JSON it is what it says, no string."""
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """The text of a value."""
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        # Half a character, which JSON may have and UTF-8 may not, stays the escape that it was.
+        return cls(text.encode(errors="backslashreplace"))
 
 
 class Record(NamedTuple):
@@ -67,7 +78,7 @@ def json_line(record: Record) -> bytes:
         _put(header, "value", value)
         headers.append(header)
     document["headers"] = headers
-    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(document, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def hex_dump(record: Record) -> bytes:
@@ -139,6 +150,9 @@ def _constant(text: str) -> Formatter:
 
 
 def _put(document: dict[str, Any], name: str, data: bytes | None) -> None:
+    if isinstance(data, Json):
+        document[name] = json.loads(data)
+        return
     try:
         document[name] = None if data is None else data.decode()
     except UnicodeDecodeError:

@@ -9,6 +9,7 @@ import click
 
 from barnabas.cli import record_format
 from barnabas.cli.record_format import Formatter, Record
+from barnabas.cli.schemas.client import RegistryAddress, registry_options
 
 if TYPE_CHECKING:
     import barnabas
@@ -17,7 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def record_options(command: Command) -> Command:
-    """Adds --format and what goes with it; the command gets a `formatter`."""
+    """Adds --format and what goes with it, --decode too; the command gets a `formatter`."""
 
     @wraps(command)
     def with_formatter(
@@ -28,16 +29,26 @@ def record_options(command: Command) -> Command:
         headers: bool,
         timestamps: bool,
         offsets: bool,
+        decode: bool,
+        registry: RegistryAddress,
         **kwargs: Any,
     ) -> Any:
         try:
             formatter = _formatter("json" if as_json else form, keys, headers, timestamps, offsets)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
+        if decode:
+            formatter = _decoded(formatter, form, registry)
         return command(*args, formatter=formatter, **kwargs)
 
-    decorated: Any = with_formatter
+    decorated: Any = registry_options(with_formatter)
     for option in (
+        click.option(
+            "-d",
+            "--decode",
+            is_flag=True,
+            help="Show what was written with a schema of the registry (Avro, JSON, Protobuf) as JSON.",
+        ),
         click.option("--offsets", is_flag=True, help="Text: partition:offset before the value."),
         click.option("--timestamps", is_flag=True, help="Text: the timestamp before the value."),
         click.option("--headers", is_flag=True, help="Text: the headers before the value."),
@@ -70,6 +81,15 @@ def _formatter(form: str, keys: bool, headers: bool, timestamps: bool, offsets: 
         case _ if "%" in form:
             return record_format.template_formatter(form)
     raise ValueError(f"'{form}' is no format: text, json, hex, or a template such as '%k: %v'")
+
+
+def _decoded(formatter: Formatter, form: str, registry: RegistryAddress) -> Formatter:
+    from barnabas.cli.record_decoding import Decoding  # Most readers need no codecs.
+
+    if form == "hex":
+        raise click.UsageError("--format hex shows bytes as they are: leave out --decode.")
+    shown = Decoding(registry.connect())
+    return lambda record: formatter(shown(record))
 
 
 def record_of(record: "barnabas.Record") -> Record:

@@ -15,7 +15,14 @@ import click
 from barnabas.cli import exit_codes
 from barnabas.cli.connection import Connection, connection_options
 from barnabas.cli.log_format import configure_logging, logging_options
-from barnabas.cli.serving import Entrance, client_configs, entrance_options, listening_options, stop_asked
+from barnabas.cli.serving import (
+    Entrance,
+    client_configs,
+    entrance_options,
+    listen,
+    listening_options,
+    stop_asked,
+)
 from barnabas.config.listeners import format_address
 
 if TYPE_CHECKING:
@@ -79,7 +86,7 @@ def registry(
     from barnabas.schema_registry.service import RegistrySettings
 
     listeners, scheme = Listeners(threads), entrance.scheme
-    service, port = listeners.listen("registry", host, port, tls=entrance.tls)
+    service, port = listen(listeners, "registry", host, port, tls=entrance.tls)
     settings = RegistrySettings(
         client_configs(connection),
         None if alone else _candidacy(advertise, scheme, host, port, group, eligible=eligible),

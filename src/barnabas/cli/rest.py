@@ -14,7 +14,14 @@ import click
 from barnabas.cli import exit_codes
 from barnabas.cli.connection import Connection, connection_options, librdkafka_config
 from barnabas.cli.log_format import configure_logging, logging_options
-from barnabas.cli.serving import Entrance, client_configs, entrance_options, listening_options, stop_asked
+from barnabas.cli.serving import (
+    Entrance,
+    client_configs,
+    entrance_options,
+    listen,
+    listening_options,
+    stop_asked,
+)
 from barnabas.config.listeners import format_address
 from barnabas.config.properties import read_properties
 
@@ -90,7 +97,7 @@ def rest(
         entrance.access_log,
     )
     listeners = Listeners(threads)
-    service, port = listeners.listen("rest", host, port, IN_PIECES, entrance.tls)
+    service, port = listen(listeners, "rest", host, port, IN_PIECES, entrance.tls)
     url = f"{entrance.scheme}://{format_address(host, port)}"
     asyncio.run(_run(settings, listeners, service, url))
     return exit_codes.OK
@@ -101,6 +108,12 @@ def _registry(url: str | None, entrance: Entrance, authority: str | None) -> Reg
 
     if url is None:
         return None
+    from barnabas.serde.registry import SchemaRegistry
+
+    try:
+        SchemaRegistry(url)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--registry") from error
     tls = entrance.trusting(authority) if url.startswith("https:") else None
     return RegistryAt(url, tls)
 

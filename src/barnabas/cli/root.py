@@ -28,7 +28,7 @@ _COMMANDS = {
     "schemas": (
         "barnabas.cli.schemas.commands",
         "schemas",
-        "List, get, register, check and delete schemas of a registry.",
+        "List, get, register, check, compare and delete schemas of a registry.",
     ),
     "cluster": ("barnabas.cli.cluster", "cluster", "Show a cluster's id, brokers and controller."),
     "top": ("barnabas.cli.top", "top", "Watch a node: throughput, latency, memory, busiest topics."),

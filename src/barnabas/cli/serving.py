@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from barnabas.cli.errors import CommandFailed, address_advice
 from barnabas.config.properties import read_properties
 
 if TYPE_CHECKING:
@@ -17,10 +19,12 @@ if TYPE_CHECKING:
 
     from barnabas.cli.connection import Connection
     from barnabas.http.limits import Rates
-    from barnabas.http.listeners import TlsFiles
+    from barnabas.http.listeners import Listeners, TlsFiles
     from barnabas.http.logins import Logins
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+logger = logging.getLogger("barnabas")
 
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 """How principals may log in at the cluster."""
@@ -113,6 +117,7 @@ _BOUNDS_AND_TLS: dict[str, dict[str, Any]] = {
 _LOGINS: dict[str, dict[str, Any]] = {
     "login": {
         "type": click.Choice(MECHANISMS, case_sensitive=False),
+        "metavar": f"[{'|'.join(MECHANISMS)}]",
         "help": "Have requests bring credentials, and log in with them at the cluster: name and password "
         "(Authorization: Basic), or with OAUTHBEARER a token (Bearer).",
     },
@@ -182,11 +187,36 @@ def listening_options(default_port: int) -> Callable[[F], F]:
     return lambda command: host(port(threads(command)))
 
 
+def listen(
+    listeners: Listeners,
+    name: str,
+    host: str,
+    port: int,
+    in_pieces: str | None = None,
+    tls: TlsFiles | None = None,
+) -> tuple[int, int]:
+    """Lets clients of a service in: its number and its port. Raises CommandFailed."""
+    from barnabas.http.listeners import AddressUnusable
+
+    try:
+        return listeners.listen(name, host, port, in_pieces, tls)
+    except AddressUnusable as error:
+        raise CommandFailed(address_advice(error)) from error
+
+
 def stop_asked() -> asyncio.Event:
-    """An event of the running loop that Ctrl-C and SIGTERM set."""
+    """An event of the running loop that Ctrl-C and SIGTERM set; a second one ends the process at once."""
     import asyncio
 
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+
+    def stop(number: signal.Signals) -> None:
+        logger.info("%s: stopping; once more stops at once", number.name)
+        stopping.set()
+        for which in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(which)
+            signal.signal(which, signal.SIG_DFL)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, stop, number)
     return stopping

@@ -1,5 +1,6 @@
 """`barnabas up`: a broker in the foreground."""
 
+import errno
 import gc
 import logging
 import os
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from barnabas.cli import exit_codes
+from barnabas.cli.errors import address_advice
 from barnabas.cli.log_format import configure_logging, logging_options
 from barnabas.cli.output import print_error
 from barnabas.cli.serving import Entrance, services_options
@@ -237,7 +239,7 @@ def _serve(settings: BrokerSettings, wanted: _Wanted, *, memory: bool) -> int:
         stop.of(server)
         server.start()
     except StartError as error:
-        return _fail(error, _start_code(error))
+        return _fail(_advised(error), _start_code(error))
     front = wanted.front()
     beside = _beside(server, wanted.ports, front, elects=wanted.elects)
     if "registry" in beside and "barnabas.schema.registry.url" not in settings.given:
@@ -255,6 +257,13 @@ def _serve(settings: BrokerSettings, wanted: _Wanted, *, memory: bool) -> int:
         return _fail(f"the broker stopped: {server.failure}", exit_codes.FAILED)
     logger.info("stopped")
     return exit_codes.OK
+
+
+def _advised(error: Exception) -> str:
+    """Why the node can't start, with what to do about what happens most often."""
+    if f"(os error {errno.ENOSPC})" in str(error):
+        return f"{error}. Free some space there, or name another directory with --dir."
+    return address_advice(error)
 
 
 def _start_code(error: Exception) -> int:

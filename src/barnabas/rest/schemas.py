@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import io
 import json
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from barnabas.http.errors import HttpError
 from barnabas.rest.errors import payload_error
 from barnabas.rest.values import Written
-from barnabas.serde.avro import Avro
-from barnabas.serde.base import Headers, SerializationError
-from barnabas.serde.json_schema import JsonSchema
-from barnabas.serde.protobuf import Protobuf
+from barnabas.serde.avro import fastavro_library
+from barnabas.serde.base import Headers
+from barnabas.serde.json_values import JsonValues
+from barnabas.serde.protobuf import google
 from barnabas.serde.registry import Registered, RegistryError, Schema, SchemaRegistry
-from barnabas.serde.schema_ids import read_id, written_id
-from barnabas.serde.schemas import missing
+from barnabas.serde.schema_ids import written_id
 
 if TYPE_CHECKING:
     from barnabas.rest.registry import RegistryAt
@@ -54,9 +52,7 @@ class Schemas:
 
     def __init__(self, registry: RegistryAt) -> None:
         self.registry = SchemaRegistry(registry.url, ssl_context=registry.tls)
-        self._avro: Avro[Any] = Avro(self.registry)
-        self._json: JsonSchema[Any] = JsonSchema(self.registry)
-        self._protobuf: Protobuf[Any] = Protobuf(self.registry)
+        self._values = JsonValues(self.registry, validate=True)
 
     def choose(self, topic: str, is_key: bool, wanted: Wanted) -> Chosen:
         """Finds or registers what is asked for."""
@@ -118,13 +114,13 @@ class Schemas:
     def _record_name(self, schema: Schema) -> str:
         name = None
         if schema.type == "AVRO":
-            parsed = self._avro.parse(schema)
+            parsed = self._values.avro.parse(schema)
             name = parsed.get("name") if isinstance(parsed, dict) else None
         elif schema.type == "JSON":
             found = json.loads(schema.text)
             name = found.get("title") if isinstance(found, dict) else None
         else:
-            name = self._protobuf.class_of(schema, (0,)).DESCRIPTOR.full_name
+            name = self._values.protobuf.class_of(schema, (0,)).DESCRIPTOR.full_name
         if not isinstance(name, str):
             raise payload_error("The schema has no name that a subject could be made of")
         return name
@@ -135,36 +131,22 @@ class Schemas:
         kind = _NAMES[schema.type]
         indexes = None
         if schema.type == "AVRO":
-            payload = self._avro.encode(self._avro_value(value, schema), schema)
+            payload = self._values.avro.encode(self._avro_value(value, schema), schema)
         elif schema.type == "JSON":
-            payload = self._json.encode(value, schema)
+            payload = self._values.json_schema.encode(value, schema)
         else:
             indexes = (0,)
-            payload = self._protobuf.encode(self._message(value, schema), schema)
+            payload = self._values.protobuf.encode(self._message(value, schema), schema)
         data = written_id(id_, indexes) + payload
         return Written(data, kind, chosen.subject, id_, chosen.version)
 
     def read(self, kind: str, data: bytes, headers: Headers, is_key: bool) -> Any:
         """The JSON of bytes that were written in a format. Raises SerializationError."""
-        found, payload = read_id(data, headers, is_key, kind == "PROTOBUF")
-        if found.id is not None:
-            schema = self.registry.by_id(found.id)
-        else:
-            assert found.guid is not None, "there is an id or a GUID"
-            schema = self.registry.by_guid(found.guid)
-        if schema.type != TYPES[kind]:
-            raise SerializationError(f"written with a schema of {schema.type}, not of {TYPES[kind]}")
-        if kind == "AVRO":
-            return self._avro_json(self._avro.decode(payload, schema, found), schema)
-        if kind == "JSONSCHEMA":
-            return self._json.decode(payload, schema, found)
-        return _json_format().MessageToDict(
-            self._protobuf.decode(payload, schema, found), always_print_fields_with_no_presence=True
-        )
+        return self._values.read(data, headers, is_key, TYPES[kind])
 
     def _avro_value(self, value: Any, schema: Schema) -> Any:
         """A value of Avro's own JSON, where unions name the type and bytes are characters."""
-        parsed, fastavro = self._avro.parse(schema), _fastavro()
+        parsed, fastavro = self._values.avro.parse(schema), fastavro_library()
         try:
             found = list(fastavro.json_reader(io.StringIO(json.dumps(value)), parsed))
         except Exception as error:  # fastavro raises whatever its checks run into
@@ -173,29 +155,10 @@ class Schemas:
             raise HttpError(422, "Conversion of JSON to Avro failed: no value", 42203)
         return found[0]
 
-    def _avro_json(self, value: Any, schema: Schema) -> Any:
-        text = io.StringIO()
-        _fastavro().json_writer(text, self._avro.parse(schema), [value])
-        return json.loads(text.getvalue())
-
     def _message(self, value: Any, schema: Schema) -> Any:
-        made = self._protobuf.class_of(schema, (0,))()
-        json_format = _json_format()
+        made = self._values.protobuf.class_of(schema, (0,))()
+        json_format = google("json_format")
         try:
             return json_format.ParseDict(value, made)
         except (json_format.ParseError, AttributeError, TypeError, ValueError) as error:
             raise HttpError(422, f"Conversion of JSON to Protobuf failed: {error}", 42203) from error
-
-
-def _fastavro() -> Any:
-    try:
-        return import_module("fastavro")
-    except ImportError:
-        raise missing("fastavro", "avro") from None
-
-
-def _json_format() -> Any:
-    try:
-        return import_module("google.protobuf.json_format")
-    except ImportError:
-        raise missing("protobuf", "protobuf") from None

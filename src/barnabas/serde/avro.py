@@ -77,7 +77,7 @@ class Avro(SchemaSerde[T]):
         return parsed["name"] if isinstance(parsed, dict) and parsed.get("type") == "record" else None
 
     def encode(self, value: T, schema: Schema) -> bytes:
-        fastavro = _fastavro()
+        fastavro = fastavro_library()
         parsed = self.parse(schema)
         if parsed in _RAW and isinstance(value, bytes):
             return value
@@ -114,7 +114,7 @@ class Avro(SchemaSerde[T]):
         return self._read(self.encode(value, writer), writer, reader)
 
     def _read(self, payload: bytes, schema: Schema, wanted: Schema | None) -> Any:
-        fastavro = _fastavro()
+        fastavro = fastavro_library()
         writer = self.parse(schema)
         same = wanted is None or wanted[:3] == schema[:3]  # whatever rules the two have
         reader = None if same or wanted is None else self.parse(wanted)
@@ -129,7 +129,7 @@ class Avro(SchemaSerde[T]):
         """The schema as fastavro has it, with what it refers to. Raises SerializationError."""
         parsed = self._parsed.get(schema)
         if parsed is None:
-            fastavro = _fastavro()
+            fastavro = fastavro_library()
             named: dict[str, Any] = {}
             try:
                 for _, other in self.registry.closure(schema):
@@ -183,7 +183,8 @@ def _named(model: Any, make: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return made
 
 
-def _fastavro() -> Any:
+def fastavro_library() -> Any:
+    """The library, which is an extra. Raises LibraryMissing."""
     try:
         import fastavro
     except ImportError:

@@ -82,7 +82,7 @@ class Protobuf(SchemaSerde[T]):
     def encode(self, value: T, schema: Schema) -> bytes:
         try:
             data: bytes = value.SerializeToString()  # type: ignore[attr-defined]
-        except _google("message").EncodeError as error:
+        except google("message").EncodeError as error:
             raise SerializationError(f"the message can't be written: {error}") from error
         return data
 
@@ -90,7 +90,7 @@ class Protobuf(SchemaSerde[T]):
         made = self.class_of(schema, found.indexes)()
         try:
             made.ParseFromString(payload)
-        except _google("message").DecodeError as error:
+        except google("message").DecodeError as error:
             raise SerializationError(f"bytes are no message of the schema: {error}") from error
         return made
 
@@ -119,11 +119,11 @@ class Protobuf(SchemaSerde[T]):
         return made
 
     def as_json(self, value: Any) -> Any:
-        return _google("json_format").MessageToDict(value, preserving_proto_field_name=True)
+        return google("json_format").MessageToDict(value, preserving_proto_field_name=True)
 
     def of_json(self, value: Any, schema: Schema, found: SchemaId) -> Any:
         made = self.class_of(schema, found.indexes)()
-        json_format = _google("json_format")
+        json_format = google("json_format")
         try:
             return json_format.ParseDict(value, made, ignore_unknown_fields=True)
         except json_format.ParseError as error:
@@ -160,7 +160,7 @@ class Protobuf(SchemaSerde[T]):
 
     def _made(self, schema: Schema, indexes: tuple[int, ...]) -> Any:
         """A class for a message of a schema that there is no generated code for."""
-        pool = _google("descriptor_pool").DescriptorPool()
+        pool = google("descriptor_pool").DescriptorPool()
         try:
             parsed = ProtobufSchema.parse(schema.text, self._references(schema))
             for data in parsed.descriptors("schema.proto"):
@@ -174,7 +174,7 @@ class Protobuf(SchemaSerde[T]):
                 raise SerializationError(f"the schema has no message {list(indexes)}")
             path = f"{path}.{messages[index].name}" if path else messages[index].name
             messages = messages[index].messages
-        return _google("message_factory").GetMessageClass(pool.FindMessageTypeByName(path))
+        return google("message_factory").GetMessageClass(pool.FindMessageTypeByName(path))
 
 
 def message_names(schema: Schema) -> set[str]:
@@ -209,7 +209,8 @@ def _indexes(descriptor: Any) -> tuple[int, ...]:
     return (*_indexes(outer), beside.index(descriptor.name))
 
 
-def _google(module: str) -> Any:
+def google(module: str) -> Any:
+    """A module of the library, which is an extra. Raises LibraryMissing."""
     try:
         return import_module(f"google.protobuf.{module}")
     except ImportError:

@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from barnabas.serde.base import SerializationError
 from barnabas.serde.contract import Contract
@@ -33,9 +33,11 @@ class RegistryError(SerializationError):
     """The registry refused, or could not be asked (`status` 0)."""
 
     def __init__(self, status: int, error_code: int, message: str) -> None:
-        super().__init__(f"schema registry: {message} ({error_code or status})")
+        code = error_code or status
+        super().__init__(f"schema registry: {message} ({code})" if code else f"schema registry: {message}")
         self.status = status
         self.error_code = error_code
+        self.reason = message
 
 
 class Reference(NamedTuple):
@@ -84,8 +86,8 @@ class SchemaRegistry:
         given = urls.split(",") if isinstance(urls, str) else list(urls)
         self._urls = [urlsplit(url.strip()) for url in given]
         for url in self._urls:
-            if url.scheme not in ("http", "https") or not url.hostname:
-                raise ValueError(f"{url.geturl()!r} is no http or https address of a schema registry")
+            if url.scheme not in ("http", "https") or not url.hostname or not _has_port(url):
+                raise ValueError(f"{_plainly(url)} is no http or https address of a schema registry")
         self._token = token
         self._ssl = ssl_context
         self._timeout = timeout
@@ -189,7 +191,7 @@ class SchemaRegistry:
                 failure = error
         if isinstance(failure, RegistryError):
             raise failure
-        names = ", ".join(f"{url.scheme}://{url.netloc.rpartition('@')[2]}" for url in self._urls)
+        names = ", ".join(map(_plainly, self._urls))
         raise RegistryError(0, 0, f"{names} can't be reached: {failure}")
 
     def _ask(self, at: int, method: str, path: str, body: Any) -> Any:
@@ -259,6 +261,19 @@ class _Cache(Generic[T]):
             while len(self._values) > self._size:
                 self._values.popitem(last=False)
         return value
+
+
+def _has_port(url: SplitResult) -> bool:
+    """Whether the port is one, if there is any."""
+    try:
+        return url.port != 0
+    except ValueError:
+        return False
+
+
+def _plainly(url: SplitResult) -> str:
+    """An address without its password."""
+    return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
 
 
 def _answer(status: int, content: bytes) -> Any:

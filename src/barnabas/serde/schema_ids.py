@@ -37,17 +37,29 @@ def written_guid(guid: uuid.UUID, indexes: Sequence[int] | None = None) -> bytes
     return bytes([_GUID]) + guid.bytes + _written(indexes)
 
 
+def named_schema(data: bytes, headers: Headers, is_key: bool) -> SchemaId:
+    """The id or the GUID alone, whatever its format is. Raises SerializationError where there is none."""
+    header = _header(headers, is_key)
+    return _read(data if header is None else header, False)[0]
+
+
 def read_id(data: bytes, headers: Headers, is_key: bool, indexed: bool) -> tuple[SchemaId, bytes]:
     """The id and the payload. A header goes before what the bytes have."""
+    header = _header(headers, is_key)
+    if header is None:
+        found, end = _read(data, indexed)
+        return found, data[end:]
+    found, end = _read(header, indexed)
+    if end != len(header):
+        name = KEY_HEADER if is_key else VALUE_HEADER
+        raise SerializationError(f"the header {name} has {len(header) - end} bytes too many")
+    return found, data
+
+
+def _header(headers: Headers, is_key: bool) -> bytes | None:
+    """What the last header says that tells of a schema."""
     name = KEY_HEADER if is_key else VALUE_HEADER
-    for key, value in reversed(headers):
-        if key == name and value is not None:
-            found, end = _read(value, indexed)
-            if end != len(value):
-                raise SerializationError(f"the header {name} has {len(value) - end} bytes too many")
-            return found, data
-    found, end = _read(data, indexed)
-    return found, data[end:]
+    return next((value for key, value in reversed(headers) if key == name and value is not None), None)
 
 
 def _read(data: bytes, indexed: bool) -> tuple[SchemaId, int]:

@@ -236,9 +236,13 @@ class SchemaSerde(ABC, Generic[T]):
         raise NotImplementedError(f"{type(value).__name__} has no message indexes")
 
 
-def missing(package: str, extra: str) -> SerializationError:
+class LibraryMissing(SerializationError):
+    """What reads and writes a format is not installed."""
+
+
+def missing(package: str, extra: str) -> LibraryMissing:
     """The error where a library is not installed."""
-    return SerializationError(f"{package} is not installed: pip install 'barnabas[{extra}]'")
+    return LibraryMissing(f"{package} is not installed: pip install 'barnabas[{extra}]'")
 
 
 def name_in_text(name: Any) -> str | None:

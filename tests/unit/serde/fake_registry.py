@@ -40,6 +40,8 @@ class FakeRegistry:
         versions = self.subjects.get(parts[1], [])
         if method == "POST":
             return self.posted(parts[1], json.dumps(body, sort_keys=True), register=len(parts) == 3)
+        if len(parts) == 3:
+            return list(range(1, len(versions) + 1)) or None
         version = len(versions) if parts[3] == "latest" else int(parts[3])
         if not 1 <= version <= len(versions):
             return None
