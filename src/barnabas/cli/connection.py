@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from barnabas.cli.errors import CommandFailed, sentence
+from barnabas.cli.output import print_warning
 from barnabas.config.properties import read_properties
 from barnabas.errors import ClientTimeout, KafkaError
 
@@ -190,7 +191,21 @@ def connection_of(bootstrap: str, command_config: str | None, properties: tuple[
         if not equals:
             raise click.BadParameter(f"'{text}' must be written as key=value", param_hint="-X")
         config[name] = value
+        _warn_of_unknown(name)
     return Connection(bootstrap, config)
+
+
+def _warn_of_unknown(name: str) -> None:
+    """Tells of a property that none of our clients has: it is librdkafka's own, or mistyped."""
+    from barnabas.cli.properties import known_properties
+
+    known = known_properties() | _RENAMED.keys() | _DROPPED
+    if name not in known:
+        from difflib import get_close_matches
+
+        nearest = get_close_matches(name, known, n=1, cutoff=0.75)
+        advice = f": did you mean {nearest[0]}?" if nearest else ""
+        print_warning(f"-X {name} has no effect here{advice}")
 
 
 def librdkafka_config(properties: Mapping[str, str]) -> dict[str, str]:

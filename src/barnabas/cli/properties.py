@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 
 from barnabas.cli.errors import CommandFailed
-from barnabas.clients.configs import admin_keys
+from barnabas.clients.configs import admin_keys, consumer_keys, producer_keys, share_consumer_keys
 from barnabas.config.client import SERDES
 
 _KAFKA = {
@@ -42,6 +42,14 @@ def kafka_properties(config: Mapping[str, str], keys: Container[str] | None = No
     known = admin_keys() if keys is None else keys
     # Commands read and write keys and values themselves.
     return {name: value for name, value in found.items() if name in known and name not in SERDES}
+
+
+def known_properties() -> frozenset[str]:
+    """What any of our clients can be told, by Kafka's names and by librdkafka's."""
+    kafka = (
+        admin_keys().keys() | consumer_keys().keys() | producer_keys().keys() | share_consumer_keys().keys()
+    )
+    return frozenset({*kafka, *_KAFKA, *_FILES, "enable.ssl.certificate.verification"})
 
 
 def _text(name: str, location: str) -> str:

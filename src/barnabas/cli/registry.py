@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from barnabas.cli import exit_codes
-from barnabas.cli.connection import Connection, connection_options
+from barnabas.cli.connection import Connection, answering, connection_options
 from barnabas.cli.log_format import configure_logging, logging_options
 from barnabas.cli.serving import (
     Entrance,
@@ -95,7 +95,8 @@ def registry(
         entrance.access_log,
         entrance.trusting(instances_authority),
     )
-    asyncio.run(_run(settings, listeners, service, f"{scheme}://{format_address(host, port)}"))
+    with answering(connection):
+        asyncio.run(_run(settings, listeners, service, f"{scheme}://{format_address(host, port)}"))
     return exit_codes.OK
 
 

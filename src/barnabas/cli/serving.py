@@ -51,14 +51,19 @@ class Entrance(NamedTuple):
 
     @property
     def tls(self) -> TlsFiles | None:
-        """Raises UsageError where something is missing."""
+        """Raises UsageError where something is missing, or can't be read."""
         if self.certificate is None and self.key is None and self.client_authority is None:
             return None
         if self.certificate is None or self.key is None:
             raise click.UsageError("TLS needs both a certificate and its key.")
-        from barnabas.http.listeners import TlsFiles
+        from barnabas.http.listeners import AddressUnusable, TlsFiles
 
-        return TlsFiles(self.certificate, self.key, self.client_authority)
+        files = TlsFiles(self.certificate, self.key, self.client_authority)
+        try:
+            files.texts()
+        except AddressUnusable as error:
+            raise click.UsageError(str(error)) from error
+        return files
 
     def trusting(self, authority: str | None) -> ssl.SSLContext:
         """How other services are talked to over TLS: with this one's certificate, where it has one.

@@ -26,6 +26,7 @@ from barnabas.config.settings import BrokerSettings, parse_override
 if TYPE_CHECKING:
     from barnabas.http.beside import Beside
     from barnabas.http.front import Front
+    from barnabas.http.listeners import TlsFiles
     from barnabas.server.node import NodeServer
 
 logger = logging.getLogger("barnabas")
@@ -139,10 +140,11 @@ def up(
     configure_logging(log_format, log_level)
     if memory and directory is not None:
         raise click.UsageError("--memory keeps no directory: leave out --dir or --memory.")
-    if entrance.tls is not None and registry_election:
+    if entrance.scheme == "https" and registry_election:
         raise click.UsageError(
             "--registry-election over TLS is for `barnabas registry`, which is told whom to trust."
         )
+    tls = entrance.tls
     try:
         settings = _settings(directory, memory, files, overrides, host, port)
     except (UnknownConfig, PropertiesError) as error:
@@ -160,7 +162,7 @@ def up(
         for name, (given, usual) in ports.items()
         if name not in left_out
     }
-    beside = _Wanted(services, services_host, entrance, registry_election)
+    beside = _Wanted(services, services_host, entrance, tls, registry_election)
     return _serve(settings, beside, memory=memory)
 
 
@@ -178,7 +180,10 @@ def _settings(
     host: str | None,
     port: int | None,
 ) -> BrokerSettings:
-    texts = dict(parse_override(text) for text in overrides)
+    try:
+        texts = dict(parse_override(text) for text in overrides)
+    except ConfigError as error:
+        raise click.BadParameter(str(error), param_hint="--set") from error
     if host is not None or port is not None:
         if "listeners" in texts:
             raise click.UsageError("--set listeners=… says all that --host and --port do: leave them out.")
@@ -214,13 +219,14 @@ class _Wanted(NamedTuple):
     """By the names of services."""
     host: str
     entrance: Entrance
+    tls: "TlsFiles | None"
     elects: bool
     """Whether the registry does."""
 
     def front(self) -> "Front":
         from barnabas.http.front import Front
 
-        return Front(self.host, self.entrance.tls, self.entrance.rates, self.entrance.access_log)
+        return Front(self.host, self.tls, self.entrance.rates, self.entrance.access_log)
 
 
 def _serve(settings: BrokerSettings, wanted: _Wanted, *, memory: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from barnabas.http.logins import Logins
     from barnabas.http.serving import Application
     from barnabas.schema_registry.primary.identity import Identity
+
+logger = logging.getLogger("barnabas.registry")
 
 PORT = 8081
 """Where schema registries usually listen."""
@@ -68,9 +71,10 @@ async def serve(
 ) -> None:
     """Answers the requests of `service` until `stopping` is set. Raises BarnabasError when the cluster or its
     topic can't be had. `ready` is called when requests are answered."""
-    loop = asyncio.get_running_loop()
     configs = settings.configs
-    cluster_id = await loop.run_in_executor(None, topic.ensure, configs)
+    cluster_id = await _cluster_id(configs, stopping)
+    if cluster_id is None:
+        return
     registry = Registry(configs, cluster_id)
     async with AsyncExitStack() as ending:
         ending.callback(registry.close)
@@ -90,6 +94,20 @@ async def serve(
         await stopping.wait()
         await serving.stop()
         await application.keys.close()
+
+
+async def _cluster_id(configs: Mapping[str, Any], stopping: asyncio.Event) -> str | None:
+    """The id of the cluster, the topic being there; None if it is time to stop before the cluster answers."""
+    logger.info("asking the cluster at %s", configs["bootstrap.servers"])
+    with topic.asking(configs) as admin:
+        asked = asyncio.get_running_loop().run_in_executor(None, topic.ensured, admin)
+        stopped = asyncio.ensure_future(stopping.wait())
+        await asyncio.wait((asked, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if asked.done():
+            return asked.result()
+        asked.cancel()
+        return None
 
 
 async def _before_handlers(

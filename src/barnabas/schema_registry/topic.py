@@ -18,16 +18,25 @@ REPLICAS_WANTED = 3
 """Replicas of the topic, where there are as many brokers."""
 
 
+def asking(configs: Mapping[str, Any]) -> Admin:
+    """What `ensured` asks; closing it ends that at once. `configs`: of clients of the cluster."""
+    return Admin({"client.id": "barnabas-registry", **configs})
+
+
 def ensure(configs: Mapping[str, Any], topic: str = TOPIC) -> str:
-    """Has the topic there: one partition, compacted. The id of the cluster; `configs` are of clients of it.
-    Raises BarnabasError."""
-    with Admin({"client.id": "barnabas-registry", **configs}) as admin:
-        cluster = admin.describe_cluster()
-        try:
-            _check(admin, topic)
-        except UnknownTopicOrPartition:
-            _create(admin, topic, min(REPLICAS_WANTED, len(cluster.nodes)))
-        return cluster.cluster_id or ""
+    """As `ensured`, by a client of its own."""
+    with asking(configs) as admin:
+        return ensured(admin, topic)
+
+
+def ensured(admin: Admin, topic: str = TOPIC) -> str:
+    """Has the topic there: one partition, compacted. The id of the cluster. Raises BarnabasError."""
+    cluster = admin.describe_cluster()
+    try:
+        _check(admin, topic)
+    except UnknownTopicOrPartition:
+        _create(admin, topic, min(REPLICAS_WANTED, len(cluster.nodes)))
+    return cluster.cluster_id or ""
 
 
 def _create(admin: Admin, topic: str, replicas: int) -> None:

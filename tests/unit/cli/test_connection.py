@@ -23,7 +23,7 @@ def show(connection: Connection) -> None:
 def shown(*arguments: str, env: dict[str, str] | None = None) -> list[str]:
     result = CliRunner(env=env).invoke(show, list(arguments))
     assert result.exit_code == 0, result.output
-    return result.output.splitlines()
+    return result.stdout.splitlines()
 
 
 def test_cluster_is_named_by_option_environment_or_file(tmp_path: Path) -> None:
@@ -64,6 +64,16 @@ def test_single_properties_win_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "client.properties"
     file.write_text("socket.timeout.ms=1\n")
     assert shown("--command-config", str(file), "-X", "socket.timeout.ms=2")[1:] == ["socket.timeout.ms=2"]
+
+
+def test_a_property_that_no_client_has_is_told() -> None:
+    for name, told in (
+        ("security.protocl", "has no effect here: did you mean security.protocol?"),
+        ("socket.nagle", "has no effect here"),
+    ):
+        result = CliRunner().invoke(show, ["-X", f"{name}=x"])
+        assert result.stderr == f"warning: -X {name} {told}\n"
+    assert CliRunner().invoke(show, ["-X", "ssl.ca.location=x", "-X", "linger.ms=1"]).stderr == ""
 
 
 @pytest.mark.parametrize(

@@ -124,8 +124,10 @@ def test_services_are_left_out_when_nobody_wants_them(capsys: pytest.CaptureFixt
     assert "http:" not in capsys.readouterr().out
 
 
-def test_services_listen_where_they_are_told_to(capsys: pytest.CaptureFixture[str]) -> None:
-    tls = ["--services-certificate", "server.pem", "--services-key", "server.pem"]
+def test_services_listen_where_they_are_told_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = tmp_path / "server.pem"
+    server.write_text("what it says is looked at by the service")
+    tls = ["--services-certificate", str(server), "--services-key", str(server)]
     assert outcome(["up", "--memory", "--services-host", "0.0.0.0"]) == exit_codes.OK
     assert outcome(["up", "--memory", "--services-host", "::1", *tls]) == exit_codes.OK
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
@@ -187,7 +189,7 @@ def test_a_node_on_all_addresses_does_not_advertise_them(host: str) -> None:
         (["--set", "nope=1"], exit_codes.USAGE, "There is no config named nope."),
         (["--set", "num.partitons=1"], exit_codes.USAGE, "Did you mean num.partitions?"),
         (["--set", "num.partitions=0"], exit_codes.BAD_VALUE, "num.partitions: must be at least 1"),
-        (["--set", "num.partitions"], exit_codes.BAD_VALUE, "must be written as key=value"),
+        (["--set", "num.partitions"], exit_codes.USAGE, "must be written as key=value"),
         (
             ["--config", "/nowhere/server.properties"],
             exit_codes.USAGE,
@@ -205,6 +207,11 @@ def test_a_node_on_all_addresses_does_not_advertise_them(host: str) -> None:
             ["--services-certificate", "s.pem", "--services-key", "s.pem", "--registry-election"],
             exit_codes.USAGE,
             "for `barnabas registry`",
+        ),
+        (
+            ["--services-certificate", "s.pem", "--services-key", "s.pem"],
+            exit_codes.USAGE,
+            "TLS: [Errno 2] No such file or directory: 's.pem'",
         ),
         (["--set", "listeners=SSL://a:1"], exit_codes.BAD_VALUE, "SSL is not served yet"),
     ],
