@@ -345,6 +345,13 @@ pub(crate) struct Frame {
     pub(crate) size: usize,
 }
 
+/// The record that `bytes` begin with, read by the short way; None where they end before it does, or where it is
+/// another one than most are, or none at all: [`read_frame`] tells which.
+#[inline(always)]
+pub(crate) fn plain_frame(bytes: &[u8]) -> Option<Frame> {
+    plain::read(bytes)
+}
+
 /// Reads and checks the record that comes next in `source`; `index` is its place in the batch.
 #[inline]
 pub(crate) fn read_frame<S: Source, G: Glance>(

@@ -7,7 +7,7 @@ use super::error::{InvalidKind, InvalidRecords, RecordErrors};
 use super::ValidationConfig;
 use crate::batch::{Batch, BatchError, BatchHeader, TimestampType, NO_TIMESTAMP};
 use crate::compression::{Compression, CompressionError, Decompressor, Scratch, CHUNK_BYTES};
-use crate::record::{read_frame, Blind, Frame, RecordError, Slice, Source};
+use crate::record::{plain_frame, read_frame, Blind, Frame, RecordError, Slice, Source};
 use crate::schema_id::{Reading, SchemaJudge};
 use crate::types::Millis;
 
@@ -87,9 +87,12 @@ impl<'c> Walk<'c> {
                 if let Err(message) = judge.judge(&reading.schemas()) {
                     self.errors.schema(index, message);
                 }
-            } else {
-                let frame = read_frame(source, index, &mut Blind).map_err(BatchError::from)?;
+            } else if let Some(frame) = plain_frame(source.peek(0).map_err(BatchError::from)?) {
+                // It lies whole in what is at hand.
+                source.skip(frame.size).map_err(BatchError::from)?;
                 self.check(index, &frame)?;
+            } else {
+                self.long_way(index, source)?;
             }
         }
         if !source.peek(1).map_err(BatchError::from)?.is_empty() {
@@ -99,19 +102,20 @@ impl<'c> Walk<'c> {
         Ok(self.walked)
     }
 
-    #[inline]
+    /// Reads and checks the next record, whatever it is like.
+    #[cold]
+    #[inline(never)]
+    fn long_way<S: Source>(&mut self, index: u32, source: &mut S) -> Result<(), InvalidRecords> {
+        let frame = read_frame(source, index, &mut Blind).map_err(BatchError::from)?;
+        self.check(index, &frame)
+    }
+
+    #[inline(always)]
     fn check(&mut self, index: u32, frame: &Frame) -> Result<(), InvalidRecords> {
-        if frame.size > self.record_bytes_max {
-            let (size, limit) = (frame.size, self.record_bytes_max);
-            let message =
-                format!("record {index} of {size} bytes is over max.decompressed.message.bytes={limit}");
-            return Err(InvalidRecords::new(InvalidKind::Record, message));
-        }
         // Kafka 4.3.1 keeps such offsets in a batch that is not compressed, where they mislead every reader, and
         // answers UNKNOWN_SERVER_ERROR for one that is.
-        if frame.offset_delta as u32 != index {
-            let message = format!("record {index} has offset delta {}", frame.offset_delta);
-            return Err(InvalidRecords::new(InvalidKind::Record, message));
+        if frame.size > self.record_bytes_max || frame.offset_delta as u32 != index {
+            return Err(self.wrong(index, frame));
         }
         let timestamp = match self.header.timestamp_type() {
             TimestampType::CreateTime => self.header.base_timestamp.wrapping_add(frame.timestamp_delta),
@@ -131,6 +135,18 @@ impl<'c> Walk<'c> {
             self.errors.timestamp_type(index);
         }
         Ok(())
+    }
+
+    /// Why a record that is too large, or out of its place, is refused.
+    #[cold]
+    fn wrong(&self, index: u32, frame: &Frame) -> InvalidRecords {
+        let (size, limit) = (frame.size, self.record_bytes_max);
+        let message = if size > limit {
+            format!("record {index} of {size} bytes is over max.decompressed.message.bytes={limit}")
+        } else {
+            format!("record {index} has offset delta {}", frame.offset_delta)
+        };
+        InvalidRecords::new(InvalidKind::Record, message)
     }
 }
 

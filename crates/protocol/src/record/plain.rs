@@ -3,7 +3,7 @@
 use super::Frame;
 
 /// The record that `bytes` begin with. None when it is another one, or none at all: [`super::read_frame`] tells which.
-#[inline]
+#[inline(always)]
 pub(super) fn read(bytes: &[u8]) -> Option<Frame> {
     let mut cursor = Cursor { bytes, at: 0 };
     let length = cursor.number()?;
