@@ -33,6 +33,10 @@ def encode(message: Message, version: int) -> bytes:
 def decode(cls: type[Message], version: int, data: bytes) -> Message:
     """Reads exactly one message. ValueError when the bytes are anything else."""
 
+def misfit(program: bytes, payload: bytes, in_header: bytes | None = None) -> str | None:
+    """Why a payload is no value of the schema that a program (`barnabas.serde.programs`) is, None if it is one.
+    `in_header` is what follows the schema's id where that stands in a header. ValueError for no program."""
+
 def flat_json(data: bytes) -> dict[str, Any] | None:
     """The JSON object of texts, whole numbers, truth values and nulls that stands in `data`, as `json.loads`
     reads it; None where it is not as plain as that, or no JSON."""
@@ -321,6 +325,9 @@ class MarkersMoved:
     """Markers that waited (`write_markers`) may be committed now: `markers_written` tells. Comes once until
     that is asked."""
 
+    reads_keys: bool
+    reads_values: bool
+    """Whether values are held against their schemas (`barnabas.value.schema.validation=value`)."""
     id: int
 
 Event = (
@@ -621,9 +628,10 @@ class Node:
     def transaction_checked(self, check_id: int, errors: Sequence[int]) -> None:
         """Answers a TransactionCheck with an error code for each of its partitions; the Produce goes on. A
         check that is over already is ignored."""
-    def schemas_checked(self, check_id: int, answers: Sequence[bool | None]) -> None:
+    def schemas_checked(self, check_id: int, answers: Sequence[bool | str | bytes | None]) -> None:
         """Answers a SchemaCheck: whether each schema is a version of its subject; None where the registry
-        could not be asked, so that producers are told to try again."""
+        could not be asked, so that producers are told to try again. A version may come as the program that
+        payloads are held against (`barnabas.serde.programs`), or as the text that says why there is none."""
 
 # ---- what the test kit asks of a node ------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from tests.support.server import BarnabasUp
 
 VALIDATION = "barnabas.value.schema.validation"
 CHECKED = {VALIDATION: "id"}
+WHOLE = {VALIDATION: "value"}
 ORDER = Schema("AVRO", '{"type":"record","name":"Order","fields":[{"name":"id","type":"long"}]}')
 OTHER = Schema("AVRO", '{"type":"record","name":"Other","fields":[{"name":"id","type":"long"}]}')
 WAIT_SECONDS_MAX = 60
@@ -150,6 +151,63 @@ def test_single_records_are_refused_and_named(stack: Stack, topic: str, codec: s
     assert codes == [beside, refused, beside, refused, beside]
     assert in_the_log(stack.bootstrap, topic) == 0
     assert sent(stack.bootstrap, topic, [named(good)] * 2, compression_type=codec) == [0, 0]
+
+
+@pytest.mark.parametrize("codec", ["none", "lz4"])
+def test_whole_values_are_held_against_their_schemas(stack: Stack, codec: str) -> None:
+    topic = created(stack.bootstrap, WHOLE)
+    text = '{"type": "record", "name": "Order", "fields": [{"name": "id", "type": "long"},'
+    text += '{"name": "lines", "type": {"type": "array", "items": "string"}}]}'
+    serde = Avro[Any](stack.registry, schema=text)
+    good = serde.serialize(topic, {"id": 7, "lines": ["kettle", "cup"]})
+    assert good is not None
+    beside, refused = KafkaError._INVALID_DIFFERENT_RECORD, KafkaError.INVALID_RECORD
+    values = [good, good[:-1], good + b"\0", good.replace(b"cup", b"c\xffp"), good]
+    codes = sent(stack.bootstrap, topic, values, compression_type=codec)
+    assert codes == [beside, refused, refused, refused, beside]
+    assert in_the_log(stack.bootstrap, topic) == 0
+    assert sent(stack.bootstrap, topic, [good] * 3, compression_type=codec) == [0, 0, 0]
+
+
+def order_class() -> Any:
+    """A message that stands within another one."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    file = descriptor_pb2.FileDescriptorProto(name="order.proto", package="shop", syntax="proto3")
+    outer = file.message_type.add(name="Shop")
+    outer.nested_type.add(name="First")
+    order = outer.nested_type.add(name="Order")
+    order.field.add(name="id", number=1, type=3, label=1)
+    order.field.add(name="lines", number=2, type=9, label=3)
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("shop.Shop.Order"))
+
+
+def test_confluents_protobuf_values_are_held_against_their_message(stack: Stack) -> None:
+    topic = created(stack.bootstrap, WHOLE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Theirs, about what they use.
+        from confluent_kafka.schema_registry import SchemaRegistryClient
+        from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
+        from confluent_kafka.serialization import MessageField, SerializationContext
+
+        client = SchemaRegistryClient({"url": stack.registry})
+        order = order_class()
+        write = ProtobufSerializer(order, client, {"use.deprecated.format": False})
+        good = write(order(id=7, lines=["kettle"]), SerializationContext(topic, MessageField.VALUE))
+        client.close()
+    beside, refused = KafkaError._INVALID_DIFFERENT_RECORD, KafkaError.INVALID_RECORD
+    elsewhere = good[:5] + b"\x02\x08" + good[8:]
+    values = [good, good[:-1], elsewhere, good.replace(b"kettle", b"kett\xff\xff")]
+    assert sent(stack.bootstrap, topic, values) == [beside, refused, refused, refused]
+    assert sent(stack.bootstrap, topic, [good]) == [0]
+
+
+def test_values_of_json_schema_are_refused_as_they_are_not_read(stack: Stack) -> None:
+    topic = created(stack.bootstrap, WHOLE)
+    id = registered(stack, f"{topic}-value", Schema("JSON", '{"type": "object"}'))
+    assert sent(stack.bootstrap, topic, [named(id, b"{}")]) == [KafkaError.INVALID_RECORD]
 
 
 def test_a_schema_may_be_used_soon_after_it_is_registered(stack: Stack, topic: str) -> None:

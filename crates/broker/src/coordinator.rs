@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use barnabas_datum::Schema;
 use barnabas_log::SubjectNameStrategy;
 use barnabas_protocol::schema_id::SchemaId;
 use barnabas_protocol::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId};
@@ -110,8 +111,23 @@ pub struct SchemaCheck {
     pub key_strategy: SubjectNameStrategy,
     /// How the subjects of values are named.
     pub value_strategy: SubjectNameStrategy,
+    /// Whether keys are to be held against their schemas.
+    pub reads_keys: bool,
+    /// Whether values are.
+    pub reads_values: bool,
     /// The schemas.
     pub schemas: Vec<NamedSchema>,
+}
+
+/// What the registry says of a schema.
+#[derive(Debug, Clone)]
+pub enum SchemaVerdict {
+    /// It is no version of the subject.
+    Foreign,
+    /// It is one, but nothing can be held against it; why.
+    Unreadable(Arc<str>),
+    /// It may be used; what records have with it is held against this, if there is anything.
+    Usable(Option<Arc<Schema>>),
 }
 
 /// Are these partitions part of the producer's ongoing transaction?

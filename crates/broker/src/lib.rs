@@ -66,7 +66,8 @@ mod waiters;
 pub use broker::{Broker, Effect};
 pub use cold_reads::COLD_READ_THREADS;
 pub use coordinator::{
-    CoordinatorEvent, CoordinatorEvents, NamedSchema, SchemaCheck, SchemaField, TransactionCheck,
+    CoordinatorEvent, CoordinatorEvents, NamedSchema, SchemaCheck, SchemaField, SchemaVerdict,
+    TransactionCheck,
 };
 pub use coordinator_log::{CoordinatorAppended, CoordinatorBatch, CoordinatorRead, CoordinatorRecord};
 pub use coordinator_markers::MarkersWritten;

@@ -1,8 +1,9 @@
-//! Which schemas the records of a topic may have, as far as the registry has said.
+//! Which schemas the records of a topic may have, as far as the registry has said, and whether they fit them.
 //!
 //! Always true:
 //!   a table is of one topic and one pair of rules; with other rules an empty one begins
-//!   it holds at most [`SCHEMAS_MAX`] schemas; of more, those go that no record had for the longest time
+//!   it holds at most [`SCHEMAS_MAX`] schemas, and of those that values are held against as many as have
+//!   [`PARTS_MAX`] parts; of more, those go that no record had for the longest time
 //!   a schema that may be used stays so until the registry says otherwise, which is asked from time to time
 //!   while records go on; one that may not is asked for anew after [`REFUSED_MS`]: it may be registered by now
 
@@ -12,15 +13,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
 use barnabas_log::{LogConfig, SchemaRule, SchemaValidation, SubjectNameStrategy};
-use barnabas_protocol::schema_id::{RecordSchemas, Said, SchemaId, SchemaJudge};
+use barnabas_protocol::schema_id::{Payload, RecordPayloads, RecordSchemas, Said, SchemaId, SchemaJudge};
 use barnabas_protocol::{Millis, TopicId};
 use parking_lot::{Mutex, RwLock};
 
-use crate::coordinator::{CoordinatorEvent, CoordinatorEvents, NamedSchema, SchemaCheck, SchemaField};
+use crate::coordinator::{
+    CoordinatorEvent, CoordinatorEvents, NamedSchema, SchemaCheck, SchemaField, SchemaVerdict,
+};
 use crate::waiters::Wake;
 
 /// Schemas that are known of one topic.
 const SCHEMAS_MAX: usize = 100_000;
+/// Types and fields, together, of the schemas that the values of one topic are held against.
+const PARTS_MAX: usize = 1_000_000;
 /// Schemas that one question asks for. A batch that has more is asked for in several rounds.
 const QUESTION_SCHEMAS_MAX: usize = 100;
 /// Questions that are open at once; while there are more, nothing is asked.
@@ -49,11 +54,18 @@ pub(crate) struct SchemaTable {
     topic: Arc<str>,
     key: SchemaRule,
     value: SchemaRule,
-    known: RwLock<HashMap<NamedSchema, Known>>,
+    known: RwLock<KnownSchemas>,
+}
+
+#[derive(Default)]
+struct KnownSchemas {
+    by_name: HashMap<NamedSchema, Known>,
+    /// All that their schemas have.
+    parts: usize,
 }
 
 struct Known {
-    may_be_used: bool,
+    verdict: SchemaVerdict,
     said_at: Millis,
     /// When the registry was asked last.
     asked_at: AtomicI64,
@@ -121,11 +133,11 @@ impl SchemaTables {
     }
 
     /// Takes note of what the registry said of each schema of a question (None: it could not be asked).
-    pub(crate) fn answer(&self, id: u64, answers: &[Option<bool>], now: Millis) {
+    pub(crate) fn answer(&self, id: u64, answers: Vec<Option<SchemaVerdict>>, now: Millis) {
         let Some(question) = self.open.lock().questions.remove(&id) else { return };
-        let said = question.schemas.iter().copied().zip(answers.iter().copied());
-        question.table.learn(said.filter_map(|(schema, said)| Some((schema, said?))), now);
         let is_complete = answers.len() == question.schemas.len() && answers.iter().all(Option::is_some);
+        let said = question.schemas.iter().copied().zip(answers);
+        question.table.learn(said.filter_map(|(schema, said)| Some((schema, said?))), now);
         *question.answer.lock() = Some(is_complete);
         if let Some(wake) = &question.wake {
             wake.wake();
@@ -145,6 +157,8 @@ impl SchemaQuestion {
             topic: self.table.topic.clone(),
             key_strategy: self.table.key.strategy,
             value_strategy: self.table.value.strategy,
+            reads_keys: self.table.key.validation == SchemaValidation::Value,
+            reads_values: self.table.value.validation == SchemaValidation::Value,
             schemas: self.schemas.clone(),
         }
     }
@@ -158,15 +172,20 @@ impl SchemaTable {
         }
     }
 
-    fn learn(&self, said: impl Iterator<Item = (NamedSchema, bool)>, now: Millis) {
+    fn learn(&self, said: impl Iterator<Item = (NamedSchema, SchemaVerdict)>, now: Millis) {
         let mut known = self.known.write();
-        for (schema, may_be_used) in said {
+        for (schema, verdict) in said {
             let (asked_at, used_at) = (AtomicI64::new(now), AtomicI64::new(now));
-            known.insert(schema, Known { may_be_used, said_at: now, asked_at, used_at });
+            known.insert(schema, Known { verdict, said_at: now, asked_at, used_at });
         }
-        if known.len() > SCHEMAS_MAX {
-            forget_unused(&mut known);
+        while known.by_name.len() > SCHEMAS_MAX || known.parts > PARTS_MAX {
+            known.forget_unused();
         }
+    }
+
+    /// Whether keys or values are held against their schemas.
+    fn reads_payloads(&self) -> bool {
+        [self.key, self.value].iter().any(|rule| rule.validation == SchemaValidation::Value)
     }
 
     /// Why records with the schema are refused.
@@ -187,17 +206,27 @@ impl SchemaTable {
     }
 }
 
-/// Makes room: an eighth goes, of those that no record had for the longest time.
-fn forget_unused(known: &mut HashMap<NamedSchema, Known>) {
-    let mut left = known.len() / 8;
-    let mut times: Vec<Millis> = known.values().map(|known| known.used_at.load(Ordering::Relaxed)).collect();
-    let (_, latest, _) = times.select_nth_unstable(left);
-    let latest = *latest;
-    known.retain(|_, known| {
-        let goes = left > 0 && known.used_at.load(Ordering::Relaxed) <= latest;
-        left -= usize::from(goes);
-        !goes
-    });
+impl KnownSchemas {
+    fn insert(&mut self, schema: NamedSchema, known: Known) {
+        self.parts += known.parts();
+        let before = self.by_name.insert(schema, known);
+        self.parts -= before.map_or(0, |known| known.parts());
+    }
+
+    /// Makes room: an eighth goes, of those that no record had for the longest time.
+    fn forget_unused(&mut self) {
+        let mut left = (self.by_name.len() / 8).max(1);
+        let used_at = |known: &Known| known.used_at.load(Ordering::Relaxed);
+        let mut times: Vec<Millis> = self.by_name.values().map(used_at).collect();
+        let (_, latest, _) = times.select_nth_unstable(left - 1);
+        let latest = *latest;
+        self.by_name.retain(|_, known| {
+            let goes = left > 0 && used_at(known) <= latest;
+            left -= usize::from(goes);
+            self.parts -= if goes { known.parts() } else { 0 };
+            !goes
+        });
+    }
 }
 
 impl fmt::Debug for SchemaTable {
@@ -206,20 +235,15 @@ impl fmt::Debug for SchemaTable {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    MayBeUsed,
-    MayNot,
-    Unknown,
-}
-
 /// Judges the records of one batch by what the table knows.
 pub(crate) struct Judge<'t> {
     table: &'t Arc<SchemaTable>,
+    /// Whether keys or values are held against their schemas.
+    reads_payloads: bool,
     now: Millis,
     since: Millis,
     /// What the record before had, which most of a batch have: of its key, and of its value.
-    last: [Option<(SchemaId, Verdict)>; 2],
+    last: [Option<(SchemaId, Option<SchemaVerdict>)>; 2],
     unknown: Vec<NamedSchema>,
     stale: Vec<NamedSchema>,
 }
@@ -227,7 +251,9 @@ pub(crate) struct Judge<'t> {
 impl<'t> Judge<'t> {
     /// What was said after `since` counts, however long ago that is.
     pub(crate) fn new(table: &'t Arc<SchemaTable>, since: Millis, now: Millis) -> Judge<'t> {
-        Judge { table, now, since, last: [None; 2], unknown: Vec::new(), stale: Vec::new() }
+        let reads_payloads = table.reads_payloads();
+        let (unknown, stale) = (Vec::new(), Vec::new());
+        Judge { table, reads_payloads, now, since, last: [None, None], unknown, stale }
     }
 
     /// What must be asked before the batch can be judged.
@@ -245,8 +271,9 @@ impl<'t> Judge<'t> {
         (!schemas.is_empty()).then(|| Unjudged { table: self.table.clone(), schemas })
     }
 
-    fn judge_field(&mut self, field: SchemaField, said: Said) -> Result<(), String> {
-        if self.table.rule(field).validation == SchemaValidation::None {
+    fn judge_field(&mut self, field: SchemaField, said: Said, payload: &Payload<'_>) -> Result<(), String> {
+        let validation = self.table.rule(field).validation;
+        if validation == SchemaValidation::None {
             return Ok(());
         }
         let id = match said {
@@ -254,43 +281,54 @@ impl<'t> Judge<'t> {
             Said::Unnamed => return Err(format!("the {field} names no schema")),
             Said::Schema(id) => id,
         };
-        let verdict = match self.last[field as usize] {
-            Some((last, verdict)) if last == id => verdict,
-            _ => {
-                let verdict = self.look_up(NamedSchema { field, id });
-                self.last[field as usize] = Some((id, verdict));
-                verdict
+        let schema = NamedSchema { field, id };
+        if self.last[field as usize].as_ref().is_none_or(|(last, _)| *last != id) {
+            self.last[field as usize] = Some((id, self.look_up(schema)));
+        }
+        match self.last[field as usize].as_ref().and_then(|(_, verdict)| verdict.as_ref()) {
+            Some(SchemaVerdict::Foreign) => Err(self.table.refusal(schema)),
+            Some(SchemaVerdict::Unreadable(why)) => {
+                Err(format!("no {field} can be held against schema {id}: {why}"))
             }
-        };
-        match verdict {
-            Verdict::MayNot => Err(self.table.refusal(NamedSchema { field, id })),
-            Verdict::MayBeUsed | Verdict::Unknown => Ok(()),
+            Some(SchemaVerdict::Usable(Some(fit))) if validation == SchemaValidation::Value => {
+                let checked = fit.check(payload.in_header, payload.bytes);
+                checked.map_err(|misfit| format!("the {field} is none of schema {id}: {misfit}"))
+            }
+            Some(SchemaVerdict::Usable(_)) | None => Ok(()),
         }
     }
 
-    fn look_up(&mut self, schema: NamedSchema) -> Verdict {
+    /// What is known of a schema; None while it must be asked for.
+    fn look_up(&mut self, schema: NamedSchema) -> Option<SchemaVerdict> {
         let table = self.table;
         let known = table.known.read();
-        if let Some(found) = known.get(&schema) {
+        if let Some(found) = known.by_name.get(&schema) {
             found.used_at.store(self.now, Ordering::Relaxed);
-            if found.may_be_used {
+            if matches!(found.verdict, SchemaVerdict::Usable(_)) {
                 if found.is_to_be_asked(self.now) && self.stale.len() < QUESTION_SCHEMAS_MAX {
                     self.stale.push(schema);
                 }
-                return Verdict::MayBeUsed;
+                return Some(found.verdict.clone());
             }
             if found.said_at >= self.since || self.now.abs_diff(found.said_at) < REFUSED_MS as u64 {
-                return Verdict::MayNot;
+                return Some(found.verdict.clone());
             }
         }
         if self.unknown.len() < QUESTION_SCHEMAS_MAX && !self.unknown.contains(&schema) {
             self.unknown.push(schema);
         }
-        Verdict::Unknown
+        None
     }
 }
 
 impl Known {
+    fn parts(&self) -> usize {
+        match &self.verdict {
+            SchemaVerdict::Usable(Some(schema)) => schema.parts(),
+            SchemaVerdict::Usable(None) | SchemaVerdict::Foreign | SchemaVerdict::Unreadable(_) => 0,
+        }
+    }
+
     /// Whether it is time to ask again; true for one who asks only.
     fn is_to_be_asked(&self, now: Millis) -> bool {
         let asked_at = self.asked_at.load(Ordering::Relaxed);
@@ -300,9 +338,13 @@ impl Known {
 }
 
 impl SchemaJudge for Judge<'_> {
-    fn judge(&mut self, schemas: &RecordSchemas) -> Result<(), String> {
-        self.judge_field(SchemaField::Key, schemas.key)?;
-        self.judge_field(SchemaField::Value, schemas.value)
+    fn reads_payloads(&self) -> bool {
+        self.reads_payloads
+    }
+
+    fn judge(&mut self, schemas: &RecordSchemas, payloads: &RecordPayloads<'_>) -> Result<(), String> {
+        self.judge_field(SchemaField::Key, schemas.key, &payloads.key)?;
+        self.judge_field(SchemaField::Value, schemas.value, &payloads.value)
     }
 }
 

@@ -221,6 +221,8 @@ pub(crate) fn event(py: Python<'_>, event: CoordinatorEvent) -> PyResult<Option<
                 topic: check.topic.to_string(),
                 key_strategy: check.key_strategy.name(),
                 value_strategy: check.value_strategy.name(),
+                reads_keys: check.reads_keys,
+                reads_values: check.reads_values,
                 schemas: schemas.collect(),
             };
             Py::new(py, check)?.into_any()

@@ -1,5 +1,9 @@
 //! What `Node.drain` gives to Python.
 
+use std::sync::Arc;
+
+use barnabas_broker::SchemaVerdict;
+use barnabas_datum::Schema;
 use pyo3::prelude::*;
 
 use crate::uuid::Uuid;
@@ -119,6 +123,30 @@ pub(crate) enum SchemaName {
     Guid(String),
 }
 
+/// What is said of a schema.
+#[derive(FromPyObject)]
+pub(crate) enum SchemaSaid {
+    MayBeUsed(bool),
+    /// May be used, but nothing can be held against it; why.
+    Unreadable(String),
+    /// May be used, with what is held against it.
+    Program(Vec<u8>),
+}
+
+impl From<SchemaSaid> for SchemaVerdict {
+    fn from(said: SchemaSaid) -> SchemaVerdict {
+        match said {
+            SchemaSaid::MayBeUsed(false) => SchemaVerdict::Foreign,
+            SchemaSaid::MayBeUsed(true) => SchemaVerdict::Usable(None),
+            SchemaSaid::Unreadable(why) => SchemaVerdict::Unreadable(why.into()),
+            SchemaSaid::Program(program) => match Schema::read(&program) {
+                Ok(schema) => SchemaVerdict::Usable(Some(Arc::new(schema))),
+                Err(error) => SchemaVerdict::Unreadable(error.to_string().into()),
+            },
+        }
+    }
+}
+
 /// Records have schemas of which it must be known whether they may be used.
 #[pyclass(frozen, get_all, module = "barnabas._core")]
 pub(crate) struct SchemaCheck {
@@ -126,6 +154,8 @@ pub(crate) struct SchemaCheck {
     pub(crate) topic: String,
     pub(crate) key_strategy: &'static str,
     pub(crate) value_strategy: &'static str,
+    pub(crate) reads_keys: bool,
+    pub(crate) reads_values: bool,
     pub(crate) schemas: Vec<(bool, SchemaName)>,
 }
 

@@ -9,6 +9,7 @@ mod clock;
 mod codec;
 mod coordinators;
 mod directories;
+mod datum;
 mod events;
 mod faults;
 mod figures;
@@ -81,6 +82,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(coordinators::share_records, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decompress, module)?)?;
     module.add_function(wrap_pyfunction!(json::flat_json, module)?)?;
+    module.add_function(wrap_pyfunction!(datum::misfit, module)?)?;
     module.add_function(wrap_pyfunction!(codec::encode, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decode, module)?)
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barnabas_broker::SchemaVerdict;
 use barnabas_net::{Chunk, Request, Ticket};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
@@ -17,7 +18,7 @@ use crate::codec;
 use crate::coordinators;
 use crate::events::{
     python_level, ColdRequest, Committed, ConnectionClosed, CoordinatorCommitted, DirectoryFailed,
-    DirectoryReturned, Fatal, FaultedRequest, FiguresWanted, LogLine, ReplicaDirectory,
+    DirectoryReturned, Fatal, FaultedRequest, FiguresWanted, LogLine, ReplicaDirectory, SchemaSaid,
 };
 use crate::figures::Figure;
 use crate::image::MetadataImage;
@@ -556,10 +557,18 @@ impl Node {
         Ok(())
     }
 
-    fn schemas_checked(&self, py: Python<'_>, check_id: u64, answers: Vec<Option<bool>>) -> PyResult<()> {
+    fn schemas_checked(
+        &self,
+        py: Python<'_>,
+        check_id: u64,
+        answers: Vec<Option<SchemaSaid>>,
+    ) -> PyResult<()> {
         let running = self.running()?;
         let now = self.clock.wall();
-        py.detach(|| running.broker.schemas_checked(check_id, &answers, now));
+        py.detach(|| {
+            let answers = answers.into_iter().map(|said| said.map(SchemaVerdict::from)).collect();
+            running.broker.schemas_checked(check_id, answers, now);
+        });
         Ok(())
     }
 

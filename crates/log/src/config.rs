@@ -48,6 +48,8 @@ pub enum SchemaValidation {
     None,
     /// That each record names one that is registered under the subject.
     Id,
+    /// That besides, its bytes are a value of that schema.
+    Value,
 }
 
 /// Under which subject the schemas of a topic are registered; Confluent's names.
@@ -404,7 +406,8 @@ impl Value<'_> {
         match self.text {
             "none" => Ok(SchemaValidation::None),
             "id" => Ok(SchemaValidation::Id),
-            _ => self.refuse("expected none or id"),
+            "value" => Ok(SchemaValidation::Value),
+            _ => self.refuse("expected none, id or value"),
         }
     }
 

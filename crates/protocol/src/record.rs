@@ -226,10 +226,7 @@ impl<'a> RecordIter<'a> {
             };
         }
         let bytes = self.rest;
-        let frame = match plain::read(bytes) {
-            Some(frame) => frame,
-            None => read_frame(&mut Slice { rest: bytes }, self.index, &mut Blind)?,
-        };
+        let frame = frame_at(bytes, self.index)?;
         let (record, rest) = bytes.split_at(frame.size);
         self.rest = rest;
         self.index += 1;
@@ -238,7 +235,7 @@ impl<'a> RecordIter<'a> {
 
     fn record(&self, frame: &Frame, bytes: &'a [u8]) -> Record<'a> {
         let header = &self.header;
-        let value = |at: usize, length: i32| usize::try_from(length).ok().map(|n| &bytes[at..at + n]);
+        let (key, value, headers) = frame.parts(bytes);
         Record {
             offset: header.base_offset.wrapping_add(frame.offset_delta as i64),
             timestamp: match header.timestamp_type() {
@@ -249,9 +246,9 @@ impl<'a> RecordIter<'a> {
                 sequence if sequence >= 0 => sequence_after(sequence, frame.offset_delta),
                 _ => crate::batch::NO_SEQUENCE,
             },
-            key: value(frame.key_at, frame.key_length),
-            value: value(frame.value_at, frame.value_length),
-            headers: Headers { bytes: &bytes[frame.headers_at..], count: frame.headers_count },
+            key,
+            value,
+            headers,
         }
     }
 }
@@ -350,6 +347,34 @@ pub(crate) struct Frame {
 #[inline(always)]
 pub(crate) fn plain_frame(bytes: &[u8]) -> Option<Frame> {
     plain::read(bytes)
+}
+
+impl Frame {
+    /// Key, value and headers of the record, which `bytes` are.
+    #[inline]
+    pub(crate) fn parts<'r>(&self, bytes: &'r [u8]) -> (Option<&'r [u8]>, Option<&'r [u8]>, Headers<'r>) {
+        let part = |at: usize, length: i32| usize::try_from(length).ok().map(|n| &bytes[at..at + n]);
+        let headers = Headers { bytes: &bytes[self.headers_at..self.size], count: self.headers_count };
+        (part(self.key_at, self.key_length), part(self.value_at, self.value_length), headers)
+    }
+}
+
+/// Reads and checks the record that `bytes` begin with; `index` is its place in the batch.
+#[inline]
+pub(crate) fn frame_at(bytes: &[u8], index: u32) -> Result<Frame, RecordError> {
+    match plain::read(bytes) {
+        Some(frame) => Ok(frame),
+        None => read_frame(&mut Slice { rest: bytes }, index, &mut Blind),
+    }
+}
+
+/// How long the record says to be that comes next in `source`, its length included; None where it says nothing
+/// that could be.
+#[inline]
+pub(crate) fn claimed_size<S: Source>(source: &mut S) -> Result<Option<usize>, CompressionError> {
+    let mut reader = Reader::new(source.peek(LENGTH_BYTES_MAX)?);
+    let length = reader.varint().ok().and_then(|length| usize::try_from(length).ok());
+    Ok(length.map(|length| reader.position() + length))
 }
 
 /// Reads and checks the record that comes next in `source`; `index` is its place in the batch.

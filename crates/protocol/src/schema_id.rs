@@ -7,11 +7,11 @@
 //!
 //! Always true: a header goes before what the bytes have, and the last header of its name counts, as for the
 //! serdes that read the record. Nothing is allocated, and of no part more than [`HEAD_BYTES_MAX`] bytes are
-//! looked at.
+//! looked at, unless a judge reads payloads.
 
 use std::fmt;
 
-use crate::record::{Glance, Part};
+use crate::record::{Glance, Headers, Part};
 
 /// Header that names the schema of the key.
 pub const KEY_HEADER: &[u8] = b"__key_schema_id";
@@ -33,6 +33,14 @@ pub enum SchemaId {
 }
 
 impl SchemaId {
+    /// Bytes that it takes on the wire.
+    fn size(&self) -> usize {
+        match self {
+            SchemaId::Id(_) => 5,
+            SchemaId::Guid(_) => HEAD_BYTES_MAX,
+        }
+    }
+
     /// The schema that `bytes` name first; None when they name none.
     pub fn read(bytes: &[u8]) -> Option<SchemaId> {
         match bytes.split_first()? {
@@ -79,12 +87,36 @@ pub struct RecordSchemas {
     pub value: Said,
 }
 
+/// What is to be a value of the schema that a key or value names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Payload<'r> {
+    /// What stands in the header behind the schema's name; None when the name stands before the payload.
+    pub in_header: Option<&'r [u8]>,
+    /// The bytes, without a name before them.
+    pub bytes: &'r [u8],
+}
+
+/// The payloads of a record; empty where no schema is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RecordPayloads<'r> {
+    /// Of its key.
+    pub key: Payload<'r>,
+    /// Of its value.
+    pub value: Payload<'r>,
+}
+
 /// Judges the records of a batch while they are checked.
 pub trait SchemaJudge {
     /// Whether records are looked at: without, nothing is done for them.
     const LOOKS: bool = true;
+
+    /// Whether payloads are shown too, which takes each record as a whole.
+    fn reads_payloads(&self) -> bool {
+        false
+    }
+
     /// What is wrong with a record, as its producer is told.
-    fn judge(&mut self, schemas: &RecordSchemas) -> Result<(), String>;
+    fn judge(&mut self, schemas: &RecordSchemas, payloads: &RecordPayloads<'_>) -> Result<(), String>;
 }
 
 /// Has nothing against any record.
@@ -94,9 +126,40 @@ pub struct AnySchema;
 impl SchemaJudge for AnySchema {
     const LOOKS: bool = false;
 
-    fn judge(&mut self, _schemas: &RecordSchemas) -> Result<(), String> {
+    fn judge(&mut self, _schemas: &RecordSchemas, _payloads: &RecordPayloads<'_>) -> Result<(), String> {
         Ok(())
     }
+}
+
+/// What a record says that is at hand as a whole, and its payloads.
+pub(crate) fn read_whole<'r>(
+    key: Option<&'r [u8]>,
+    value: Option<&'r [u8]>,
+    headers: Headers<'r>,
+) -> (RecordSchemas, RecordPayloads<'r>) {
+    let (mut key_header, mut value_header) = (None, None);
+    for header in headers {
+        match header.key {
+            KEY_HEADER => key_header = header.value.or(key_header),
+            VALUE_HEADER => value_header = header.value.or(value_header),
+            _ => {}
+        }
+    }
+    let (key_said, key) = payload(key, key_header);
+    let (value_said, value) = payload(value, value_header);
+    (RecordSchemas { key: key_said, value: value_said }, RecordPayloads { key, value })
+}
+
+fn payload<'r>(bytes: Option<&'r [u8]>, header: Option<&'r [u8]>) -> (Said, Payload<'r>) {
+    let Some(bytes) = bytes else { return (Said::Nothing, Payload::default()) };
+    let named_by = header.unwrap_or(bytes);
+    let Some(id) = SchemaId::read(named_by) else { return (Said::Unnamed, Payload::default()) };
+    let rest = &named_by[id.size()..];
+    let payload = match header {
+        Some(_) => Payload { in_header: Some(rest), bytes },
+        None => Payload { in_header: None, bytes: rest },
+    };
+    (Said::Schema(id), payload)
 }
 
 /// Gathers what one record says while it is read.

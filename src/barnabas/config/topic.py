@@ -10,13 +10,13 @@ barnabas.delivery.ttl.ms | long | -1 | -1.. | effective
     Own to barnabas. How long after its timestamp a record is no longer delivered in share groups; -1 never.
 barnabas.durability | string | page-cache | one of page-cache fsync | effective
     Own to barnabas. When a write counts: once it is in the page cache, as in Kafka, or once it is on disk.
-barnabas.key.schema.validation | string | none | one of none id | effective
-    Own to barnabas. Whether keys must name a schema that is registered under their subject, by its id.
+barnabas.key.schema.validation | string | none | one of none id value | effective
+    Own to barnabas. Whether keys must name a schema registered under their subject (id), and fit it (value).
 barnabas.key.subject.name.strategy | string | TopicNameStrategy |
   one of TopicNameStrategy RecordNameStrategy TopicRecordNameStrategy | effective
     Own to barnabas. How the subject of keys is named, for barnabas.key.schema.validation.
-barnabas.value.schema.validation | string | none | one of none id | effective
-    Own to barnabas. Whether values must name a schema that is registered under their subject, by its id.
+barnabas.value.schema.validation | string | none | one of none id value | effective
+    Own to barnabas. Whether values must name a schema registered under their subject (id), and fit it (value).
 barnabas.value.subject.name.strategy | string | TopicNameStrategy |
   one of TopicNameStrategy RecordNameStrategy TopicRecordNameStrategy | effective
     Own to barnabas. How the subject of values is named, for barnabas.value.schema.validation.

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from barnabas.errors import BarnabasError
 from barnabas.serde.record_names import record_names
-from barnabas.serde.registry import RegistryError, SchemaRegistry
+from barnabas.serde.registry import RegistryError, Schema, SchemaRegistry
 from barnabas.server.handlers.context import PerNode
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ NO_SUCH_SCHEMA = range(40400, 40500)
 """Error codes of a registry that has no such thing; a plain 404 is somebody's who has no such path."""
 
 
+Said = bool | str | bytes
+"""Whether a schema may be used. Bytes: it may, and values are held against this program; text: it may, but
+nothing can be held against it, and this is why."""
+
+
 class Asked(NamedTuple):
     """A schema that keys or values of a topic have."""
 
@@ -49,6 +54,8 @@ class Asked(NamedTuple):
     strategy: str
     schema: int | str
     """Its id, or the text of its GUID."""
+    is_read: bool = False
+    """Whether they are held against it."""
 
 
 class SchemaChecks:
@@ -57,15 +64,20 @@ class SchemaChecks:
     def __init__(self, node: NodeContext) -> None:
         self._node = node
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="schemas")
-        self._under_way: dict[Asked, asyncio.Future[bool | None]] = {}
+        self._under_way: dict[Asked, asyncio.Future[Said | None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._complained_at = float("-inf")
 
     def data_plane_asks(self, check: _core.SchemaCheck) -> None:
         """Records have schemas that are not known, or have not been asked for in a while."""
+        rules = {
+            True: (check.key_strategy, check.reads_keys),
+            False: (check.value_strategy, check.reads_values),
+        }
         asked = [
-            Asked(check.topic, is_key, check.key_strategy if is_key else check.value_strategy, schema)
+            Asked(check.topic, is_key, strategy, schema, is_read)
             for is_key, schema in check.schemas
+            for strategy, is_read in [rules[is_key]]
         ]
         task = asyncio.get_running_loop().create_task(self._answer(check.id, asked))
         self._tasks.add(task)
@@ -75,7 +87,7 @@ class SchemaChecks:
         answers = await asyncio.gather(*map(self._ask, asked))
         self._node.native.schemas_checked(check_id, answers)
 
-    def _ask(self, asked: Asked) -> asyncio.Future[bool | None]:
+    def _ask(self, asked: Asked) -> asyncio.Future[Said | None]:
         under_way = self._under_way.get(asked)
         if under_way is None:
             loop = asyncio.get_running_loop()
@@ -89,12 +101,12 @@ class SchemaChecks:
     def _registry(self) -> SchemaRegistry:
         return registry_of(self._node.settings, self._node.registry_tls())
 
-    def _said(self, asked: Asked, deadline: float) -> bool | None:
+    def _said(self, asked: Asked, deadline: float) -> Said | None:
         """On a thread: what the registry says, None if it can't be asked."""
         if time.monotonic() > deadline:
             return None
         try:
-            return is_version(self._registry, asked)
+            return said_of(self._registry, asked)
         except Exception as error:  # A registry may answer anything; the question is answered all the same.
             known = isinstance(error, BarnabasError)
             self._complain(asked, str(error) if known else f"{type(error).__name__} {error}")
@@ -107,18 +119,36 @@ class SchemaChecks:
             logger.warning("the schemas of topic %s can't be checked: %s", asked.topic, why)
 
 
-def is_version(registry: SchemaRegistry, asked: Asked) -> bool:
-    """Whether a schema is a version, not deleted, of the subject that the strategy says. Raises
-    SerializationError."""
+def said_of(registry: SchemaRegistry, asked: Asked) -> Said:
+    """What is said of a schema. Raises SerializationError."""
+    id = version_id(registry, asked)
+    if id is None:
+        return False
+    return _held_against(registry, registry.by_id(id)) if asked.is_read else True
+
+
+def version_id(registry: SchemaRegistry, asked: Asked) -> int | None:
+    """The id of a schema that is a version, not deleted, of the subject that the strategy says; None for one
+    that is none. Raises SerializationError."""
     try:
         for id in _ids(registry, asked.schema):
             if not _wanted(asked, registry, id).isdisjoint(_subjects(registry, id)):
-                return True
-        return False
+                return id
+        return None
     except RegistryError as error:
         if error.error_code in NO_SUCH_SCHEMA:
-            return False
+            return None
         raise
+
+
+def _held_against(registry: SchemaRegistry, schema: Schema) -> Said:
+    # What reads schemas is imported by nodes that hold values against them.
+    from barnabas.serde.programs import NoProgram, program_of
+
+    try:
+        return program_of(schema, registry) or True
+    except NoProgram as error:
+        return str(error)
 
 
 def _ids(registry: SchemaRegistry, schema: int | str) -> list[int]:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from barnabas.config.errors import InvalidValue
-from barnabas.serde.registry import RegistryError, Schema
-from barnabas.server.schema_checks import Asked, SchemaChecks, is_version, registry_of
+from barnabas.serde.registry import Reference, RegistryError, Schema
+from barnabas.server.schema_checks import Asked, Said, SchemaChecks, registry_of, said_of, version_id
 from tests.support.cluster import Cluster
 from tests.support.fake_node import FakeNode
 
@@ -35,6 +35,9 @@ class Registry:
 
     def by_id(self, id: int) -> Schema:
         return self.schema
+
+    def closure(self, schema: Schema) -> list[tuple[Reference, Schema]]:
+        return []
 
     def ask(self, method: str, path: str) -> Any:
         self.asked.append(path)
@@ -66,10 +69,23 @@ def test_a_schema_belongs_to_the_subject_of_the_strategy(
 ) -> None:
     registry: Any = Registry({7: ["others-value", subject], 8: [f"{subject}x"], 9: []}, schema)
     asked = Asked("orders", is_key, strategy, 7)
-    assert is_version(registry, asked)
-    assert is_version(registry, asked._replace(schema=GUID))
+    assert version_id(registry, asked) == 7
+    assert version_id(registry, asked._replace(schema=GUID)) == 7
     for foreign in (8, 9, 10, GUID.replace("1", "2")):
-        assert not is_version(registry, asked._replace(schema=foreign))
+        assert version_id(registry, asked._replace(schema=foreign)) is None
+
+
+def test_values_are_held_against_what_the_schema_is_made_of() -> None:
+    asked = Asked("orders", False, "TopicNameStrategy", 7)
+    read = asked._replace(is_read=True)
+    for schema, said in (
+        (ORDER, b"\x01\x01\x0d\x00\x00"),
+        (TITLED, "the broker does not read values of JSON"),
+    ):
+        registry: Any = Registry({7: ["orders-value"]}, schema)
+        assert said_of(registry, asked) is True
+        assert said_of(registry, read) == said
+        assert said_of(registry, read._replace(schema=8)) is False
 
 
 def test_what_is_not_the_registrys_word_about_a_schema_is_no_answer() -> None:
@@ -78,7 +94,7 @@ def test_what_is_not_the_registrys_word_about_a_schema_is_no_answer() -> None:
     for status, code in ((404, 404), (500, 50001), (0, 0), (401, 401), (429, 429)):
         registry.failure = RegistryError(status, code, "no")
         with pytest.raises(RegistryError):
-            is_version(registry, asked)
+            version_id(registry, asked)
 
 
 class Told(FakeNode):
@@ -86,14 +102,15 @@ class Told(FakeNode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.answers: dict[int, list[bool | None]] = {}
+        self.answers: dict[int, list[Said | None]] = {}
         self.native.schemas_checked = self.answers.__setitem__
 
 
 def check(id: int, *schemas: int) -> Any:
     named = [(False, schema) for schema in schemas]
     strategy = "TopicNameStrategy"
-    return SimpleNamespace(id=id, topic="t", key_strategy=strategy, value_strategy=strategy, schemas=named)
+    rules = {"key_strategy": strategy, "value_strategy": strategy, "reads_keys": False, "reads_values": False}
+    return SimpleNamespace(id=id, topic="t", schemas=named, **rules)
 
 
 async def until_told(node: Told, count: int) -> None:

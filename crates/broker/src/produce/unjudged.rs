@@ -12,6 +12,7 @@ use barnabas_protocol::Millis;
 
 use super::{last_said, Attempt, TopicAnswers};
 use crate::broker::Broker;
+use crate::coordinator::SchemaVerdict;
 use crate::request::{BrokerRequest, Handled, OwnedRequest, Parked, Waiting};
 use crate::schema_table::SchemaQuestion;
 use crate::verify::Verdicts;
@@ -59,9 +60,9 @@ impl Broker {
         park(parked)
     }
 
-    /// Answers a [`SchemaCheck`](crate::SchemaCheck): whether each of its schemas may be used; None where the
-    /// registry could not be asked.
-    pub fn schemas_checked(&self, check_id: u64, answers: &[Option<bool>], now: Millis) {
+    /// Answers a [`SchemaCheck`](crate::SchemaCheck) with what the registry says of each of its schemas; None
+    /// where it could not be asked.
+    pub fn schemas_checked(&self, check_id: u64, answers: Vec<Option<SchemaVerdict>>, now: Millis) {
         self.schema_tables.answer(check_id, answers, now);
     }
 

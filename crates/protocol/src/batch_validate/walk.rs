@@ -1,15 +1,21 @@
 //! One pass over the records of a batch: their structure, and what the topic asks of each.
 //!
 //! Nothing is allocated for a record. A compressed section is decompressed through a window that the thread
-//! keeps, so that a batch costs no more memory than the window, however much is in it.
+//! keeps, so that a batch costs no more memory than the window, however much is in it; where payloads are read
+//! the window grows to the largest record, to [`WHOLE_RECORD_BYTES_MAX`] at most.
 
 use super::error::{InvalidKind, InvalidRecords, RecordErrors};
 use super::ValidationConfig;
 use crate::batch::{Batch, BatchError, BatchHeader, TimestampType, NO_TIMESTAMP};
 use crate::compression::{Compression, CompressionError, Decompressor, Scratch, CHUNK_BYTES};
-use crate::record::{plain_frame, read_frame, Blind, Frame, RecordError, Slice, Source};
-use crate::schema_id::{Reading, SchemaJudge};
+use crate::record::{
+    claimed_size, frame_at, plain_frame, read_frame, Blind, Frame, RecordError, Slice, Source,
+};
+use crate::schema_id::{read_whole, Reading, RecordPayloads, SchemaJudge};
 use crate::types::Millis;
+
+/// The largest record whose payloads are read.
+const WHOLE_RECORD_BYTES_MAX: usize = 64 << 20;
 
 /// What a walk found out.
 #[derive(Debug, Clone, Copy)]
@@ -80,11 +86,13 @@ impl<'c> Walk<'c> {
     ) -> Result<Walked, InvalidRecords> {
         let count = self.header.records_count;
         for index in 0..count.max(0) as u32 {
-            if J::LOOKS {
+            if J::LOOKS && judge.reads_payloads() {
+                self.whole(index, source, judge)?;
+            } else if J::LOOKS {
                 let mut reading = Reading::default();
                 let frame = read_frame(source, index, &mut reading).map_err(BatchError::from)?;
                 self.check(index, &frame)?;
-                if let Err(message) = judge.judge(&reading.schemas()) {
+                if let Err(message) = judge.judge(&reading.schemas(), &RecordPayloads::default()) {
                     self.errors.schema(index, message);
                 }
             } else if let Some(frame) = plain_frame(source.peek(0).map_err(BatchError::from)?) {
@@ -108,6 +116,35 @@ impl<'c> Walk<'c> {
     fn long_way<S: Source>(&mut self, index: u32, source: &mut S) -> Result<(), InvalidRecords> {
         let frame = read_frame(source, index, &mut Blind).map_err(BatchError::from)?;
         self.check(index, &frame)
+    }
+
+    /// Checks a record, and has its payloads judged.
+    fn whole<S: Source, J: SchemaJudge>(
+        &mut self,
+        index: u32,
+        source: &mut S,
+        judge: &mut J,
+    ) -> Result<(), InvalidRecords> {
+        let bytes_max = self.record_bytes_max.min(WHOLE_RECORD_BYTES_MAX);
+        let claimed = claimed_size(source).map_err(BatchError::from)?;
+        let Some(size) = claimed.filter(|size| *size <= bytes_max) else {
+            let frame = read_frame(source, index, &mut Blind).map_err(BatchError::from)?;
+            self.check(index, &frame)?;
+            let size = frame.size;
+            self.errors
+                .schema(index, format!("a record of {size} bytes is too large for its values to be checked"));
+            return Ok(());
+        };
+        let bytes = source.peek(size).map_err(BatchError::from)?;
+        let frame = frame_at(&bytes[..size.min(bytes.len())], index).map_err(BatchError::from)?;
+        self.check(index, &frame)?;
+        let (key, value, headers) = frame.parts(bytes);
+        let (schemas, payloads) = read_whole(key, value, headers);
+        if let Err(message) = judge.judge(&schemas, &payloads) {
+            self.errors.schema(index, message);
+        }
+        source.skip(frame.size).map_err(BatchError::from)?;
+        Ok(())
     }
 
     #[inline(always)]
@@ -194,6 +231,10 @@ impl Window<'_> {
         self.end -= self.start;
         self.start = 0;
         while self.end < wanted {
+            if self.end == self.buffer.len() {
+                // Twice as much, as what has come is believed rather than what a record says of itself.
+                self.buffer.set_length(2 * self.end);
+            }
             match self.decompressor.read(&mut self.buffer[self.end..])? {
                 0 => break,
                 count => self.end += count,

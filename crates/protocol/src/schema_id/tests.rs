@@ -8,11 +8,26 @@ use crate::record::Header;
 
 /// Takes note of what it is shown, and refuses nothing.
 #[derive(Default)]
-struct Noted(Vec<RecordSchemas>);
+struct Noted {
+    schemas: Vec<RecordSchemas>,
+    /// None: payloads are not to be read.
+    payloads: Option<Vec<[Seen; 2]>>,
+}
+
+/// What stands in the header behind a schema's name, and the payload.
+type Seen = (Bytes, Vec<u8>);
 
 impl SchemaJudge for Noted {
-    fn judge(&mut self, schemas: &RecordSchemas) -> Result<(), String> {
-        self.0.push(*schemas);
+    fn reads_payloads(&self) -> bool {
+        self.payloads.is_some()
+    }
+
+    fn judge(&mut self, schemas: &RecordSchemas, payloads: &RecordPayloads<'_>) -> Result<(), String> {
+        self.schemas.push(*schemas);
+        let seen = |payload: Payload<'_>| (payload.in_header.map(<[u8]>::to_vec), payload.bytes.to_vec());
+        if let Some(noted) = &mut self.payloads {
+            noted.push([payloads.key, payloads.value].map(seen));
+        }
         Ok(())
     }
 }
@@ -61,6 +76,20 @@ fn expected(bytes: &Bytes, headers: &[(Vec<u8>, Bytes)], name: &[u8]) -> Said {
     }
 }
 
+/// The payload of a key or value, found out the slow way.
+fn expected_payload(bytes: &Bytes, headers: &[(Vec<u8>, Bytes)], name: &[u8]) -> Seen {
+    let size = match expected(bytes, headers, name) {
+        Said::Schema(SchemaId::Id(_)) => 5,
+        Said::Schema(SchemaId::Guid(_)) => 17,
+        Said::Nothing | Said::Unnamed => return Seen::default(),
+    };
+    let bytes = bytes.clone().unwrap();
+    match headers.iter().rev().find(|(key, value)| key == name && value.is_some()) {
+        Some((_, Some(header))) => (Some(header[size..].to_vec()), bytes),
+        _ => (None, bytes[size..].to_vec()),
+    }
+}
+
 proptest! {
     #[test]
     fn a_walk_reads_what_each_record_says(
@@ -78,15 +107,23 @@ proptest! {
             builder.append(0, made.key.as_deref(), made.value.as_deref(), &headers).unwrap();
         }
         let batch = builder.finish().unwrap();
-        let mut noted = Noted::default();
         let config = ValidationConfig::default();
+        let mut noted = Noted::default();
         validate_schemas(&batch, 9, &config, 0, &mut noted).unwrap();
+        let mut whole = Noted { payloads: Some(Vec::new()), ..Noted::default() };
+        validate_schemas(&batch, 9, &config, 0, &mut whole).unwrap();
         let mut wanted = vec![RecordSchemas { key: Said::Nothing, value: Said::Unnamed }];
         wanted.extend(records.iter().map(|made| RecordSchemas {
             key: expected(&made.key, &made.headers, KEY_HEADER),
             value: expected(&made.value, &made.headers, VALUE_HEADER),
         }));
-        prop_assert_eq!(noted.0, wanted);
+        prop_assert_eq!(&noted.schemas, &wanted);
+        prop_assert_eq!(whole.schemas, wanted);
+        let payloads = records.iter().map(|made| {
+            let of = |bytes, name| expected_payload(bytes, &made.headers, name);
+            [of(&made.key, KEY_HEADER), of(&made.value, VALUE_HEADER)]
+        });
+        prop_assert_eq!(&whole.payloads.unwrap()[1..], payloads.collect::<Vec<_>>());
     }
 }
 
@@ -104,7 +141,7 @@ fn ids_and_guids_are_told_as_registries_write_them() {
 fn what_is_held_against_single_records_is_told_with_their_places() {
     struct Odd(usize);
     impl SchemaJudge for Odd {
-        fn judge(&mut self, _schemas: &RecordSchemas) -> Result<(), String> {
+        fn judge(&mut self, _: &RecordSchemas, _: &RecordPayloads<'_>) -> Result<(), String> {
             self.0 += 1;
             if self.0 % 2 == 0 {
                 Err(format!("call {}", self.0))

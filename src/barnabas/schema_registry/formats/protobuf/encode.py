@@ -29,8 +29,13 @@ from barnabas.schema_registry.formats.protobuf.nodes import (
 
 
 def encoded_file(linked: Linked, path: str) -> bytes:
-    """The bytes of the file's descriptor. Custom options are left out: they need no one who reads data."""
-    return encode("File", _Encoder(linked).file(path))
+    """The bytes of the file's descriptor."""
+    return encode("File", file_fields(linked, path))
+
+
+def file_fields(linked: Linked, path: str) -> Fields:
+    """What is in the file's descriptor. Custom options are left out: they need no one who reads data."""
+    return _Encoder(linked).file(path)
 
 
 class _Encoder:
