@@ -2,6 +2,7 @@
 
 from barnabas.clients.admin.acl_operation import AclOperation
 from barnabas.clients.admin.acls import (
+    CLUSTER_NAME,
     AclBinding,
     AclBindings,
     AclFilter,
@@ -59,6 +60,7 @@ from barnabas.config.alter import OpType, ResourceType
 from barnabas.config.describe import ConfigSource
 
 __all__ = [
+    "CLUSTER_NAME",
     "AclBinding",
     "AclBindings",
     "AclFilter",

@@ -13,7 +13,7 @@ from barnabas.cli.errors import CommandFailed, sentence
 from barnabas.cli.record_format import Formatter, Record
 from barnabas.cli.record_output import print_records, record_of, record_options
 from barnabas.cli.start_position import StartPosition
-from barnabas.errors import BarnabasError, KafkaError
+from barnabas.errors import BarnabasError, KafkaError, UnknownTopicOrPartition
 
 if TYPE_CHECKING:
     from barnabas.clients.consumer import Consumer, TopicPartition
@@ -125,6 +125,7 @@ def _consume_group(
     # What is printed is committed, and nothing else.
     configs = {"group.id": group, "auto.offset.reset": reset, "enable.auto.commit": False}
     with _consumer(connection, isolation, **configs) as consumer:
+        _partitions(consumer, connection, topic)  # Its members would wait for a topic that is mistyped.
         reading = consume_group.Reading(consumer, topic)
         ends = reading.no_ends if follow else reading.ends
         print_records(_records(consumer, ends), formatter, count_max, reading.printed)
@@ -133,7 +134,13 @@ def _consume_group(
 def _consumer(connection: Connection, isolation: str, **configs: Any) -> "Consumer":
     try:
         return connection.consumer(
-            {"auto.offset.reset": start_position.EARLIEST, "isolation.level": isolation, **configs}
+            {
+                "auto.offset.reset": start_position.EARLIEST,
+                "isolation.level": isolation,
+                # A name that is mistyped is told, and becomes no topic.
+                "allow.auto.create.topics": "false",
+                **configs,
+            }
         )
     except KafkaError as error:
         raise CommandFailed(sentence(error)) from error
@@ -145,19 +152,26 @@ def _assignment(
     """The partitions to read and where to begin in each."""
     from barnabas.clients.consumer import TopicPartition
 
-    try:
-        known = consumer.partitions_for(topic, CONNECT_SECONDS_MAX * 2)
-    except KafkaError as error:
-        raise CommandFailed(f"Topic {topic} can't be read: {sentence(error)}") from error
-    except BarnabasError as error:
-        where = connection.bootstrap
-        raise CommandFailed(f"The cluster at {where} does not answer: {sentence(error)}") from error
+    known = _partitions(consumer, connection, topic)
     if missing := set(wanted) - set(known):
         last = len(known) - 1
         raise CommandFailed(f"Topic {topic} has no partition {min(missing)}: they go from 0 to {last}.")
     try:
         chosen = sorted(set(wanted) or known)
         return [TopicPartition(topic, index, _offset(consumer, topic, index, start)) for index in chosen]
+    except BarnabasError as error:
+        where = connection.bootstrap
+        raise CommandFailed(f"The cluster at {where} does not answer: {sentence(error)}") from error
+
+
+def _partitions(consumer: "Consumer", connection: Connection, topic: str) -> Sequence[int]:
+    """The partitions that the topic has."""
+    try:
+        return consumer.partitions_for(topic, CONNECT_SECONDS_MAX * 2)
+    except UnknownTopicOrPartition as error:
+        raise CommandFailed(f"There is no topic {topic}.") from error
+    except KafkaError as error:
+        raise CommandFailed(f"Topic {topic} can't be read: {sentence(error)}") from error
     except BarnabasError as error:
         where = connection.bootstrap
         raise CommandFailed(f"The cluster at {where} does not answer: {sentence(error)}") from error

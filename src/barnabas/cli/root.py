@@ -58,14 +58,18 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:
-            # Whoever read us has enough. Python would complain once more when it flushes standard output.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # Whoever read us has enough.
+            _write_no_more()
             return exit_codes.OK
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, _, summary) in _COMMANDS.items()])
+
+
+def _write_no_more() -> None:
+    """Keeps Python from complaining once more when it flushes standard output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(
@@ -107,6 +111,13 @@ def outcome(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except BarnabasError as error:
         print_error(error)
+        return exit_codes.FAILED
+    except OSError as error:
+        if error.filename is None:  # No file that a command would have named.
+            print_error(f"The output can't be written: {error}")
+            _write_no_more()
+        else:
+            print_error(error)
         return exit_codes.FAILED
     except KeyboardInterrupt:
         return 130

@@ -11,6 +11,8 @@ EARLIEST = "earliest"
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhdw]))+", re.ASCII)
 _ISO_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
+_MILLIS_MAX = 2**63 - 1
+"""The last moment that the wire can say."""
 _PART = re.compile(r"(\d+)(ms|[smhdw])")
 
 EXAMPLES = "beginning, end, 42, -10, -1h30m, 2026-11-21, 2026-11-21T08:00, @1795248000000"
@@ -51,7 +53,7 @@ def parse_start(text: str, now_ms: int) -> StartPosition:
 def parse_moment(text: str) -> int:
     """Milliseconds since 1970 of `@1795248000000` or `2026-11-21T08:00` (without a zone: local time)."""
     digits = text[1:]
-    if text.startswith("@") and digits.isascii() and digits.isdigit():
+    if text.startswith("@") and digits.isascii() and digits.isdigit() and int(digits) <= _MILLIS_MAX:
         return int(digits)
     try:
         seconds = datetime.fromisoformat(text).timestamp()

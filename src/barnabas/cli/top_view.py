@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from barnabas.cli.scrape import Figures
 
 _BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-WIDTH_MIN = 20
 
 
 def picture(figures: Figures, where: str, width: int, height: int) -> list[str]:

@@ -63,11 +63,6 @@ class RecordVersions:
         return self.metadata_version >= 30
 
     @property
-    def controller_registration(self) -> bool:
-        """Whether controllers register themselves (KIP-919)."""
-        return self.metadata_version >= 15
-
-    @property
     def transactions(self) -> bool:
         """Whether several batches can be bracketed as one change (KIP-868)."""
         return self.metadata_version >= 13

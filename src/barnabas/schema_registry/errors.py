@@ -90,10 +90,6 @@ def referenced(subject: str, version: int, by: str) -> HttpError:
     )
 
 
-def id_does_not_match(id_: int, known: int) -> HttpError:
-    return HttpError(422, f"The schema is registered with id {known} already, not {id_}", 42207)
-
-
 def invalid_subject(subject: str) -> HttpError:
     return HttpError(422, f"'{subject}' is no valid subject", 42208)
 

@@ -20,6 +20,9 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "groups",
         "share",
         "transactions",
+        "registry",
+        "rest",
+        "schemas",
         "cluster",
         "completion",
     ):
@@ -91,3 +94,21 @@ def test_broker_starts_without_importing_a_client() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code", "said"),
+    [
+        (
+            ">/dev/full",
+            exit_codes.FAILED,
+            "error: The output can't be written: [Errno 28] No space left on device\n",
+        ),
+        (">&-", exit_codes.OK, ""),
+        ("<&-", exit_codes.OK, ""),
+    ],
+)
+def test_output_that_can_not_be_written_is_told(redirected: str, code: int, said: str) -> None:
+    command = f"{sys.executable} -m barnabas completion bash {redirected}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (code, said)

@@ -63,15 +63,6 @@ class Offsets:
         partitions = topics.get(topic) if topics else None
         return partitions.get(partition) if partitions else None
 
-    def is_pending(self, group_id: str, topic: str, partition: int) -> bool:
-        """Whether an open transaction would change the partition's offset."""
-        producers = self._open.get(group_id)
-        if not producers:
-            return False
-        return any(
-            partition in self._pending[producer].get(group_id, {}).get(topic, {}) for producer in producers
-        )
-
     def pending_topics(self, group_id: str) -> dict[str, set[int]]:
         """Partitions by topic that open transactions would change."""
         found: dict[str, set[int]] = {}
