@@ -19,6 +19,7 @@ from barnabas.serde.registry import Schema, SchemaRegistry
 from barnabas.serde.rules import Rules
 from tests.support.registry import RegistryProcess
 from tests.support.server import cluster_under_test
+from tests.support.toolchain import require_modules
 
 TAGGED: dict[str, Any] = {"type": "string", "confluent:tags": ["PII"]}
 ITEM = {"type": "record", "name": "I", "fields": [{"name": "x", "type": "string"}]}
@@ -106,8 +107,7 @@ def ours(url: str) -> Iterator[SchemaRegistry]:
 @pytest.fixture
 def theirs(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Confluent's modules and a client of its own; its rules of CEL and JSONata are registered."""
-    for module in ("celpy", "jsonata", "jsonschema", "google.type"):
-        pytest.importorskip(module, reason="Confluent's serializers ask for it")
+    require_modules("celpy", "jsonata", "jsonschema", "google.type")  # Confluent's serializers ask for them.
     monkeypatch.setenv("LOCAL_SECRET", SECRET)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Theirs, about what they use.
@@ -143,8 +143,7 @@ class Confluent:
 
     def encrypts(self) -> None:
         """Registers its encryption; skips the test where that is not installed."""
-        pytest.importorskip("tink")
-        pytest.importorskip("hkdf")
+        require_modules("tink", "hkdf")
         from confluent_kafka.schema_registry.rules.encryption.encrypt_executor import FieldEncryptionExecutor
         from confluent_kafka.schema_registry.rules.encryption.localkms.local_driver import LocalKmsDriver
 

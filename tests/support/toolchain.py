@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,20 @@ SECONDS_MAX = 300
 
 def require(*programs: str) -> None:
     """Skips the test, naming what is missing; in CI (environment variable CI) a missing program fails it."""
-    missing = [program for program in programs if shutil.which(program) is None]
-    if not missing:
-        return
-    reason = f"needs {', '.join(missing)} on the PATH"
+    if missing := [program for program in programs if shutil.which(program) is None]:
+        _give_up(f"needs {', '.join(missing)} on the PATH")
+
+
+def require_modules(*modules: str) -> None:
+    """The same for modules, but that later versions of Python may do without: not all have wheels for them."""
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing and sys.version_info >= (3, 14):
+        pytest.skip(f"there is no {', '.join(missing)} for this Python")
+    if missing:
+        _give_up(f"needs {', '.join(missing)}")
+
+
+def _give_up(reason: str) -> None:
     give_up: Callable[[str], object] = pytest.fail if os.environ.get("CI") else pytest.skip
     give_up(reason)
 

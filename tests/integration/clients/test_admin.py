@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import signal
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -335,7 +334,6 @@ def test_ctrl_c_ends_a_wait_at_once() -> None:
     with barnabas.Admin(bootstrap_servers=f"127.0.0.1:{free_port()}") as admin:
         alarm = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
         alarm.start()
-        began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            admin.list_topics()
-        assert time.monotonic() - began < 30  # The operation would wait for a minute.
+            # The operation by itself would end later than a test may.
+            admin.with_options(timeout=3600.0).list_topics()

@@ -21,6 +21,7 @@ from barnabas.serde.registry import Schema, SchemaRegistry
 from barnabas.serde.rules import Change, Executor, FieldExecutor, FieldOf, RuleError, Rules, Run
 from barnabas.serde.rules.encryption import Encrypt, Keys
 from barnabas.serde.rules.local_keys import DataCipher, LocalKeys, generated
+from tests.support.toolchain import require_modules
 from tests.unit.serde.fake_registry import FakeRegistry, fake_registry
 
 RECORD = json.dumps(
@@ -378,8 +379,7 @@ def test_avro_without_migration_rules_is_read_as_the_wanted_version_has_it(regis
 
 
 def test_cel_and_jsonata_are_the_libraries_of_other_clients(registry: SchemaRegistry) -> None:
-    pytest.importorskip("celpy")
-    pytest.importorskip("jsonata")
+    require_modules("celpy", "jsonata")
     rules = [
         rule("CEL", name="good", kind="CONDITION", expr="has(message.name) && !has(message.age)"),
         rule("CEL", name="guarded", kind="CONDITION", expr="message.name == 'eve' ; false"),
@@ -403,7 +403,7 @@ def test_cel_and_jsonata_are_the_libraries_of_other_clients(registry: SchemaRegi
 
 
 def test_cel_sees_messages_as_protobuf_does(registry: SchemaRegistry) -> None:
-    pytest.importorskip("celpy")
+    require_modules("celpy")
     condition = (
         "!has(message.mail) && message.mail == '' && message.friends[0].name == 'bob' && !has(message.raw)"
     )
