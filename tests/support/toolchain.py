@@ -21,7 +21,7 @@ def require(*programs: str) -> None:
 
 
 def require_modules(*modules: str) -> None:
-    """The same for modules, but that later versions of Python may do without: not all have wheels for them."""
+    """The same for modules; those that have no wheels for later versions of Python are passed over there."""
     missing = [module for module in modules if find_spec(module) is None]
     if missing and sys.version_info >= (3, 14):
         pytest.skip(f"there is no {', '.join(missing)} for this Python")
