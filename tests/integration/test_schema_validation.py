@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -112,8 +112,6 @@ def registered(stack: Stack, subject: str, schema: Schema = ORDER) -> int:
 
 def in_the_log(bootstrap: str, topic: str) -> int:
     """The end of the topic's log."""
-    from confluent_kafka import TopicPartition
-
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "none"})
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), WAIT_SECONDS_MAX)
@@ -208,6 +206,37 @@ def test_values_of_json_schema_are_refused_as_they_are_not_read(stack: Stack) ->
     topic = created(stack.bootstrap, WHOLE)
     id = registered(stack, f"{topic}-value", Schema("JSON", '{"type": "object"}'))
     assert sent(stack.bootstrap, topic, [named(id, b"{}")]) == [KafkaError.INVALID_RECORD]
+
+
+def consumed(bootstrap: str, topic: str, count: int) -> list[Any]:
+    """The first messages of a topic."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "none", "enable.auto.commit": False})
+    try:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        found: list[Any] = []
+        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        while len(found) < count and time.monotonic() < deadline:
+            found += consumer.consume(count - len(found), 1)
+        return found
+    finally:
+        consumer.close()
+
+
+def test_records_that_do_not_pass_are_diverted(stack: Stack) -> None:
+    letters = created(stack.bootstrap, {})
+    topic = created(stack.bootstrap, WHOLE | {"barnabas.schema.validation.divert": letters})
+    good = named(registered(stack, f"{topic}-value"))
+    values = [good, good[:-1], good, b"no schema"]
+    configs = {"compression_type": "lz4", "enable_idempotence": True}
+    assert sent(stack.bootstrap, topic, values, **configs) == [0] * 4
+    assert sent(stack.bootstrap, topic, [good], **configs) == [0]
+    assert [message.offset() for message in consumed(stack.bootstrap, topic, 3)] == [0, 2, 4]
+    first, second = consumed(stack.bootstrap, letters, 2)
+    assert [first.value(), second.value()] == [good[:-1], b"no schema"]
+    headers = dict(first.headers())
+    assert (headers["__dlq.errors.topic"], headers["__dlq.errors.partition"]) == (topic.encode(), b"0")
+    assert b"at byte 0: the value ends early" in headers["__dlq.errors.message"]
+    assert dict(second.headers())["__dlq.errors.message"] == b"the value names no schema"
 
 
 def test_a_schema_may_be_used_soon_after_it_is_registered(stack: Stack, topic: str) -> None:

@@ -1,19 +1,23 @@
 //! A leader appends what clients produce.
 
+use std::sync::Arc;
+
 use barnabas_log::{
     AppendBatch, AppendError, AppendInfo, AppendOrigin, Checked, Durability, Log, LogError, ProducerError,
 };
-use barnabas_protocol::batch::{self, HEADER_SIZE};
+use barnabas_protocol::batch::{self, BatchHeader, HEADER_SIZE};
 use barnabas_protocol::batch_validate::{
-    check_format, validate, validate_schemas, InvalidKind, InvalidRecords, Validated,
+    check_format, is_transactional, validate, validate_schemas, InvalidKind, InvalidRecords, Validated,
 };
 use barnabas_protocol::{Millis, Offset};
+use parking_lot::RwLockWriteGuard;
 
 use crate::error_code;
 use crate::leader::Leader;
-use crate::partition::{Partition, PartitionConfig};
+use crate::partition::{Partition, PartitionConfig, Role};
+use crate::produce::Diverted;
 use crate::read::log_error_code;
-use crate::schema_table::{Judge, SchemaTables, Unjudged};
+use crate::schema_table::{Diversion, Judge, SchemaTables, Unjudged};
 use crate::verify::Verified;
 use crate::waiters::Move;
 
@@ -64,6 +68,14 @@ pub(crate) enum ProduceError {
     /// Records have schemas that nobody here knows yet.
     #[error("{0:?} are not known")]
     Unjudged(Unjudged),
+    /// Records that do not pass can't be written to where they should go.
+    #[error("records can't be diverted to topic {target}: error {code}")]
+    NotDiverted {
+        /// Where to.
+        target: Arc<str>,
+        /// Why not.
+        code: i16,
+    },
     /// What the producer wrote before.
     #[error(transparent)]
     Producer(#[from] ProducerError),
@@ -80,7 +92,7 @@ impl ProduceError {
             Self::Unverified { code, .. } => *code,
             Self::Invalid(invalid) => invalid.code(),
             // What clients take as a reason to try again.
-            Self::Unjudged(_) => error_code::NOT_ENOUGH_REPLICAS,
+            Self::Unjudged(_) | Self::NotDiverted { .. } => error_code::NOT_ENOUGH_REPLICAS,
             Self::Producer(error) => producer_error_code(error),
             Self::Append(error) => append_error_code(error),
         }
@@ -89,7 +101,7 @@ impl ProduceError {
     /// Whether the answer tells the log start offset: Kafka does where the log itself refused.
     pub(crate) fn tells_log_start_offset(&self) -> bool {
         match self {
-            Self::Code(_) | Self::Unverified { .. } | Self::Unjudged(_) => false,
+            Self::Code(_) | Self::Unverified { .. } | Self::Unjudged(_) | Self::NotDiverted { .. } => false,
             Self::Invalid(invalid) => !matches!(
                 invalid.kind,
                 InvalidKind::Corrupt | InvalidKind::TooLarge | InvalidKind::UnsupportedCompressionType
@@ -141,30 +153,85 @@ pub(crate) struct Grounds<'a> {
     pub(crate) is_last: bool,
 }
 
-/// The batch as the topic's configuration wants it.
+/// What became of a batch.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It is in the log, or was before.
+    Appended(Appended),
+    /// Nothing has been done: some of its records are to go elsewhere first.
+    Diverted(Box<Diverted>),
+}
+
+/// The batch as the topic's configuration wants it, and which of its records are to go elsewhere.
 fn validated<'a>(
     records: &'a [u8],
     version: i16,
     config: &PartitionConfig,
     grounds: &Grounds<'_>,
     now: Millis,
-) -> Result<Validated<'a>, ProduceError> {
+) -> Result<(Validated<'a>, Option<Diversion>), ProduceError> {
     let Some(table) = &config.schemas else {
-        return validate(records, version, &config.validation, now).map_err(ProduceError::Invalid);
+        let validated = validate(records, version, &config.validation, now);
+        return validated.map(|validated| (validated, None)).map_err(ProduceError::Invalid);
     };
-    let mut judge = Judge::new(table, grounds.schemas_since, now);
+    let is_transactional = is_transactional(records).map_err(ProduceError::Invalid)?;
+    let mut judge = Judge::new(table, grounds.schemas_since, now).diverting(is_transactional);
     let validated = validate_schemas(records, version, &config.validation, now, &mut judge);
     if let Some(stale) = judge.stale() {
         grounds.schema_tables.ask(stale, None);
     }
     match (validated, judge.unjudged()) {
-        (validated, None) => validated.map_err(ProduceError::Invalid),
+        (validated, None) => {
+            let validated = validated.map_err(ProduceError::Invalid)?;
+            Ok((validated, judge.diversion()))
+        }
         (Err(invalid), _) if invalid.record_errors.is_empty() || grounds.is_last => {
             Err(ProduceError::Invalid(invalid))
         }
         // Where single records are refused, all of them are to be named.
         (_, Some(unjudged)) => Err(ProduceError::Unjudged(unjudged)),
     }
+}
+
+/// A batch that may be appended; its base offset is of no account.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CheckedBatch<'a> {
+    pub(crate) header: &'a BatchHeader,
+    pub(crate) records: &'a [u8],
+    /// The time of append, where it counts as the records' timestamp.
+    pub(crate) log_append_time: Option<Millis>,
+}
+
+/// The leader, if it has the replicas that `acks` asks for.
+fn leading<'r>(role: &'r Role, config: &PartitionConfig, acks: i16) -> Result<&'r Leader, ProduceError> {
+    let leader = role.leader(-1).map_err(ProduceError::Code)?;
+    match acks == ACKS_ALL && leader.is_under_min_isr(config.log.min_insync_replicas) {
+        true => Err(ProduceError::Code(error_code::NOT_ENOUGH_REPLICAS)),
+        false => Ok(leader),
+    }
+}
+
+/// Where a batch is that its producer has sent before; None for a new one.
+fn appended_before(
+    log: &mut Log,
+    header: &BatchHeader,
+    verified: &Verified,
+    config: &PartitionConfig,
+) -> Result<Option<Appended>, ProduceError> {
+    let checked = match verified {
+        Verified::Guard(guard) => log.check_verified(header, AppendOrigin::Client, *guard)?,
+        _ => log.check_producer(header, AppendOrigin::Client)?,
+    };
+    Ok(match checked {
+        Checked::New => None,
+        Checked::Duplicate { first_offset, last_offset, timestamp } => Some(Appended {
+            base_offset: first_offset,
+            last_offset,
+            log_append_time: timestamp,
+            log_start_offset: log.log_start_offset(),
+            durability: config.log.durability,
+        }),
+    })
 }
 
 impl Partition {
@@ -176,7 +243,7 @@ impl Partition {
         acks: i16,
         grounds: &Grounds<'_>,
         now: Millis,
-    ) -> Result<Appended, ProduceError> {
+    ) -> Result<Outcome, ProduceError> {
         let verified = grounds.verified;
         if let Some(refusal) = verified.refusal() {
             return Err(refusal);
@@ -186,33 +253,55 @@ impl Partition {
             return Err(ProduceError::Code(error_code::INVALID_REQUIRED_ACKS));
         }
         let role = self.role.read();
-        let leader = role.leader(-1).map_err(ProduceError::Code)?;
         let config = self.config.load();
-        if acks == ACKS_ALL && leader.is_under_min_isr(config.log.min_insync_replicas) {
-            return Err(ProduceError::Code(error_code::NOT_ENOUGH_REPLICAS));
-        }
+        let leader = leading(&role, &config, acks)?;
         // The costly part, a walk over all records, happens before the log is locked.
-        let validated = validated(records, version, &config, grounds, now)?;
+        let (validated, diversion) = validated(records, version, &config, grounds, now)?;
         let log = self.log.load();
         let mut log = log.write();
-        let checked = match verified {
-            Verified::Guard(guard) => log.check_verified(validated.header(), AppendOrigin::Client, *guard)?,
-            _ => log.check_producer(validated.header(), AppendOrigin::Client)?,
-        };
-        match checked {
-            Checked::New => {}
-            Checked::Duplicate { first_offset, last_offset, timestamp } => {
-                return Ok(Appended {
-                    base_offset: first_offset,
-                    last_offset,
-                    log_append_time: timestamp,
-                    log_start_offset: log.log_start_offset(),
-                    durability: config.log.durability,
-                });
-            }
+        let (header, records) = (validated.header(), validated.records_bytes());
+        let batch = CheckedBatch { header, records, log_append_time: validated.log_append_time() };
+        if let Some(before) = appended_before(&mut log, batch.header, verified, &config)? {
+            return Ok(Outcome::Appended(before));
         }
-        let header = validated.header_bytes(log.log_end_offset());
-        let written = self.write(leader, &mut log, header, validated.records_bytes(), now)?;
+        if let Some(diversion) = diversion {
+            drop(log);
+            let diverted = Diverted::new(&validated, diversion)?;
+            return Ok(Outcome::Diverted(Box::new(diverted)));
+        }
+        self.append_checked(leader, log, &config, &batch, now).map(Outcome::Appended)
+    }
+
+    /// Appends what is left of a batch whose other records have been diverted.
+    pub(crate) fn append_rest(
+        &self,
+        batch: &CheckedBatch<'_>,
+        acks: i16,
+        verified: &Verified,
+        now: Millis,
+    ) -> Result<Appended, ProduceError> {
+        let role = self.role.read();
+        let config = self.config.load();
+        let leader = leading(&role, &config, acks)?;
+        let log = self.log.load();
+        let mut log = log.write();
+        match appended_before(&mut log, batch.header, verified, &config)? {
+            Some(before) => Ok(before),
+            None => self.append_checked(leader, log, &config, batch, now),
+        }
+    }
+
+    fn append_checked(
+        &self,
+        leader: &Leader,
+        mut log: RwLockWriteGuard<'_, Log>,
+        config: &PartitionConfig,
+        batch: &CheckedBatch<'_>,
+        now: Millis,
+    ) -> Result<Appended, ProduceError> {
+        let mut header = batch.header.to_bytes();
+        batch::set_base_offset(&mut header, log.log_end_offset());
+        let written = self.write(leader, &mut log, header, batch.records, now)?;
         if written.high_watermark_moved {
             self.tell_committed(written.moved.high_watermark);
         }
@@ -222,7 +311,7 @@ impl Partition {
         Ok(Appended {
             base_offset: info.first_offset,
             last_offset: info.last_offset,
-            log_append_time: validated.log_append_time().unwrap_or(-1),
+            log_append_time: batch.log_append_time.unwrap_or(-1),
             log_start_offset: info.log_start_offset,
             durability: config.log.durability,
         })

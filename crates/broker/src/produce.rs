@@ -2,6 +2,7 @@
 //!
 //! A partition that a request names twice is written once, with what was said last, as in Apache Kafka.
 
+mod diverting;
 mod unjudged;
 
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ use barnabas_protocol::wire::{Reader, Records};
 use barnabas_protocol::{LeaderEpoch, Millis, NodeId, Offset, PartitionIndex, TopicId, Uuid};
 use smallvec::{smallvec, SmallVec};
 
-use crate::append::{Appended, Grounds, ProduceError, ACKS_ALL};
+use crate::append::{Grounds, Outcome, ProduceError, ACKS_ALL};
 use crate::authorize::{allowed, Operation, Resource};
 use crate::broker::Broker;
 use crate::current_leader::{current_leader, endpoints, Node};
@@ -32,6 +33,7 @@ use crate::topic_name;
 use crate::verify::{Verdicts, Verified};
 use crate::waiters::{Registration, Wake, Want};
 
+pub(crate) use diverting::Diverted;
 pub(crate) use unjudged::ParkedUnjudged;
 
 pub(crate) const KEY: i16 = 0;
@@ -39,7 +41,7 @@ const FLEXIBLE_FROM: i16 = 9;
 /// Topics are named by id from here on.
 const IDS_FROM: i16 = 13;
 
-/// The answer for one partition, complete or waiting for `until`.
+/// The answer for one partition, complete or waiting for all of `until`.
 #[derive(Debug, Default)]
 struct PartitionAnswer {
     index: PartitionIndex,
@@ -50,7 +52,8 @@ struct PartitionAnswer {
     record_errors: Vec<(i32, String)>,
     message: Option<String>,
     leader: Option<(NodeId, LeaderEpoch)>,
-    until: Option<(Arc<Partition>, Until)>,
+    /// The partition's own, and one that records of the batch were diverted to.
+    until: SmallVec<[(Arc<Partition>, Until); 1]>,
     /// What must be known of schemas before there is an answer.
     unjudged: Option<Unjudged>,
 }
@@ -240,18 +243,25 @@ impl Broker {
                 let unjudged = Some(unjudged);
                 return PartitionAnswer { unjudged, ..PartitionAnswer::error(index, error_code::NONE) };
             }
-            appended => appended,
+            Ok(Outcome::Diverted(diverted)) => {
+                self.divert(&partition, &diverted, acks, verified, request.now)
+            }
+            Ok(Outcome::Appended(appended)) => Ok((appended, None)),
+            Err(error) => Err(error),
         };
         partition.metrics.produced(appended.as_ref().map_or_else(ProduceError::code, |_| 0), records.len());
         match appended {
-            Ok(appended) => PartitionAnswer {
-                index,
-                base_offset: appended.base_offset,
-                log_append_time: appended.log_append_time,
-                log_start_offset: appended.log_start_offset,
-                until: until(acks, &appended).map(|until| (partition, until)),
-                ..PartitionAnswer::default()
-            },
+            Ok((appended, letters)) => {
+                let own = until(acks, appended.last_offset, appended.durability);
+                PartitionAnswer {
+                    index,
+                    base_offset: appended.base_offset,
+                    log_append_time: appended.log_append_time,
+                    log_start_offset: appended.log_start_offset,
+                    until: own.map(|until| (partition, until)).into_iter().chain(letters).collect(),
+                    ..PartitionAnswer::default()
+                }
+            }
             Err(error) => {
                 if let Some(failure) = error.storage_failure() {
                     self.storage_failed(&partition, failure);
@@ -286,6 +296,7 @@ impl Broker {
             ProduceError::Unjudged(_) => {
                 answer.message = Some("the schema registry can't be asked about the schemas".to_owned());
             }
+            ProduceError::NotDiverted { .. } => answer.message = Some(error.to_string()),
             // Kafka has no words for these.
             ProduceError::Producer(_) | ProduceError::Append(_) => {}
         }
@@ -293,10 +304,10 @@ impl Broker {
     }
 }
 
-fn until(acks: i16, appended: &Appended) -> Option<Until> {
-    match (acks, appended.durability) {
-        (ACKS_ALL, _) => Some(Until::Committed(appended.last_offset)),
-        (1, Durability::Fsync) => Some(Until::Durable(appended.last_offset)),
+fn until(acks: i16, last_offset: Offset, durability: Durability) -> Option<Until> {
+    match (acks, durability) {
+        (ACKS_ALL, _) => Some(Until::Committed(last_offset)),
+        (1, Durability::Fsync) => Some(Until::Durable(last_offset)),
         _ => None,
     }
 }
@@ -394,7 +405,7 @@ fn wait(
     }
     let mut registration = Registration::new(wake.clone(), 0);
     for (partition, until) in
-        topics.iter().flat_map(|topic| &topic.partitions).filter_map(|a| a.until.as_ref())
+        topics.iter().flat_map(|topic| &topic.partitions).flat_map(|answer| &answer.until)
     {
         let want = match until {
             Until::Committed(last_offset) => Want::HighWatermark(last_offset + 1),
@@ -414,24 +425,26 @@ fn wait(
 fn settle(topics: &mut [TopicAnswer], time_is_up: bool) -> bool {
     let mut settled = true;
     for answer in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
-        let Some((partition, until)) = &answer.until else { continue };
-        let reached = match *until {
-            Until::Committed(last_offset) => partition.is_committed(last_offset),
-            Until::Durable(last_offset) => partition.is_durable(last_offset),
-        };
-        match reached {
-            Ok(true) => answer.until = None,
-            Ok(false) if time_is_up => fail(answer, error_code::REQUEST_TIMED_OUT),
-            Ok(false) => settled = false,
-            Err(error) => fail(answer, error),
+        let mut failed = None;
+        answer.until.retain(|(partition, until)| {
+            let reached = match *until {
+                Until::Committed(last_offset) => partition.is_committed(last_offset),
+                Until::Durable(last_offset) => partition.is_durable(last_offset),
+            };
+            match reached {
+                Ok(false) if time_is_up => failed = failed.or(Some(error_code::REQUEST_TIMED_OUT)),
+                Ok(_) => {}
+                Err(error) => failed = Some(error),
+            }
+            reached == Ok(false)
+        });
+        if let Some(error_code) = failed {
+            answer.error_code = error_code;
+            answer.until.clear();
         }
+        settled &= answer.until.is_empty();
     }
     settled
-}
-
-fn fail(answer: &mut PartitionAnswer, error_code: i16) {
-    answer.error_code = error_code;
-    answer.until = None;
 }
 
 fn tally(topics: &[TopicAnswer]) -> ErrorTally {

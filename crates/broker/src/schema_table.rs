@@ -1,7 +1,8 @@
 //! Which schemas the records of a topic may have, as far as the registry has said, and whether they fit them.
 //!
 //! Always true:
-//!   a table is of one topic and one pair of rules; with other rules an empty one begins
+//!   a table is of one topic, one pair of rules and one way for records to be diverted; with others an empty
+//!   one begins
 //!   it holds at most [`SCHEMAS_MAX`] schemas, and of those that values are held against as many as have
 //!   [`PARTS_MAX`] parts; of more, those go that no record had for the longest time
 //!   a schema that may be used stays so until the registry says otherwise, which is asked from time to time
@@ -30,6 +31,8 @@ const PARTS_MAX: usize = 1_000_000;
 const QUESTION_SCHEMAS_MAX: usize = 100;
 /// Questions that are open at once; while there are more, nothing is asked.
 const QUESTIONS_MAX: usize = 10_000;
+/// Records of one batch that are diverted; a batch with more is refused.
+const LETTERS_MAX: usize = 10_000;
 /// How long the word counts that a schema may not be used.
 const REFUSED_MS: Millis = 1_000;
 /// After this the registry is asked whether a schema may still be used.
@@ -54,6 +57,8 @@ pub(crate) struct SchemaTable {
     topic: Arc<str>,
     key: SchemaRule,
     value: SchemaRule,
+    /// Where records go that do not pass.
+    divert: Option<Arc<str>>,
     known: RwLock<KnownSchemas>,
 }
 
@@ -102,13 +107,18 @@ impl SchemaTables {
         if [key, value].iter().all(|rule| rule.validation == SchemaValidation::None) {
             return None;
         }
+        // A topic that names itself would let in what it is to be kept from.
+        let divert = config.schema_divert.clone().filter(|target| target != topic);
         let mut tables = self.tables.lock();
         let there = tables.get(&id).and_then(Weak::upgrade);
-        if let Some(table) = there.filter(|table| (table.key, table.value) == (key, value)) {
+        let is_it =
+            |table: &Arc<SchemaTable>| (table.key, table.value, &table.divert) == (key, value, &divert);
+        if let Some(table) = there.filter(is_it) {
             return Some(table);
         }
         tables.retain(|_, table| table.strong_count() > 0);
-        let table = Arc::new(SchemaTable { topic: topic.clone(), key, value, known: RwLock::default() });
+        let known = RwLock::default();
+        let table = Arc::new(SchemaTable { topic: topic.clone(), key, value, divert, known });
         tables.insert(id, Arc::downgrade(&table));
         Some(table)
     }
@@ -246,14 +256,62 @@ pub(crate) struct Judge<'t> {
     last: [Option<(SchemaId, Option<SchemaVerdict>)>; 2],
     unknown: Vec<NamedSchema>,
     stale: Vec<NamedSchema>,
+    /// Whether records that do not pass are diverted.
+    diverts: bool,
+    /// Records so far.
+    judged: u32,
+    letters: Vec<Letter>,
+}
+
+/// A record that does not pass, and is to go elsewhere.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    /// Its place in the batch.
+    pub(crate) index: u32,
+    /// What is wrong with it.
+    pub(crate) why: String,
+}
+
+/// The records of a batch that go elsewhere.
+#[derive(Debug)]
+pub(crate) struct Diversion {
+    /// Their topic.
+    pub(crate) source: Arc<str>,
+    /// Where they go.
+    pub(crate) target: Arc<str>,
+    /// In the order of the batch; there are some.
+    pub(crate) letters: Vec<Letter>,
 }
 
 impl<'t> Judge<'t> {
     /// What was said after `since` counts, however long ago that is.
     pub(crate) fn new(table: &'t Arc<SchemaTable>, since: Millis, now: Millis) -> Judge<'t> {
-        let reads_payloads = table.reads_payloads();
-        let (unknown, stale) = (Vec::new(), Vec::new());
-        Judge { table, reads_payloads, now, since, last: [None, None], unknown, stale }
+        Judge {
+            table,
+            reads_payloads: table.reads_payloads(),
+            now,
+            since,
+            last: [None, None],
+            unknown: Vec::new(),
+            stale: Vec::new(),
+            diverts: false,
+            judged: 0,
+            letters: Vec::new(),
+        }
+    }
+
+    /// Has the batch's records diverted that do not pass, where the topic wants that; not those of transactions,
+    /// which letters could not be part of.
+    pub(crate) fn diverting(mut self, is_transactional: bool) -> Self {
+        self.diverts = self.table.divert.is_some() && !is_transactional;
+        self
+    }
+
+    /// The records that are to be diverted, if there are any.
+    pub(crate) fn diversion(&mut self) -> Option<Diversion> {
+        let letters = std::mem::take(&mut self.letters);
+        let target = self.table.divert.clone().filter(|_| !letters.is_empty())?;
+        Some(Diversion { source: self.table.topic.clone(), target, letters })
     }
 
     /// What must be asked before the batch can be judged.
@@ -343,8 +401,17 @@ impl SchemaJudge for Judge<'_> {
     }
 
     fn judge(&mut self, schemas: &RecordSchemas, payloads: &RecordPayloads<'_>) -> Result<(), String> {
-        self.judge_field(SchemaField::Key, schemas.key, &payloads.key)?;
-        self.judge_field(SchemaField::Value, schemas.value, &payloads.value)
+        let index = self.judged;
+        self.judged += 1;
+        let key = self.judge_field(SchemaField::Key, schemas.key, &payloads.key);
+        let verdict = key.and_then(|()| self.judge_field(SchemaField::Value, schemas.value, &payloads.value));
+        match verdict {
+            Err(why) if self.diverts && self.letters.len() < LETTERS_MAX => {
+                self.letters.push(Letter { index, why });
+                Ok(())
+            }
+            verdict => verdict,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The configuration of one topic, as its logs and its leader see it.
 
+use std::sync::Arc;
+
 use barnabas_protocol::Millis;
 
 /// Which codec the leader stores batches in.
@@ -165,6 +167,8 @@ pub struct LogConfig {
     pub key_schemas: SchemaRule,
     /// `barnabas.value.schema.validation` and `barnabas.value.subject.name.strategy`.
     pub value_schemas: SchemaRule,
+    /// `barnabas.schema.validation.divert`: the topic that records go to which do not pass; None refuses them.
+    pub schema_divert: Option<Arc<str>>,
 }
 
 impl Default for LogConfig {
@@ -208,6 +212,7 @@ impl Default for LogConfig {
             durability: Durability::PageCache,
             key_schemas: SchemaRule::default(),
             value_schemas: SchemaRule::default(),
+            schema_divert: None,
         }
     }
 }
@@ -316,6 +321,7 @@ impl LogConfig {
                 self.value_schemas.validation = value.schema_validation()?
             }
             "barnabas.value.subject.name.strategy" => self.value_schemas.strategy = value.strategy()?,
+            "barnabas.schema.validation.divert" => self.schema_divert = value.topic()?,
             // Of no effect on a log or its leader.
             "remote.copy.lag.bytes" | "remote.copy.lag.ms" => drop(value.integer(-1, i64::MAX)?),
             "barnabas.delivery.delay.ms" => drop(value.integer(0, i64::MAX)?),
@@ -411,6 +417,15 @@ impl Value<'_> {
         }
     }
 
+    /// A topic that is not internal; None for an empty text.
+    fn topic(&self) -> Result<Option<Arc<str>>, ConfigError> {
+        match self.text {
+            "" => Ok(None),
+            name if name.starts_with("__") => self.refuse("expected a topic that is not internal"),
+            name => Ok(Some(name.into())),
+        }
+    }
+
     fn strategy(&self) -> Result<SubjectNameStrategy, ConfigError> {
         match SubjectNameStrategy::ALL.into_iter().find(|strategy| strategy.name() == self.text) {
             Some(strategy) => Ok(strategy),
@@ -465,6 +480,7 @@ mod tests {
             ("preallocate", "yes"),
             ("barnabas.value.schema.validation", "true"),
             ("barnabas.key.subject.name.strategy", "TopicName"),
+            ("barnabas.schema.validation.divert", "__consumer_offsets"),
         ] {
             let refused = LogConfig::default().with_overrides([(name, value)]);
             assert!(matches!(refused, Err(ConfigError::Value { .. })), "{name}={value}");

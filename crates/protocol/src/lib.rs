@@ -5,6 +5,7 @@ pub mod generated;
 pub mod api;
 pub mod batch;
 pub mod batch_builder;
+pub mod batch_remainder;
 pub mod batch_validate;
 pub mod compression;
 pub mod control;

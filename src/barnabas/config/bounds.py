@@ -95,6 +95,11 @@ def _gzip_level(name: str, value: Value) -> None:
         raise InvalidValue(name, value, "must be between 1 and 9, or -1 for the default")
 
 
+def _no_internal_topic(name: str, value: Value) -> None:
+    if isinstance(value, str) and value.startswith("__"):
+        raise InvalidValue(name, value, "must not start with '__', as internal topics do")
+
+
 def _throttled_replicas(name: str, value: Value) -> None:
     if value is None:
         raise InvalidValue(name, value, "must not be null")
@@ -188,6 +193,7 @@ SPECIAL = {
     "consumer reset": _consumer_reset,
     "gzip level": _gzip_level,
     "http servers": _http_servers,
+    "no internal topic": _no_internal_topic,
     "non-empty": _non_empty,
     "non-null": _non_null,
     "offset reset": _offset_reset,
@@ -201,6 +207,7 @@ _WORDS = {
     "consumer reset": "earliest, latest, none or by_duration:PnDTnHnMn.nS",
     "gzip level": "1 to 9, or -1",
     "http servers": "http or https addresses",
+    "no internal topic": "no internal topic",
     "non-empty": "not empty",
     "non-null": "not null",
     "offset reset": "earliest, latest or by_duration:PnDTnHnMn.nS",

@@ -11,12 +11,14 @@ barnabas.delivery.ttl.ms | long | -1 | -1.. | effective
 barnabas.durability | string | page-cache | one of page-cache fsync | effective
     Own to barnabas. When a write counts: once it is in the page cache, as in Kafka, or once it is on disk.
 barnabas.key.schema.validation | string | none | one of none id value | effective
-    Own to barnabas. Whether keys must name a schema registered under their subject (id), and fit it (value).
+    Own to barnabas. Whether keys must name a schema that their subject has (id), and fit it (value).
 barnabas.key.subject.name.strategy | string | TopicNameStrategy |
   one of TopicNameStrategy RecordNameStrategy TopicRecordNameStrategy | effective
     Own to barnabas. How the subject of keys is named, for barnabas.key.schema.validation.
+barnabas.schema.validation.divert | string | '' | no internal topic | effective
+    Own to barnabas. The topic for records that do not pass schema validation; empty: they are refused.
 barnabas.value.schema.validation | string | none | one of none id value | effective
-    Own to barnabas. Whether values must name a schema registered under their subject (id), and fit it (value).
+    Own to barnabas. Whether values must name a schema that their subject has (id), and fit it (value).
 barnabas.value.subject.name.strategy | string | TopicNameStrategy |
   one of TopicNameStrategy RecordNameStrategy TopicRecordNameStrategy | effective
     Own to barnabas. How the subject of values is named, for barnabas.value.schema.validation.

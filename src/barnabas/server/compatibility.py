@@ -82,8 +82,9 @@ FOOT = """
   UNKNOWN_SERVER_ERROR.
 - A record from before 1970 in a batch that must be packed anew answers INVALID_TIMESTAMP, where Kafka answers
   UNKNOWN_SERVER_ERROR; where it needn't be packed anew, both take it.
-- Topics with `barnabas.value.schema.validation` or its like refuse records whose schema is not registered, or that
-  are no value of it ([beyond.md](beyond.md)); of Confluent's topic configs none is known, as in Apache Kafka.
+- Topics with `barnabas.value.schema.validation` or its like refuse records whose schema is not registered, or
+  that are no value of it, or append them to another topic ([beyond.md](beyond.md)); of Confluent's topic
+  configs none is known, as in Apache Kafka.
 - Unregistering the only broker while it runs is refused with INVALID_REQUEST; Kafka takes itself out of
   service.
 - After an unclean stop a broker that is alone keeps its partitions as they were: nobody could have what it

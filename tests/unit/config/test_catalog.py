@@ -33,6 +33,7 @@ OWN = {
     "barnabas.metrics.port",
     "barnabas.schema.registry.url",
     "barnabas.schema.registry.user.info",
+    "barnabas.schema.validation.divert",
     "barnabas.slow.request.ms",
     "barnabas.value.schema.validation",
     "barnabas.value.subject.name.strategy",

@@ -83,9 +83,9 @@ def test_topic_config_without_synonym_has_its_own_default() -> None:
 
 
 def test_internal_topic_config_shows_when_it_is_set() -> None:
-    assert len(describe_topic(configs(), {})) == 44
+    assert len(describe_topic(configs(), {})) == 45
     shown = describe_topic(configs(), {"internal.segment.bytes": "100"})
-    assert len(shown) == 45
+    assert len(shown) == 46
 
 
 def test_broker_config_knows_its_sources() -> None:

@@ -123,9 +123,9 @@ def test_protobuf_passes_if_all_of_it_is_read(block: int) -> None:
                     continue
                 passed += misfit is None
                 if misfit is None:
-                    assert not left_unread(found), f"seed {seed}: {text} {odd!r}"
-                else:
-                    # Entries of maps are read without what they should not have.
+                    # Entries of maps with unknown fields are left unread, where Java's reader reads them.
+                    assert "map<" in text or not left_unread(found), f"seed {seed}: {text} {odd!r}"
+                elif "no field of such a number" not in misfit:  # Zero, which Java's reader refuses too.
                     again = found.SerializeToString()
                     assert left_unread(found) or again != odd, f"seed {seed}: {misfit} {odd!r}"
     assert passed > 100

@@ -7,6 +7,7 @@ mod cold_reads;
 mod coordinator_markers;
 mod coordinators;
 mod delete_records;
+mod diverting;
 mod durability;
 mod fetch;
 mod fetch_sessions;

@@ -234,7 +234,7 @@ fn whole_values_are_held_against_their_schemas() {
     node.topic_on("orders", &[vec![1]], &[(CHECKED.0, "value")]);
     let values: [&[u8]; 4] =
         [b"\0\0\0\0\x07\x02", b"\0\0\0\0\x07", b"\0\0\0\0\x07\x02\x02", b"\0\0\0\0\x08x"];
-    let header = Header { key: VALUE_HEADER, value: Some(&values[1]) };
+    let header = Header { key: VALUE_HEADER, value: Some(values[1]) };
     for codec in [0, 1, 2, 3, 4].map(|id| Compression::from_id(id).unwrap()) {
         let mut builder = BatchBuilder::new(BuilderConfig { compression: codec, ..BuilderConfig::default() });
         for value in values {

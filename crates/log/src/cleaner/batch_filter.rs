@@ -1,28 +1,14 @@
 //! What compaction makes of one batch, byte for byte what Kafka makes of it.
-//!
-//! Always true of what comes out: base offset, last offset, epochs, producer and sequences are those that went
-//! in, and records that stay keep their offsets and their order.
 
 use std::collections::HashMap;
 
-use barnabas_protocol::batch::{
-    Attributes, Batch, BatchError, BatchHeader, TimestampType, HEADER_SIZE, LOG_OVERHEAD, NO_TIMESTAMP,
-};
-use barnabas_protocol::batch_builder::{BatchBuilder, BuildError, BuilderConfig};
+use barnabas_protocol::batch::{Batch, BatchError, BatchHeader};
+use barnabas_protocol::batch_remainder::{empty, remainder, RemainderError};
 use barnabas_protocol::record::{BatchRecords, Record};
 use barnabas_protocol::{Millis, Offset, ProducerEpoch, ProducerId};
 
 use super::offset_map::OffsetMap;
 use crate::producer_state::ProducerState;
-
-/// Why a batch can't be compacted.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FilterError {
-    #[error(transparent)]
-    Batch(#[from] BatchError),
-    #[error(transparent)]
-    Build(#[from] BuildError),
-}
 
 /// The last batch of each active producer: it stays, if need be without records, because it has the sequence
 /// that the producer goes on from.
@@ -73,7 +59,7 @@ pub(crate) enum Filtered {
 
 impl BatchFilter<'_> {
     /// Decides one batch; `discardable` is what `PassedTransactions::pass` said of it.
-    pub(crate) fn filter(&self, batch: &Batch<'_>, discardable: bool) -> Result<Filtered, FilterError> {
+    pub(crate) fn filter(&self, batch: &Batch<'_>, discardable: bool) -> Result<Filtered, RemainderError> {
         let header = &batch.header;
         let horizon = header.delete_horizon_ms();
         let discard = match header.is_control() {
@@ -97,7 +83,7 @@ impl BatchFilter<'_> {
         }
         let horizon =
             if sets_horizon { Some(self.now.saturating_add(self.delete_retention_ms)) } else { horizon };
-        Ok(Filtered::Rewritten(rewrite(header, &records, &kept, horizon)?))
+        Ok(Filtered::Rewritten(remainder(header, &records, &kept.which, horizon)?))
     }
 
     fn choose(&self, header: &BatchHeader, records: &BatchRecords<'_>) -> Result<Kept, BatchError> {
@@ -132,57 +118,6 @@ struct Kept {
     all: bool,
     /// A tombstone is among them.
     tombstones: bool,
-}
-
-fn rewrite(
-    header: &BatchHeader,
-    records: &BatchRecords<'_>,
-    kept: &Kept,
-    delete_horizon_ms: Option<Millis>,
-) -> Result<Vec<u8>, FilterError> {
-    let timestamp_type = header.timestamp_type();
-    let mut builder = BatchBuilder::new(BuilderConfig {
-        compression: header.compression().map_err(BatchError::from)?,
-        level: None,
-        base_offset: header.base_offset,
-        timestamp_type,
-        log_append_time: match timestamp_type {
-            TimestampType::LogAppendTime => header.max_timestamp,
-            TimestampType::CreateTime => NO_TIMESTAMP,
-        },
-        producer_id: header.producer_id,
-        producer_epoch: header.producer_epoch,
-        base_sequence: header.base_sequence,
-        transactional: header.is_transactional(),
-        control: header.is_control(),
-        leader_epoch: header.partition_leader_epoch,
-        delete_horizon_ms,
-    });
-    for (record, _) in records.iter().zip(&kept.which).filter(|(_, stays)| **stays) {
-        let record = record.map_err(BatchError::from)?;
-        builder.append_record(record.offset, &record)?;
-    }
-    // The last sequence is told from the last offset.
-    builder.end_at(header.last_offset());
-    Ok(builder.finish()?)
-}
-
-/// The batch without its records.
-fn empty(header: &BatchHeader) -> Vec<u8> {
-    let attributes = Attributes::default()
-        .with_timestamp_type(header.timestamp_type())
-        .with_transactional(header.is_transactional())
-        .with_control(header.is_control());
-    let mut header = BatchHeader {
-        batch_length: (HEADER_SIZE - LOG_OVERHEAD) as i32,
-        attributes,
-        base_timestamp: NO_TIMESTAMP,
-        records_count: 0,
-        ..*header
-    };
-    let bytes = header.to_bytes();
-    header.crc = Batch { header, bytes: &bytes }.computed_crc();
-    header.to_bytes().to_vec()
 }
 
 #[cfg(test)]

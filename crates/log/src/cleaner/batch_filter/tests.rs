@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use barnabas_protocol::batch::HEADER_SIZE;
+use barnabas_protocol::batch_builder::{BatchBuilder, BuilderConfig};
 use barnabas_protocol::compression::Compression;
 
 /// A batch of key and value pairs from offset 10 on, as producer 7 wrote it.
