@@ -1073,11 +1073,13 @@ class HttpServer:
         self,
         request: HttpRequest,
         target: RecordTarget,
-        failed: Callable[[HttpRequest, BarnabasError], None],
+        refusal: Callable[[BarnabasError], tuple[int, str]],
+        is_batch: bool,
     ) -> None:
         """From now on the records of plain requests to the path of this one, without a query, go to `target`,
-        and are answered, without Python. Plain: one record of a format without a schema, without headers and
-        time. Those that are not written are handed to `failed`, with why."""
+        and are answered, without Python. Plain: records of formats without a schema, one behind the other or,
+        where `is_batch`, by their names. For a record that was not written `refusal` is called with why, and
+        gives status and body of the response to it alone."""
     def respond(
         self, answers: Sequence[tuple[HttpRequest, int, Sequence[tuple[str, str]], bytes, bool]]
     ) -> None:

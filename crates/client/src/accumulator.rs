@@ -19,6 +19,8 @@ use crate::error::ClientError;
 use crate::partitioner::{Partitioner, Strategy};
 use crate::transaction::Transaction;
 
+mod together;
+
 /// What a record takes besides its key, value and headers, at most.
 const RECORD_OVERHEAD: usize = 5 + 1 + 10 + 5 + 5 + 5 + 5;
 /// What a header takes besides its key and value, at most.
@@ -132,6 +134,8 @@ pub struct Completed {
 struct Queue {
     full: VecDeque<Batch>,
     open: Option<Batch>,
+    /// Whether the open batch gathers records until one that is on its way has come to its end.
+    gathers: bool,
 }
 
 /// One topic that records were handed in for.
@@ -160,6 +164,8 @@ pub struct Accumulator {
     spare_bytes: usize,
     /// When the sender looks again by itself.
     wake_at: Millis,
+    /// Whether batches gather records while one of their partition is on its way.
+    gathering: bool,
     /// How many wait for a flush.
     flushing: usize,
     /// Whether a record was refused that may be handed in again.
@@ -190,6 +196,7 @@ impl Accumulator {
             spare: Vec::new(),
             spare_bytes: 0,
             wake_at: Millis::MAX,
+            gathering: false,
             flushing: 0,
             turned_away: false,
             completed: Vec::new(),
@@ -259,9 +266,7 @@ impl Accumulator {
         N: Fn() -> Millis,
     {
         let size = record.size_max();
-        let limit = self.config.batch_size;
-        let slot = &mut self.topics[topic];
-        let count = slot.queues.len();
+        let count = self.topics[topic].queues.len();
         if count == 0 {
             return Err(self.no_partitions(topic));
         }
@@ -274,16 +279,34 @@ impl Accumulator {
         if let Some(error) = self.transaction.as_ref().and_then(Transaction::refuses_records) {
             return Err(Refused::Failed(error));
         }
+        match record.partition {
+            Some(partition) if !is_partition(partition, count) => {
+                Err(no_partition(&self.topics[topic].name, partition, count))
+            }
+            _ => self.place(topic, record, size, now),
+        }
+    }
+
+    /// Puts a record that there is room for into a batch. True when the sender must be woken.
+    #[inline]
+    fn place<N>(
+        &mut self,
+        topic: TopicIndex,
+        record: &NewRecord<'_>,
+        size: usize,
+        now: N,
+    ) -> Result<bool, Refused>
+    where
+        N: Fn() -> Millis,
+    {
+        let slot = &mut self.topics[topic];
+        let count = slot.queues.len();
         let partition = match record.partition {
             None => slot.partitioner.choose(record.key, size, count, &slot.available),
-            Some(partition) => match usize::try_from(partition).ok().filter(|&index| index < count) {
-                Some(index) => index,
-                None => return Err(no_partition(&slot.name, partition, count)),
-            },
+            Some(partition) => partition as usize,
         };
-        let queue = &mut slot.queues[partition];
-        match &mut queue.open {
-            Some(batch) if batch.builder.uncompressed_size() + size <= limit => {
+        match &mut slot.queues[partition].open {
+            Some(batch) if batch.builder.uncompressed_size() + size <= self.config.batch_size => {
                 self.used += add(batch, record)?;
                 Ok(false)
             }
@@ -323,7 +346,11 @@ impl Accumulator {
         self.next_id += 1;
         let queue = &mut self.topics[topic].queues[partition];
         let full = queue.open.replace(batch);
-        let at = if full.is_some() || self.flushing > 0 { Millis::MIN } else { now + self.config.linger_ms };
+        let at = match full.is_some() || self.flushing > 0 {
+            true => Millis::MIN,
+            false if queue.gathers => Millis::MAX,
+            false => now + self.config.linger_ms,
+        };
         queue.full.extend(full);
         self.active.insert((topic, partition));
         Ok(self.wake_before(at))
@@ -383,7 +410,22 @@ impl Accumulator {
         let exhausted = self.used >= self.config.buffer_memory - self.config.buffer_memory / 4;
         let ends = self.transaction.as_ref().is_some_and(|transaction| transaction.ending().is_some());
         let at_once = !queue.full.is_empty() || self.flushing > 0 || self.closed || exhausted || ends;
-        Some(if at_once { Millis::MIN } else { first.created + self.config.linger_ms })
+        Some(match at_once {
+            true => Millis::MIN,
+            false if queue.gathers => Millis::MAX,
+            false => first.created + self.config.linger_ms,
+        })
+    }
+
+    /// From now on a batch that is not full gathers records while one of its partition is on its way: as few requests
+    /// as the brokers are quick, whatever `linger.ms` is.
+    pub fn gather(&mut self) {
+        self.gathering = true;
+    }
+
+    /// Notes whether a batch of the partition is on its way.
+    pub fn set_on_its_way(&mut self, (topic, partition): (TopicIndex, usize), is_on_its_way: bool) {
+        self.topics[topic].queues[partition].gathers = is_on_its_way && self.gathering;
     }
 
     /// When the partition's next batch came.
@@ -536,6 +578,10 @@ fn add(batch: &mut Batch, record: &NewRecord<'_>) -> Result<usize, Refused> {
     let grown = batch.builder.capacity().saturating_sub(batch.memory);
     batch.memory += grown;
     Ok(grown)
+}
+
+fn is_partition(index: i32, count: usize) -> bool {
+    usize::try_from(index).is_ok_and(|index| index < count)
 }
 
 #[cold]

@@ -64,6 +64,8 @@ pub trait Machine {
     /// Does what there is to do. When it wants to be called again, if nothing happens before; None when it is
     /// done for good.
     fn turn(&mut self, now: Millis) -> Option<Millis>;
+    /// What a turn had to say to brokers was handed to the sockets.
+    fn written(&mut self) {}
 }
 
 #[derive(Debug)]
@@ -159,6 +161,7 @@ impl Driver {
         for node in machine.links().writable() {
             self.write(machine, node);
         }
+        machine.written();
         Some(at)
     }
 

@@ -85,7 +85,7 @@ impl Producer {
         let links = Links::new(config.link);
         let figures = links.figures().clone();
         let sender = Sender::new(config.sender, cluster, links, clock.now());
-        let machine = Running { shared: shared.clone(), sender };
+        let machine = Running { shared: shared.clone(), sender, untold: None };
         let waiting = shared.clone();
         let relieved = move || {
             // Under the lock: who is about to wait hears of it.
@@ -140,6 +140,17 @@ impl Producer {
         }
     }
 
+    /// Takes all of these records if there is room for them now, else none. Whether the sender has to be told, which
+    /// the caller does with [`Producer::wake`] when no more is to come at once; None when none was taken.
+    pub fn append_all(&self, topic: TopicIndex, records: &[NewRecord<'_>]) -> Option<bool> {
+        self.shared.accumulator.lock().append_all(topic, records, || self.clock.now())
+    }
+
+    /// From now on batches gather records while one of their partition is on its way ([`Accumulator::gather`]).
+    pub fn gather(&self) {
+        self.shared.accumulator.lock().gather();
+    }
+
     /// Takes a record; when there is no room, waits for some up to `slice_ms`, and leaves it to the caller to try
     /// again.
     pub fn append_within(
@@ -169,7 +180,8 @@ impl Producer {
         self.shared.accumulator.lock()
     }
 
-    pub(crate) fn wake(&self) {
+    /// Has the sender look soon at what was handed in.
+    pub fn wake(&self) {
         self.driven.wake();
     }
 
@@ -290,9 +302,23 @@ impl Drop for Producer {
 struct Running {
     shared: Arc<Shared>,
     sender: Sender,
+    untold: Option<Untold>,
+}
+
+/// What a turn came to, for the teller.
+struct Untold {
+    completed: Vec<Completed>,
+    /// Whether somebody else is to be notified even if no result is left.
+    others_wait: bool,
 }
 
 impl Running {
+    fn notify(&self) {
+        if let Some(notify) = &self.shared.notify {
+            notify();
+        }
+    }
+
     /// Lets the teller tell of results. Whether some are left, for whoever asks.
     fn tell(&self, mut completed: Vec<Completed>) -> bool {
         if let Some(teller) = self.shared.teller.get() {
@@ -319,7 +345,7 @@ impl Machine for Running {
 
     fn turn(&mut self, now: Millis) -> Option<Millis> {
         self.sender.settle(now);
-        let (at, news, mut results, told) = {
+        let (at, news, results, untold) = {
             let mut accumulator = self.shared.accumulator.lock();
             if accumulator.is_closed() {
                 self.sender.abandon(&mut accumulator);
@@ -328,26 +354,33 @@ impl Machine for Running {
             }
             let news = self.sender.collect(&mut accumulator, now);
             let results = accumulator.has_completed();
-            let told = results && self.shared.teller.get().is_some();
-            let told = told.then(|| (accumulator.take_completed(), accumulator.is_awaited()));
-            (accumulator.wake_at(), news, results, told)
+            let untold = results && self.shared.teller.get().is_some();
+            let untold = untold.then(|| Untold {
+                completed: accumulator.take_completed(),
+                others_wait: accumulator.is_awaited(),
+            });
+            (accumulator.wake_at(), news, results, untold)
         };
-        let mut is_awaited = true;
-        if let Some((completed, others_wait)) = told {
-            results = self.tell(completed);
-            is_awaited = others_wait;
-        }
         if news {
             self.shared.progress.notify_all();
         }
+        self.untold = untold;
         // Whoever waits for room, metadata or the end of a transaction hears of it too.
-        if let (true, Some(notify)) = (results || (news && is_awaited), &self.shared.notify) {
-            notify();
+        if self.untold.is_none() && (results || news) {
+            self.notify();
         }
         self.sender.transmit(now);
         if self.sender.has_news() {
             return Some(now);
         }
         Some(self.sender.deadline(now).map_or(at, |deadline| deadline.min(at)))
+    }
+
+    /// Brokers have their next requests: they are busy while those are told who waited for the last.
+    fn written(&mut self) {
+        let Some(Untold { completed, others_wait }) = self.untold.take() else { return };
+        if self.tell(completed) || others_wait {
+            self.notify();
+        }
     }
 }

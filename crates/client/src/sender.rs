@@ -8,8 +8,6 @@ use std::sync::Arc;
 
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::generated::init_producer_id_request::InitProducerIdRequest;
-use barnabas_protocol::generated::init_producer_id_response::InitProducerIdResponse;
 use barnabas_protocol::generated::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use barnabas_protocol::generated::produce_response::ProduceResponse;
 use barnabas_protocol::wire::Records;
@@ -22,6 +20,7 @@ use crate::link::{Answer, Chunk, Links};
 use crate::pipeline::{Identity, Pending, Pipeline};
 use crate::transactor::{Call, Transactor, TransactorConfig};
 
+mod identity;
 mod outcome;
 mod transactions;
 
@@ -90,7 +89,7 @@ pub struct Sender {
     identity_refused: Option<ErrorCode>,
     pipelines: BTreeMap<Key, Pipeline>,
     names: Vec<Arc<str>>,
-    done: Vec<(Pending, Completed)>,
+    done: Vec<(Key, Pending, Completed)>,
     /// Halves of split batches, whose numbers the accumulator has yet to give.
     too_large: Vec<(Key, u64)>,
     metadata_changed: bool,
@@ -144,16 +143,12 @@ impl Sender {
             news = true;
         }
         self.expire(accumulator, now);
-        for (pending, completed) in self.done.drain(..) {
-            let (order, memory) = (pending.order, pending.memory);
-            accumulator.complete(order, memory, completed, pending.into_buffer());
-            news = true;
-        }
-        news |= self.exchange_transaction(accumulator);
+        news |= self.hand_back(accumulator) | self.exchange_transaction(accumulator);
         for key in accumulator.active() {
             if accumulator.ready_at(key).is_some_and(|at| at <= now) && self.can_take(key, now) {
                 if let Some(batch) = accumulator.take(key) {
                     self.pipelines.entry(key).or_default().pending.push_back(Pending::new(batch));
+                    accumulator.set_on_its_way(key, true);
                 }
             }
         }
@@ -166,6 +161,18 @@ impl Sender {
         let at = [deadline, lingering, expiry].into_iter().flatten().min().unwrap_or(Millis::MAX);
         accumulator.sleep_until(at);
         news
+    }
+
+    /// Hands over what became of batches; whether there were any.
+    fn hand_back(&mut self, accumulator: &mut Accumulator) -> bool {
+        let any = !self.done.is_empty();
+        for (key, pending, completed) in self.done.drain(..) {
+            let (order, memory) = (pending.order, pending.memory);
+            accumulator.complete(order, memory, completed, pending.into_buffer());
+            let others = self.pipelines.get(&key).is_some_and(|pipeline| !pipeline.pending.is_empty());
+            accumulator.set_on_its_way(key, others);
+        }
+        any
     }
 
     fn tell_partitions(&self, accumulator: &mut Accumulator) {
@@ -258,7 +265,7 @@ impl Sender {
         }
         let reports = std::mem::take(&mut pending.reports);
         let (topic, partition) = (topic.clone(), key.1 as i32);
-        self.done.push((pending, Completed { topic, partition, result, log_append_time, reports }));
+        self.done.push((key, pending, Completed { topic, partition, result, log_append_time, reports }));
     }
 
     /// Makes two of batches that a broker found too large, or gives them up where that can't be.
@@ -307,42 +314,6 @@ impl Sender {
         }
         for (leader, keys) in by_leader {
             self.produce_all(leader, keys, now);
-        }
-    }
-
-    fn ask_for_identity(&mut self, now: Millis) {
-        if self.identity.is_some() || self.identity_at.is_none_or(|at| at > now) {
-            return;
-        }
-        let Some(node) = self.cluster.any_node(&mut self.links, now) else { return };
-        let Some(version) = self.links.version(node, ApiKey::InitProducerId) else { return };
-        let request = InitProducerIdRequest {
-            transactional_id: None,
-            transaction_timeout_ms: i32::MAX,
-            ..Default::default()
-        };
-        let api = (ApiKey::InitProducerId, version);
-        let encode = |writer: &mut _| request.encode(writer, version);
-        if self.links.send(now, node, api, Some(Purpose::ProducerId), &[], encode).is_ok() {
-            self.identity_at = None;
-        }
-    }
-
-    /// Lets partitions whose sequence is broken begin a new one, in a new epoch (KIP-360).
-    fn restart_sequences(&mut self) {
-        for pipeline in self.pipelines.values_mut().filter(|pipeline| pipeline.wants_restart()) {
-            let Some(current) = self.identity else { return };
-            if pipeline.identity() == Some(current) {
-                if current.epoch == i16::MAX {
-                    self.identity = None;
-                    self.identity_at = Some(Millis::MIN);
-                    return;
-                }
-                self.identity = Some(Identity { epoch: current.epoch + 1, ..current });
-            }
-            if let Some(identity) = self.identity {
-                pipeline.restart(identity);
-            }
         }
     }
 
@@ -472,21 +443,6 @@ impl Sender {
         }
     }
 
-    fn identity_answered(&mut self, answer: &Answer<Purpose>, now: Millis) {
-        let mut reader = answer.body();
-        let response = reader.as_mut().and_then(|r| InitProducerIdResponse::decode(r, answer.version).ok());
-        let error = response.as_ref().map(|response| ErrorCode(response.error_code));
-        match (response, error) {
-            (Some(response), Some(ErrorCode::NONE)) => {
-                self.identity = Some(Identity { id: response.producer_id, epoch: response.producer_epoch });
-            }
-            (_, error) => {
-                self.identity_at = Some(now + self.config.retry_backoff_ms);
-                self.identity_refused = error.filter(|error| !error.retriable());
-            }
-        }
-    }
-
     fn produce_answered(&mut self, answer: &Answer<Purpose>, sent: &[(Key, u64)], now: Millis) {
         let mut reader = answer.body();
         let response = reader.as_mut().and_then(|r| ProduceResponse::decode(r, answer.version).ok());
@@ -591,9 +547,6 @@ impl Sender {
                 self.finish(&topic, key, pending, Err(ClientError::Closed), -1);
             }
         }
-        for (pending, completed) in self.done.drain(..) {
-            let (order, memory) = (pending.order, pending.memory);
-            accumulator.complete(order, memory, completed, pending.into_buffer());
-        }
+        self.hand_back(accumulator);
     }
 }

@@ -75,6 +75,7 @@ impl<'a> Members<'a> {
 }
 
 /// Reads a text from its beginning on.
+#[derive(Clone)]
 pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -179,6 +180,11 @@ impl<'a> Reader<'a> {
             _ if self.word("false").is_some() => Some(Flat::Truth(false)),
             _ => self.word("null").map(|()| Flat::Null),
         }
+    }
+
+    /// Passes over a value.
+    pub(crate) fn skip(&mut self) -> Option<()> {
+        self.value(&mut Vec::new(), 0)
     }
 
     /// A value as it is written: without space.

@@ -44,6 +44,8 @@ pub(crate) struct Shared {
 pub(crate) struct Origin {
     pub(crate) shared: Arc<Shared>,
     pub(crate) served: Served,
+    /// Number of the thread that serves it.
+    pub(crate) thread: usize,
     pub(crate) peer: SocketAddr,
     /// Whose certificate the client has shown.
     pub(crate) subject: Option<Arc<str>>,
@@ -141,7 +143,7 @@ async fn reply(
         is_websocket,
         _charge: charge,
     };
-    let mut waiting = shared.inbox.hand_over(request).ok_or(Refusal::Stopping)?;
+    let mut waiting = shared.inbox.hand_over(request, origin.thread).ok_or(Refusal::Stopping)?;
     if let Some((body, inflow)) = body.zip(inflow) {
         let silence_max = shared.settings.piece_time_max;
         tokio::spawn(streams::pump(body, inflow, origin.stopping.clone(), silence_max));

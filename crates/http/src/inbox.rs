@@ -14,15 +14,22 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::body::Charge;
+use crate::courier::{give_out, Couriers, Delivery};
 use crate::reply::Reply;
 use crate::streams::{outflow, BodyReader, BodyWriter, Outlet};
 
 /// Called when the inbox is no longer empty. It must not wait.
 pub type Notify = Box<dyn Fn() + Send + Sync>;
 
-/// Is given each request before it waits for the application, by the thread of its connection; gives back what it
-/// does not see to. It must not wait.
-pub type Taker = Box<dyn Fn(&Arc<Inbox>, Request) -> Option<Request> + Send + Sync>;
+/// Sees to requests before they wait for the application. It must not wait.
+pub trait Taker: Send + Sync {
+    /// Is given each request by the thread of its connection; gives back what it does not see to.
+    fn take(&self, inbox: &Arc<Inbox>, request: Request) -> Option<Request>;
+
+    /// A thread has given all that its clients have sent, and is about to wait for more; or only one client waits. Now
+    /// is the time for what is better done once for many requests.
+    fn settle(&self) {}
+}
 
 /// A request with its whole body, or with one that comes in pieces.
 #[derive(Debug)]
@@ -57,13 +64,20 @@ pub struct Request {
 pub struct Inbox {
     state: Mutex<State>,
     notify: Notify,
-    taker: OnceLock<Taker>,
+    taker: OnceLock<Arc<dyn Taker>>,
+    couriers: Couriers,
+}
+
+/// Who waits for an answer, and the number of the thread that he waits in.
+struct Waiter {
+    thread: usize,
+    sender: oneshot::Sender<Answered>,
 }
 
 #[derive(Default)]
 struct State {
     arrived: VecDeque<Request>,
-    waiting: HashMap<u64, oneshot::Sender<Answered>>,
+    waiting: HashMap<u64, Waiter>,
     /// Requests with pieces, room or an end that the application has not heard of.
     news: HashSet<u64>,
     next_id: u64,
@@ -87,17 +101,25 @@ impl std::fmt::Debug for Inbox {
 }
 
 impl Inbox {
-    pub(crate) fn new(notify: Notify) -> Inbox {
-        Inbox { state: Mutex::default(), notify, taker: OnceLock::new() }
+    pub(crate) fn new(notify: Notify, couriers: Couriers) -> Inbox {
+        Inbox { state: Mutex::default(), notify, taker: OnceLock::new(), couriers }
     }
 
     /// From now on `taker` is given requests first. The first stays.
-    pub fn set_taker(&self, taker: Taker) {
+    pub fn set_taker(&self, taker: Arc<dyn Taker>) {
         let _ = self.taker.set(taker);
     }
 
-    /// Hands a request over; what comes back waits for its answer. None when nobody answers any more.
-    pub(crate) fn hand_over(self: &Arc<Self>, mut request: Request) -> Option<Waiting> {
+    /// The thread that calls this is about to wait for its clients.
+    pub(crate) fn settle(&self) {
+        if let Some(taker) = self.taker.get() {
+            taker.settle();
+        }
+    }
+
+    /// Hands a request over in the thread with this number; what comes back waits for its answer. None when nobody
+    /// answers any more.
+    pub(crate) fn hand_over(self: &Arc<Self>, mut request: Request, thread: usize) -> Option<Waiting> {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.state.lock();
         if state.closed {
@@ -109,15 +131,19 @@ impl Inbox {
         if let Some(BodyReader(inflow)) = &request.pieces {
             inflow.set_id(id);
         }
-        state.waiting.insert(id, sender);
+        state.waiting.insert(id, Waiter { thread, sender });
+        let is_alone = state.waiting.len() == 1;
         drop(state);
         let waiting = Waiting { id, receiver, inbox: self.clone() };
         let left = match self.taker.get() {
-            Some(taker) => taker(self, request),
+            Some(taker) => taker.take(self, request),
             None => Some(request),
         };
         if let Some(request) = left {
             self.queue(request);
+        } else if is_alone {
+            // There is nobody to be seen to together with.
+            self.settle();
         }
         Some(waiting)
     }
@@ -152,14 +178,39 @@ impl Inbox {
 
     /// Answers request `id`. False when its client has gone, or it was answered already.
     pub fn answer(&self, id: u64, reply: Arc<Reply>) -> bool {
-        let sender = self.state.lock().waiting.remove(&id);
+        let sender = self.sender(id);
         sender.is_some_and(|sender| sender.send(Answered::Whole(reply)).is_ok())
+    }
+
+    /// As [`Inbox::answer`], many at once, for which their threads are woken but once.
+    pub fn answer_all(&self, replies: Vec<(u64, Arc<Reply>)>) {
+        let mut deliveries: Vec<Delivery> = self.couriers.iter().map(|_| Delivery::new()).collect();
+        let mut state = self.state.lock();
+        for (id, reply) in replies {
+            if let Some(Waiter { thread, sender }) = state.waiting.remove(&id) {
+                deliveries[thread].push((sender, Answered::Whole(reply)));
+            }
+        }
+        drop(state);
+        for (courier, delivery) in self.couriers.iter().zip(deliveries) {
+            // One wakes its thread by itself.
+            match delivery.len() {
+                0 => {}
+                1 => give_out(delivery),
+                // A thread that has ended has nobody left who waits.
+                _ => drop(courier.send(delivery)),
+            }
+        }
+    }
+
+    fn sender(&self, id: u64) -> Option<oneshot::Sender<Answered>> {
+        self.state.lock().waiting.remove(&id).map(|waiter| waiter.sender)
     }
 
     /// Begins the answer to request `id` with status and headers of `head`; the body is what is written then. None
     /// when its client has gone, or it was answered already.
     pub fn begin(self: &Arc<Self>, id: u64, head: Arc<Reply>) -> Option<BodyWriter> {
-        let sender = self.state.lock().waiting.remove(&id)?;
+        let sender = self.sender(id)?;
         let (writer, outlet) = outflow(id, self.clone());
         sender.send(Answered::Pieces(head, outlet)).is_ok().then_some(writer)
     }
@@ -167,7 +218,7 @@ impl Inbox {
     /// Makes a WebSocket of the connection that request `id` has come on, which must ask for one; each piece that is
     /// written is a message. None as for [`Inbox::begin`].
     pub fn begin_websocket(self: &Arc<Self>, id: u64, head: Arc<Reply>) -> Option<BodyWriter> {
-        let sender = self.state.lock().waiting.remove(&id)?;
+        let sender = self.sender(id)?;
         let (writer, outlet) = outflow(id, self.clone());
         sender.send(Answered::WebSocket(head, outlet)).is_ok().then_some(writer)
     }

@@ -13,6 +13,7 @@
 
 mod body;
 mod compression;
+mod courier;
 mod exchange;
 mod figures;
 mod inbox;

@@ -17,7 +17,7 @@ use crate::inbox::{Inbox, Notify};
 use crate::published::Published;
 use crate::settings::HttpSettings;
 use crate::tls::Tls;
-use crate::worker::{self, Command, Crew, Served};
+use crate::worker::{self, Command, Crew, Inlet, Served};
 
 /// A running server. Dropping it cuts everybody off.
 #[derive(Debug)]
@@ -53,18 +53,21 @@ impl HttpServer {
     /// Starts the threads; nobody is let in before [`HttpServer::serve`]. `notify` is called when the inbox is no
     /// longer empty.
     pub fn start(settings: HttpSettings, notify: Notify) -> io::Result<HttpServer> {
-        let inbox = Arc::new(Inbox::new(notify));
         let (stop, stopping) = watch::channel(None);
+        let threads = 0..settings.threads.max(1);
         let (senders, receivers): (Vec<_>, Vec<_>) =
-            (0..settings.threads.max(1)).map(|_| mpsc::unbounded_channel()).unzip();
+            threads.clone().map(|_| mpsc::unbounded_channel()).unzip();
+        let (couriers, deliveries): (Vec<_>, Vec<_>) = threads.map(|_| mpsc::unbounded_channel()).unzip();
+        let inbox = Arc::new(Inbox::new(notify, couriers.into()));
         let permits = Arc::new(Semaphore::new(settings.connections_max));
         let crew = Crew { workers: senders.into(), permits, stopping };
         let budget = Budget::new(settings.bodies_bytes_max);
         let shared = Arc::new(Shared { settings, inbox: inbox.clone(), budget });
         let server =
             HttpServer { inbox, crew, stop, services: AtomicUsize::new(0), threads: Mutex::default() };
-        for (number, commands) in receivers.into_iter().enumerate() {
-            let thread = start_worker(number, shared.clone(), server.crew.clone(), commands)?;
+        for (number, (commands, deliveries)) in receivers.into_iter().zip(deliveries).enumerate() {
+            let inlet = Inlet { commands, deliveries };
+            let thread = start_worker(number, shared.clone(), server.crew.clone(), inlet)?;
             server.threads.lock().push(thread);
         }
         Ok(server)
@@ -122,14 +125,14 @@ impl Drop for HttpServer {
     }
 }
 
-fn start_worker(
-    number: usize,
-    shared: Arc<Shared>,
-    crew: Crew,
-    commands: mpsc::UnboundedReceiver<Command>,
-) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+fn start_worker(number: usize, shared: Arc<Shared>, crew: Crew, inlet: Inlet) -> io::Result<JoinHandle<()>> {
+    let inbox = shared.inbox.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .on_thread_park(move || inbox.settle())
+        .build()?;
     std::thread::Builder::new().name(format!("http-{number}")).spawn(move || {
-        runtime.block_on(worker::run(shared, crew, commands));
+        runtime.block_on(worker::run(number, shared, crew, inlet));
     })
 }

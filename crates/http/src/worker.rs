@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use crate::courier::{deliver, Delivery};
 use crate::exchange::{answer, Origin, Shared};
 use crate::figures::Figures;
 use crate::patience::Patience;
@@ -61,8 +62,19 @@ pub(crate) struct Crew {
     pub(crate) stopping: watch::Receiver<Option<Duration>>,
 }
 
-/// Serves until it is told to stop; then until its connections have ended or their time is over.
-pub(crate) async fn run(shared: Arc<Shared>, mut crew: Crew, mut commands: mpsc::UnboundedReceiver<Command>) {
+/// What reaches a worker from others.
+#[derive(Debug)]
+pub(crate) struct Inlet {
+    pub(crate) commands: mpsc::UnboundedReceiver<Command>,
+    pub(crate) deliveries: mpsc::UnboundedReceiver<Delivery>,
+}
+
+/// Serves, as the worker of this number, until it is told to stop; then until its connections have ended or their
+/// time is over.
+pub(crate) async fn run(number: usize, shared: Arc<Shared>, mut crew: Crew, inlet: Inlet) {
+    let Inlet { mut commands, deliveries } = inlet;
+    // Up to the end of the thread: who waits while the server stops is answered too.
+    tokio::spawn(deliver(deliveries));
     let mut connections = JoinSet::new();
     let mut acceptors = JoinSet::new();
     let mut stopping = crew.stopping.clone();
@@ -73,7 +85,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut crew: Crew, mut commands: mpsc:
                     acceptors.spawn(accept(listener, served, crew.clone()));
                 }
                 Some(Command::Serve(accepted)) => {
-                    connections.spawn(serve(shared.clone(), accepted, crew.stopping.clone()));
+                    connections.spawn(serve(number, shared.clone(), accepted, crew.stopping.clone()));
                 }
                 None => break,
             },
@@ -128,14 +140,19 @@ async fn usable(accepted: std::io::Result<(TcpStream, SocketAddr)>) -> Option<(T
     }
 }
 
-async fn serve(shared: Arc<Shared>, accepted: Accepted, stopping: watch::Receiver<Option<Duration>>) {
+async fn serve(
+    thread: usize,
+    shared: Arc<Shared>,
+    accepted: Accepted,
+    stopping: watch::Receiver<Option<Duration>>,
+) {
     let Accepted { stream, peer, served, permit } = accepted;
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let _connected = served.figures.connected();
     let tls = served.tls.clone();
     let origin = |subject| {
         let (shared, websocket) = (shared.clone(), Mutex::new(None));
-        Arc::new(Origin { shared, served, peer, subject, websocket, stopping: stopping.clone() })
+        Arc::new(Origin { shared, served, thread, peer, subject, websocket, stopping: stopping.clone() })
     };
     let Some(tls) = tls else { return exchange(origin(None), stream, permit).await };
     let mut stopped_before = stopping.clone();

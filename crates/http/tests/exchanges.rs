@@ -4,10 +4,10 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use barnabas_http::{HttpServer, HttpSettings, Reply, Request, Service};
+use barnabas_http::{HttpServer, HttpSettings, Inbox, Reply, Request, Service, Taker};
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderValue, CONTENT_TYPE};
 use hyper::StatusCode;
@@ -148,17 +148,57 @@ fn bodies_arrive_whole_however_they_are_framed_and_pipelined_requests_in_order()
     }
 }
 
-#[test]
-fn who_takes_requests_sees_them_first_and_answers_from_any_thread() {
-    let running = running(HttpSettings::default());
-    running.server.inbox().set_taker(Box::new(|inbox, request| {
+/// Answers requests for `/taken` from threads of its own.
+struct Elsewhere;
+
+impl Taker for Elsewhere {
+    fn take(&self, inbox: &Arc<Inbox>, request: Request) -> Option<Request> {
         if request.target.path() != "/taken" {
             return Some(request);
         }
         let inbox = inbox.clone();
         std::thread::spawn(move || inbox.answer(request.id, reply("taken".into())));
         None
-    }));
+    }
+}
+
+/// Answers all requests that have come together, when no more do for the moment.
+#[derive(Default)]
+struct Together(Mutex<Vec<(u64, Arc<Inbox>)>>);
+
+impl Taker for Together {
+    fn take(&self, inbox: &Arc<Inbox>, request: Request) -> Option<Request> {
+        self.0.lock().unwrap().push((request.id, inbox.clone()));
+        None
+    }
+
+    fn settle(&self) {
+        let taken = std::mem::take(&mut *self.0.lock().unwrap());
+        let Some((_, inbox)) = taken.first().cloned() else { return };
+        let of = |id| (id, reply(format!("with {}", taken.len() - 1).into()));
+        // Who is not there is not answered, which keeps nobody else from it.
+        inbox.answer_all(taken.iter().map(|(id, _)| of(*id)).chain([of(u64::MAX)]).collect());
+    }
+}
+
+#[test]
+fn who_takes_requests_is_told_when_no_more_come_and_answers_many_at_once() {
+    let running = running(HttpSettings { threads: 2, ..HttpSettings::default() });
+    running.server.inbox().set_taker(Arc::new(Together::default()));
+    let mut clients: Vec<Client> = (0..20).map(|_| running.connect()).collect();
+    for _ in 0..10 {
+        clients.iter_mut().for_each(|client| client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+        for client in &mut clients {
+            assert!(client.answer().body.starts_with(b"with "));
+        }
+    }
+    assert_eq!(running.server.inbox().waiting(), 0);
+}
+
+#[test]
+fn who_takes_requests_sees_them_first_and_answers_from_any_thread() {
+    let running = running(HttpSettings::default());
+    running.server.inbox().set_taker(Arc::new(Elsewhere));
     let mut client = running.connect();
     for _ in 0..2 {
         client.send("GET /taken HTTP/1.1\r\nHost: h\r\n\r\n");

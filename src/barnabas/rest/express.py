@@ -1,5 +1,5 @@
-"""Requests with one record that needs no decision: who has answered one of a path shows the way, and the next
-are answered without Python.
+"""Requests whose records need no decision: who has answered one of a path shows the way, and the next are
+answered without Python.
 
 Always true:
   ways are shown only where no request has to be seen here, so that each speaks for the proxy itself
@@ -14,7 +14,7 @@ from barnabas.rest.asking import answer
 from barnabas.rest.errors import told
 
 if TYPE_CHECKING:
-    from barnabas._core import HttpRequest, HttpServer, RecordTarget
+    from barnabas._core import HttpServer, RecordTarget
     from barnabas.errors import BarnabasError
     from barnabas.http.errors import HttpError
     from barnabas.http.request import Request
@@ -27,15 +27,15 @@ class Express:
     def __init__(self, server: HttpServer) -> None:
         self._server = server
 
-    def show(self, request: Request, target: RecordTarget) -> None:
-        """From now on plain records of such requests go there at once."""
-        self._server.show_records(request.native, target, self._failed)
+    def show(self, request: Request, target: RecordTarget, *, is_batch: bool) -> None:
+        """From now on plain records of such requests go there at once. `is_batch`: they have names."""
+        self._server.show_records(request.native, target, _refusal, is_batch)
 
-    def _failed(self, native: HttpRequest, error: BarnabasError) -> None:
-        """A record was not written."""
-        response = single(refused(told(error)))
-        headers = [("Content-Type", response.content_type)]
-        self._server.respond([(native, response.status, headers, response.body, False)])
+
+def _refusal(error: BarnabasError) -> tuple[int, str]:
+    """Status and body of the response to a request with one record, which was not written."""
+    response = single(refused(told(error)))
+    return response.status, response.body.decode()
 
 
 def refused(error: HttpError) -> dict[str, Any]:

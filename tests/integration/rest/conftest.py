@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.rest.asking import Cluster, until
+from tests.integration.rest.inside import Proxy, proxy_inside
 from tests.support.oracle import apache_kafka, free_port
 from tests.support.registry import RegistryProcess
 from tests.support.rest import RestProcess
@@ -62,6 +63,13 @@ def rest(
         assert "Traceback" not in log.read_text()
     finally:
         process.kill()
+
+
+@pytest.fixture(scope="package")
+def proxy(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """One in this process."""
+    with proxy_inside(cluster.bootstrap, tmp_path_factory.mktemp("rest") / "log") as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="package")

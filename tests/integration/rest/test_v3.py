@@ -233,9 +233,13 @@ class Streaming:
         self._socket.sendall(b"0\r\n\r\n")
         response = self._begun()
         rest = [json.loads(line) for line in response.read().splitlines()]
-        response.close()
-        self._socket.close()
+        self.leave()
         return rest
+
+    def leave(self) -> None:
+        """Ends the connection, whatever is under way."""
+        self._begun().close()
+        self._socket.close()
 
     def _begun(self) -> http.client.HTTPResponse:
         if self._response is None:

@@ -3,106 +3,29 @@ those that Python sees to."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
-import threading
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import barnabas.rest.v3.records as by_python
-from barnabas import Consumer
-from barnabas.http.listeners import Listeners
-from barnabas.rest.beside import IN_PIECES
-from barnabas.rest.producing import offered_of
-from barnabas.rest.service import RestSettings, serve
 from barnabas.rest.values import json_value
-from tests.integration.rest.asking import PATIENCE, Cluster, until
+from tests.integration.rest.asking import Cluster
+from tests.integration.rest.inside import Proxy, made, written
 from tests.integration.rest.test_metrics import counted, figures
 from tests.integration.rest.test_v3 import Streaming
-from tests.support.rest import RestProcess
 
 pytestmark = pytest.mark.parametrize("cluster", ["barnabas"], indirect=True)
 
 
-class Proxy(RestProcess):
-    """A proxy in this process, which tells what Python has seen of it."""
-
-    def __init__(self, bootstrap: str, log: Path) -> None:
-        super().__init__(bootstrap, log)
-        self._listeners = Listeners()
-        self._service, port = self._listeners.listen("REST proxy", "127.0.0.1", 0, IN_PIECES)
-        self.url = f"http://127.0.0.1:{port}"
-        self.seen: list[Any] = []
-        """Records that Python has read."""
-        self._loop = asyncio.new_event_loop()
-        self._ending = asyncio.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def end(self) -> None:
-        self._loop.call_soon_threadsafe(self._ending.set)
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive()
-
-    def _run(self) -> None:
-        settings = RestSettings({"here": {"bootstrap.servers": self.bootstrap}})
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(serve(settings, self._listeners, self._service, self._ending))
-
-
-@pytest.fixture(scope="module")
-def proxy(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    proxy = Proxy(cluster.bootstrap, tmp_path_factory.mktemp("rest") / "log")
-
-    async def offered(sender: Any, topic: str, body: dict[str, Any]) -> Any:
-        proxy.seen.append(body)
-        return await offered_of(sender, topic, body)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(by_python, "offered_of", offered)
-        yield proxy
-    proxy.end()
-
-
 @pytest.fixture(scope="module")
 def v3(proxy: Proxy) -> str:
-    (found,) = proxy.ask("GET", "/v3/clusters").body["data"]
-    return f"/v3/clusters/{found['cluster_id']}"
-
-
-def made(proxy: Proxy, v3: str, **configs: str) -> str:
-    """The path of the records of a new topic with one partition, which has one record already: from then on
-    Python need not be asked."""
-    name = f"t-{uuid.uuid4().hex}"
-    entries = [{"name": config.replace("_", "."), "value": value} for config, value in configs.items()]
-    body = {"topic_name": name, "partitions_count": 1, "configs": entries}
-    assert proxy.ask("POST", f"{v3}/topics", body).status == 201
-    until(proxy, f"{v3}/topics/{name}/partitions/0/offset", lambda reply: reply.status == 200)
-    path = f"{v3}/topics/{name}/records"
-    assert proxy.ask("POST", path, "{}").body["offset"] == 0
-    return path
+    return proxy.v3
 
 
 @pytest.fixture
 def path(proxy: Proxy, v3: str) -> str:
     return made(proxy, v3)
-
-
-def written(cluster: Cluster, path: str, count: int) -> list[Any]:
-    """So many records of the topic of a path, from its first."""
-    with Consumer(bootstrap_servers=cluster.bootstrap, auto_offset_reset="earliest") as consumer:
-        consumer.assign([(path.split("/")[-2], 0)])
-        found: list[Any] = []
-        while len(found) < count:
-            polled = consumer.poll(PATIENCE)
-            assert polled, f"{len(found)} of {count}"
-            found += polled
-    return found
 
 
 def value(kind: str, data: str) -> str:
@@ -123,6 +46,15 @@ PLAIN = [
     '{"partition_id":0,"key":{"type":"STRING","data":"k"},"value":{"type":"JSON","data":{"a":[]}}}',
     '{"value":{"type":"STRING","data":"v"},"key":{"type":"STRING","data":"k"},"partition_id":0}',
     '{ "key" : {"type":"BINARY","data":"AAH/"} ,\r\n\t"value": {"type" : "STRING" , "data":""} }',
+    '{"headers":[]}',
+    '{"headers":null,"timestamp":null}',
+    '{"headers":[{"name":"h","value":"AA=="},{"name":""},{"value":null,"name":"h"}]}',
+    '{"headers":[{"name":"é\\n","value":"","more":[{}]}],"value":{"type":"JSON","data":1}}',
+    '{"value":{"type":"JSON","data":1},"more":1}',
+    '{"id":"a","value":{"data":{"a":1},"type":"JSON"}}',
+    '{"value":{"type":"json","data":1},"key":{"data":"","type":"bInArY"}}',
+    '{"value":{"type":"JSON","data":1,"schema_id":1,"subject":[]}}',
+    '{"value":{"data":null,"type":"STRING"}}',
     *(value("BINARY", f'"{data}"') for data in ("", "AA==", "AAA=", "AAAA", "+/+/")),
     *(value("STRING", f'"{data}"') for data in ("", "é€😀", r"a\nb\/\\\"\b\f\r\t", "\x7f")),
     *(value("JSON", data) for data in PLAIN_NUMBERS.split()),
@@ -143,25 +75,29 @@ ODD = [
     '{"partition_id":2147483647}',
     '{"partition_id":2147483648}',
     '{"partition_id":12345678901234567890}',
-    '{"headers":[]}',
-    '{"headers":[{"name":"h","value":"AA=="}],"value":{"type":"JSON","data":1}}',
+    '{"headers":{}}',
+    '{"headers":[{}]}',
+    '{"headers":[{"name":null}]}',
+    '{"headers":[{"name":1,"value":"AA=="}]}',
+    '{"headers":[{"name":"h","name":"h"}]}',
+    '{"headers":[{"name":"h","value":"A"}]}',
+    '{"headers":[{"name":"\\ud800"}]}',
     '{"timestamp":"2026-02-30T00:00:00Z"}',
-    '{"timestamp":null}',
+    '{"timestamp":-1}',
+    '{"timestamp":1.0}',
+    '{"timestamp":true}',
+    '{"timestamp":""}',
     '{"value":{}}',
     '{"value":7}',
     '{"value":[]}',
     '{"value":"text"}',
     '{"value":{"data":1}}',
-    '{"value":{"data":1,"type":"JSON"}}',
-    '{"value":{"type":"json","data":1}}',
     '{"value":{"type":null,"data":1}}',
     '{"value":{"type":1,"data":1}}',
     '{"value":{"type":"AVRO","data":1}}',
     '{"value":{"type":"NONE","data":1}}',
-    '{"value":{"type":"JSON","data":1,"schema_id":1}}',
     '{"value":{"type":"JSON","data":1,"data":2}}',
     '{"value":{"type":"JSON","data":1},"value":{"type":"JSON","data":2}}',
-    '{"value":{"type":"JSON","data":1},"more":1}',
     '{"val\\u0075e":{"type":"JSON","data":1}}',
     '{"value":{"type":"JSON","data":1}',
     '{"value":{"type":"JSON","data":1},}',
@@ -172,12 +108,15 @@ ODD = [
     "{",
     *(value("BINARY", f'"{data}"') for data in ("A", "AA", "A===", "AB==", "AA==AA==", "A A=", "é", "-_-_")),
     *(value("BINARY", data) for data in ("1", "[]")),
-    *(value("STRING", data) for data in ("1", "{}", "true", r'"\ud800"', r'"\u00e9\ud83d\ude00"', '"\x01"')),
+    *(value("STRING", data) for data in ("1", "{}", "true", r'"\ud800"', r'"\ude00\ud83d"', '"\x01"')),
     *(value("JSON", data) for data in ODD_NUMBERS.split()),
     *(value("JSON", data) for data in ("tru", "nul", "True", "'1'")),
     value("JSON", '{"a":1,"b":2,"a":3}'),
     value("JSON", '{"\\n":1}'),
-    value("JSON", '"\\u0041\\u001f\\u2028"'),
+    *(value("STRING", f'"{data}"') for data in (r"\u00e9\ud83d\ude00", r"\u0000\uD83D\uDE00\u002f")),
+    value("JSON", r'["\u0041\u001f\u2028\u0022\u005c\u007f\u000A", "\\\ud83d\ude00"]'),
+    value("JSON", '"\\u00g0"'),
+    value("JSON", '"\\u+123"'),
     value("JSON", '"\\udc00"'),
     value("JSON", '"\\x"'),
     value("JSON", '"a\nb"'),
@@ -261,7 +200,7 @@ def test_record_that_the_broker_refuses_is_told_of_as_by_python(proxy: Proxy, v3
 
 def by_python_too(record: str) -> str:
     """The same record, which Python sees to in a stream."""
-    return record[:-1] + ',"headers":null}'
+    return record[:-1] + ',"\\u0061":null}'
 
 
 def test_replies_of_a_stream_keep_the_order_of_records(proxy: Proxy, path: str) -> None:

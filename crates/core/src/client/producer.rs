@@ -27,7 +27,7 @@ use super::record::RecordMetadata;
 use super::text::{data, headers, Data};
 use super::{waiting, waiting::seconds};
 use crate::clock;
-use crate::rest::{Part, PlainRecord};
+use crate::rest::{Answers, Line, Part, Place, PlainRecord};
 use reports::{offset_of, Reports};
 
 /// A record as Python gives it.
@@ -37,6 +37,22 @@ struct Given<'a, 'py> {
     key: Option<&'a Bound<'py, PyAny>>,
     value: Option<&'a Bound<'py, PyAny>>,
     headers: Option<&'a Bound<'py, PyAny>>,
+}
+
+fn headers_of<'a>(record: &'a PlainRecord<'_>) -> Vec<Header<'a>> {
+    let all = record.headers.iter();
+    all.map(|(name, value)| Header { key: name.as_bytes(), value: value.as_deref() }).collect()
+}
+
+fn new_record<'a>(
+    record: &'a PlainRecord<'_>,
+    timestamp: i64,
+    headers: &'a [Header<'a>],
+    report: u64,
+) -> NewRecord<'a> {
+    let part = |part: &'a Option<Part>| part.as_ref().and_then(Part::bytes);
+    let (partition, report) = (record.partition, Some(report));
+    NewRecord { partition, timestamp, key: part(&record.key), value: part(&record.value), headers, report }
 }
 
 /// A topic's name as the user gave it last, and its number: the next record mostly has the same.
@@ -113,34 +129,68 @@ impl NativeProducer {
         appended
     }
 
-    /// Hands a record of the REST Proxy in. Gives `listener` back where that can't be done at once.
-    pub(crate) fn hand_in_plain(
+    /// Hands a record of a stream of the REST Proxy in. Gives `line` back where that can't be done at once.
+    pub(crate) fn hand_in_line(
         &self,
         topic: TopicIndex,
-        record: &PlainRecord,
-        listener: Listener,
-    ) -> Option<Listener> {
+        record: &PlainRecord<'_>,
+        line: Box<Line>,
+    ) -> Result<(), Box<Line>> {
         if self.producer.is_gone() || self.partitioner.is_some() {
-            return Some(listener);
+            return Err(line);
         }
-        let timestamp = match &listener {
-            Listener::Asked(asked) => asked.timestamp(),
-            Listener::Line(line) => line.timestamp(),
-            Listener::Callable(_) | Listener::Future(_) => clock::now(),
-        };
+        let timestamp = line.timestamp();
         // First: it may be done before this returns.
-        let report = self.reports.lock().add(listener);
-        let record = NewRecord {
-            partition: record.partition,
-            timestamp,
-            key: record.key.as_ref().and_then(Part::bytes),
-            value: record.value.as_ref().and_then(Part::bytes),
-            headers: &[],
-            report: Some(report),
-        };
-        match self.producer.append(topic, &record) {
-            Ok(()) => None,
-            Err(_) => self.reports.lock().take(report),
+        let report = self.reports.lock().add(Listener::Line(line));
+        let headers = headers_of(record);
+        let appended = self.producer.append(topic, &new_record(record, timestamp, &headers, report));
+        match appended.map_err(|_| self.reports.lock().take(report)) {
+            Err(Some(Listener::Line(line))) => Err(line),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands the records of a request to the REST Proxy in, all or none. Whether the producer has to be told, with
+    /// [`NativeProducer::wake`]; None where they can't be taken at once.
+    pub(crate) fn hand_in_all(
+        &self,
+        topic: TopicIndex,
+        records: &[PlainRecord<'_>],
+        places: impl Iterator<Item = Place>,
+    ) -> Option<bool> {
+        if self.producer.is_gone() || self.partitioner.is_some() {
+            return None;
+        }
+        let mut waiting = self.reports.lock();
+        let told: Vec<(i64, u64)> =
+            places.map(|place| (place.timestamp(), waiting.add(Listener::Place(place)))).collect();
+        drop(waiting);
+        let headers: Vec<Vec<Header<'_>>> = records.iter().map(headers_of).collect();
+        let all: Vec<NewRecord<'_>> = records
+            .iter()
+            .zip(&headers)
+            .zip(&told)
+            .map(|((record, headers), &(timestamp, report))| new_record(record, timestamp, headers, report))
+            .collect();
+        let is_due = self.producer.append_all(topic, &all);
+        if is_due.is_none() {
+            let mut waiting = self.reports.lock();
+            told.iter().for_each(|&(_, report)| drop(waiting.take(report)));
+        }
+        is_due
+    }
+
+    /// Has the producer look at what was handed in.
+    pub(crate) fn wake(&self) {
+        if !self.producer.is_gone() {
+            self.producer.wake();
+        }
+    }
+
+    /// From now on batches gather records while others are on their way.
+    pub(crate) fn gather(&self) {
+        if !self.producer.is_gone() {
+            self.producer.gather();
         }
     }
 
@@ -157,7 +207,9 @@ impl NativeProducer {
             }
             drop(waiting);
             all.retain(|completed| !completed.reports.is_empty());
-            written.into_iter().for_each(|(asked, delivered)| asked.answer(delivered));
+            let mut answers = Answers::default();
+            written.into_iter().for_each(|(place, delivered)| place.written(delivered, &mut answers));
+            answers.give();
         }));
     }
 

@@ -14,11 +14,11 @@ pub(crate) struct HttpRequest {
     /// Writes the body of its reply, once that has begun.
     pub(super) writer: Mutex<Option<BodyWriter>>,
     /// Number of the operation that answers it; 0 until that is known.
-    pub(crate) operation: AtomicUsize,
+    pub(super) operation: AtomicUsize,
 }
 
 impl HttpRequest {
-    pub(crate) fn new(request: Request) -> HttpRequest {
+    pub(super) fn new(request: Request) -> HttpRequest {
         HttpRequest { request, writer: Mutex::default(), operation: AtomicUsize::new(0) }
     }
 }

@@ -9,14 +9,14 @@ use barnabas_metrics::Exposition;
 use barnabas_net::{BoundListener, ListenerSettings};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::StatusCode;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::client::doorbell::Doorbell;
 use crate::http::request::HttpRequest;
 use crate::metadata::describe;
-use crate::rest::{RecordTarget, Route, Routes};
+use crate::rest::{Express, RecordTarget, Route};
 
 /// Headers as Python has them.
 type Headers = Vec<(String, String)>;
@@ -33,7 +33,7 @@ pub(crate) struct HttpServer {
     server: barnabas_http::HttpServer,
     services: Mutex<Vec<Service>>,
     /// Ways of requests that are answered without Python.
-    routes: Arc<RwLock<Routes>>,
+    express: Arc<Express>,
     doorbell: Arc<Doorbell>,
 }
 
@@ -45,10 +45,9 @@ impl HttpServer {
         let settings = HttpSettings { threads, body_bytes_max, ..HttpSettings::default() };
         let doorbell = Doorbell::new()?;
         let server = barnabas_http::HttpServer::start(settings, doorbell.notify())?;
-        let routes = Arc::new(RwLock::new(Routes::default()));
-        let shown = routes.clone();
-        server.inbox().set_taker(Box::new(move |inbox, request| shown.read().take(inbox, request)));
-        Ok(HttpServer { server, services: Mutex::default(), routes, doorbell })
+        let express = Arc::new(Express::default());
+        server.inbox().set_taker(express.clone());
+        Ok(HttpServer { server, services: Mutex::default(), express, doorbell })
     }
 
     /// Lets clients of a service in: its number, and the port, which may have been 0. To paths that end with
@@ -94,18 +93,20 @@ impl HttpServer {
         requests.into_iter().map(HttpRequest::new).collect()
     }
 
-    /// From now on the records of plain requests to the path of this one go to `target`, and are answered, without
-    /// Python; those that are not written are handed to `failed`, with why.
+    /// From now on the records of plain requests to the path of this one, which are batches or not, go to `target`,
+    /// and are answered, without Python but for those that were not written: `refusal` is called with why, and gives
+    /// status and body of the reply to one alone.
     fn show_records(
         &self,
         request: &HttpRequest,
         target: Bound<'_, RecordTarget>,
-        failed: Py<PyAny>,
+        refusal: Py<PyAny>,
+        is_batch: bool,
     ) -> PyResult<()> {
         let operation = request.operation.load(Ordering::Relaxed);
-        let route = Route::new(target, operation, failed)?;
+        let route = Route::new(target, operation, refusal, is_batch)?;
         let request = &request.request;
-        self.routes.write().add(request.service, request.target.path(), route);
+        self.express.add(request.service, request.target.path(), route);
         Ok(())
     }
 
@@ -119,6 +120,7 @@ impl HttpServer {
                 Ok((request, reply, publish))
             })
             .collect();
+        let mut answers = Vec::new();
         for (request, reply, publish) in replies? {
             let request = &request.request;
             if publish {
@@ -127,8 +129,9 @@ impl HttpServer {
                 let services = self.services.lock();
                 services[request.service].published.publish(method, target, &request.body, reply.clone());
             }
-            self.server.inbox().answer(request.id, reply);
+            answers.push((request.id, reply));
         }
+        self.server.inbox().answer_all(answers);
         Ok(())
     }
 
@@ -172,7 +175,7 @@ impl HttpServer {
     fn stop(&self, py: Python<'_>, grace_ms: u64) {
         py.detach(|| self.server.stop(Duration::from_millis(grace_ms)));
         // Who was shown a way may hold this.
-        self.routes.write().clear();
+        self.express.clear();
     }
 }
 

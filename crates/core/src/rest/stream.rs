@@ -7,11 +7,11 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::asked::LINE_END;
 use super::cutter::Cutter;
 use super::plain;
 use super::reply::{Delivered, Told};
 use super::target::RecordTarget;
-use crate::client::producer::Listener;
 
 /// Records that wait for their replies; no more are read before.
 const UNDER_WAY_MAX: usize = 10_000;
@@ -46,7 +46,7 @@ impl Replies {
 
     /// Each place is filled once.
     fn fill(&self, py: Python<'_>, number: u64, mut reply: Vec<u8>) -> PyResult<()> {
-        reply.extend_from_slice(b"\r\n");
+        reply.extend_from_slice(LINE_END.as_bytes());
         let mut state = self.state.lock();
         let place = number.checked_sub(state.first).and_then(|place| state.lines.get_mut(place as usize));
         if let Some(line) = place {
@@ -77,8 +77,8 @@ impl Line {
 
     /// Says where the record lies.
     pub(crate) fn answer(self, py: Python<'_>, delivered: Delivered) -> PyResult<()> {
-        let body = self.told.body(self.target.get().head(), delivered);
-        self.replies.fill(py, self.number, body)
+        let line = self.told.line(self.target.get().names(), delivered);
+        self.replies.fill(py, self.number, line.into_bytes())
     }
 
     /// Says why it was not written.
@@ -170,8 +170,8 @@ impl RecordStream {
         };
         let topic = target.get().topic(py)?;
         let (replies, number) = (self.replies.clone(), self.replies.reserve());
-        let line = Line { replies, number, target: target.clone_ref(py), told: Told::now(&record) };
-        let is_taken = target.get().hand_in(topic, &record, Listener::Line(Box::new(line))).is_none();
+        let line = Line { replies, number, target: target.clone_ref(py), told: Told::of(&record) };
+        let is_taken = target.get().hand_in(topic, &record, Box::new(line)).is_ok();
         if !is_taken {
             self.replies.state.lock().lines.pop_back();
         }

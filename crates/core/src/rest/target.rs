@@ -5,8 +5,10 @@ use barnabas_metrics::SharedCounter;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use super::asked::Place;
 use super::plain::PlainRecord;
-use crate::client::producer::{Listener, NativeProducer};
+use super::stream::Line;
+use crate::client::producer::NativeProducer;
 
 /// Counts records, those that Python hands in and others.
 #[pyclass(frozen, module = "barnabas._core")]
@@ -37,7 +39,7 @@ impl RecordCount {
 pub(crate) struct RecordTarget {
     producer: Py<NativeProducer>,
     topic: Py<PyString>,
-    head: String,
+    names: String,
     count: Py<RecordCount>,
 }
 
@@ -52,17 +54,16 @@ impl RecordTarget {
         count: Py<RecordCount>,
     ) -> RecordTarget {
         let (cluster_id, name) = names;
-        let head = format!(
-            "{{\"error_code\":200,\"cluster_id\":{cluster_id},\"topic_name\":{name},\"partition_id\":"
-        );
-        RecordTarget { producer, topic, head, count }
+        let names = format!("\"cluster_id\":{cluster_id},\"topic_name\":{name}");
+        producer.get().gather();
+        RecordTarget { producer, topic, names, count }
     }
 }
 
 impl RecordTarget {
-    /// What the reply to each record begins with, up to the number of its partition.
-    pub(super) fn head(&self) -> &str {
-        &self.head
+    /// The members of a reply that name the cluster and the topic.
+    pub(super) fn names(&self) -> &str {
+        &self.names
     }
 
     /// The number of the topic.
@@ -76,17 +77,38 @@ impl RecordTarget {
         self.topic(py)
     }
 
-    /// Hands a record in. Gives `listener` back where that can't be done at once.
+    /// Hands a record in. Gives `line` back where that can't be done at once.
     pub(super) fn hand_in(
         &self,
         topic: TopicIndex,
-        record: &PlainRecord,
-        listener: Listener,
-    ) -> Option<Listener> {
-        let refused = self.producer.get().hand_in_plain(topic, record, listener);
-        if refused.is_none() {
-            self.count.get().0.add(1);
-        }
-        refused
+        record: &PlainRecord<'_>,
+        line: Box<Line>,
+    ) -> Result<(), Box<Line>> {
+        self.producer.get().hand_in_line(topic, record, line)?;
+        self.count.get().0.add(1);
+        Ok(())
+    }
+
+    /// Hands all of these records in, or none. Whether the producer has to be told of them, with
+    /// [`RecordTarget::wake`]; None where they can't be taken at once.
+    pub(super) fn hand_in_all(
+        &self,
+        topic: TopicIndex,
+        records: &[PlainRecord<'_>],
+        places: impl Iterator<Item = Place>,
+    ) -> Option<bool> {
+        let is_due = self.producer.get().hand_in_all(topic, records, places)?;
+        self.count.get().0.add(records.len() as u64);
+        Some(is_due)
+    }
+
+    /// Has the producer look at what was handed in.
+    pub(super) fn wake(&self) {
+        self.producer.get().wake();
+    }
+
+    /// Whether both are of one producer.
+    pub(super) fn shares_producer(&self, other: &RecordTarget) -> bool {
+        self.producer.as_ptr() == other.producer.as_ptr()
     }
 }

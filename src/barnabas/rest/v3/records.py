@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from barnabas._core import RecordStream
-from barnabas.errors import BarnabasError
+from barnabas.errors import BarnabasError, BufferFull
 from barnabas.http.errors import HttpError
 from barnabas.http.request import Request
 from barnabas.http.response import Response, json_bytes
@@ -58,18 +58,20 @@ class Records(Part):
         if not bodies:
             raise HttpError(422, "Payload error. Request body is empty. Data is required.")
         replies = await _replies(cluster, topic, bodies)
-        if len(replies) == 1:
-            self._show(request, cluster, replies[0])
-            return single(replies[0])
-        return Response(200, b"".join(map(_line, replies)))
+        self._show(request, cluster, replies)
+        return single(replies[0]) if len(replies) == 1 else Response(200, b"".join(map(_line, replies)))
 
-    def _show(self, request: Request, cluster: Cluster, reply: dict[str, Any]) -> None:
-        """Has requests of the kind of one that was written answered without Python from now on."""
+    def _show(
+        self, request: Request, cluster: Cluster, replies: list[dict[str, Any]], *, is_batch: bool = False
+    ) -> None:
+        """Has requests of the kind of one of which something was written answered without Python from now
+        on."""
         express = self._clusters.express
-        if express is not None and reply["error_code"] == 200:
-            target = cluster.sender.target(reply["cluster_id"], reply["topic_name"])
+        written = next((reply for reply in replies if reply["error_code"] == 200), None)
+        if express is not None and written is not None:
+            target = cluster.sender.target(written["cluster_id"], written["topic_name"])
             if target is not None:
-                express.show(request, target)
+                express.show(request, target, is_batch=is_batch)
 
     async def batch(self, request: Request) -> Response:
         """Writes records that have names, and tells which of them were written."""
@@ -83,6 +85,7 @@ class Records(Part):
         if len(set(names)) != len(names):
             raise HttpError(422, "Batch entry IDs are not distinct.", 42208)
         replies = await _replies(cluster, request.path["topic_name"], entries)
+        self._show(request, cluster, replies, is_batch=True)
         successes, failures = [], []
         for name, reply in zip(names, replies, strict=True):
             code = reply.pop("error_code")
@@ -196,8 +199,7 @@ def _line(reply: dict[str, Any]) -> bytes:
 
 async def _replies(cluster: Cluster, topic: str, bodies: list[Any]) -> list[dict[str, Any]]:
     """Hands all in before it waits for the first."""
-    sender = cluster.sender
-    under_way = [await _begun(sender, topic, body) for body in bodies]
+    under_way = await _all_begun(cluster.sender, topic, bodies)
     cluster_id = await cluster.id()
     return [await _reply(cluster_id, topic, one) for one in under_way]
 
@@ -205,12 +207,30 @@ async def _replies(cluster: Cluster, topic: str, bodies: list[Any]) -> list[dict
 Begun = tuple[Offered, "asyncio.Future[Any]"] | HttpError
 
 
+async def _all_begun(sender: Sender, topic: str, bodies: list[Any]) -> list[Begun]:
+    """A request waits for room but once: what comes behind a record that there was none for is refused with
+    it."""
+    begun: list[Begun] = []
+    for body in bodies:
+        try:
+            begun.append(await _handed_in(sender, topic, body))
+        except BufferFull as error:
+            return begun + [told(error)] * (len(bodies) - len(begun))
+        except BarnabasError as error:
+            begun.append(told(error))
+    return begun
+
+
 async def _begun(sender: Sender, topic: str, body: Any) -> Begun:
     try:
-        offered = await offered_of(sender, topic, fields.object_of(body, "A record"))
-        return offered, await sender.send(topic, offered)
+        return await _handed_in(sender, topic, body)
     except BarnabasError as error:
         return told(error)
+
+
+async def _handed_in(sender: Sender, topic: str, body: Any) -> tuple[Offered, asyncio.Future[RecordMetadata]]:
+    offered = await offered_of(sender, topic, fields.object_of(body, "A record"))
+    return offered, await sender.send(topic, offered)
 
 
 async def _reply(cluster_id: str, topic: str, begun: Begun) -> dict[str, Any]:

@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::super::record::RecordMetadata;
-use crate::rest::{Asked, Delivered, Line};
+use crate::rest::{Answers, Delivered, Line, Place};
 
 /// Who waits for the result of a record.
 pub(crate) enum Listener {
@@ -14,8 +14,8 @@ pub(crate) enum Listener {
     Callable(Py<PyAny>),
     /// Of the event loop that polls; nobody may be waiting any more.
     Future(Py<PyAny>),
-    /// A request to the REST Proxy with this one record.
-    Asked(Box<Asked>),
+    /// The place of a record in the answer to a request to the REST Proxy.
+    Place(Place),
     /// The place of a record in a stream of the REST Proxy.
     Line(Box<Line>),
 }
@@ -30,14 +30,16 @@ impl Listener {
     ) -> PyResult<()> {
         match self {
             Listener::Callable(callback) => callback.call1(py, (error, metadata)).map(drop),
-            Listener::Asked(asked) => match (error, metadata) {
-                (Some(error), _) => asked.fail(py, error),
-                (None, Some(lies)) => {
-                    asked.answer(delivered(&lies));
-                    Ok(())
+            Listener::Place(place) => {
+                let mut answers = Answers::default();
+                match (error, metadata) {
+                    (Some(error), _) => place.fail(py, error, &mut answers)?,
+                    (None, Some(lies)) => place.written(delivered(&lies), &mut answers),
+                    (None, None) => {}
                 }
-                (None, None) => Ok(()),
-            },
+                answers.give();
+                Ok(())
+            }
             Listener::Line(line) => match (error, metadata) {
                 (Some(error), _) => line.fail(py, error),
                 (None, Some(lies)) => line.answer(py, delivered(&lies)),
@@ -77,19 +79,15 @@ impl Reports {
     }
 
     /// Takes those who have asked the REST Proxy for records that were written.
-    pub(super) fn take_written(
-        &mut self,
-        completed: &mut Completed,
-        written: &mut Vec<(Box<Asked>, Delivered)>,
-    ) {
+    pub(super) fn take_written(&mut self, completed: &mut Completed, written: &mut Vec<(Place, Delivered)>) {
         let Ok(base) = completed.result else { return };
         let (partition, timestamp) = (completed.partition, completed.log_append_time);
         completed.reports.retain(|&(index, report)| {
-            if !matches!(self.waiting[report as usize], Some(Listener::Asked(_))) {
+            if !matches!(self.waiting[report as usize], Some(Listener::Place(_))) {
                 return true;
             }
-            if let Some(Listener::Asked(asked)) = self.take(report) {
-                written.push((asked, Delivered { partition, offset: offset_of(base, index), timestamp }));
+            if let Some(Listener::Place(place)) = self.take(report) {
+                written.push((place, Delivered { partition, offset: offset_of(base, index), timestamp }));
             }
             false
         });
