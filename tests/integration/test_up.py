@@ -246,6 +246,15 @@ def test_a_busy_port_is_told_and_its_owner_serves_on(start: Start, tmp_path: Pat
     assert BarnabasUp(other).start().stop() == exit_codes.OK
 
 
+def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    command = ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *BARNABAS_UP, "--dir", str(directory)]
+    command += ["--port", str(free_port())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_MAX)
+    assert (done.returncode, done.stdout) == (exit_codes.DIRECTORY_UNUSABLE, "")
+    assert f"error: cannot write {directory}/" in done.stderr
+
+
 def test_directory_of_another_node_is_left_as_it_is(start: Start) -> None:
     node = start()
     create(node, "orders")

@@ -367,6 +367,7 @@ fn load_logs(broker: &Broker, image: &MetadataImage, now: Millis) -> Result<(), 
         }
     };
     broker.logs().load(&|topic| Arc::new(broker.topic_config(image, topic)), now, &progress)?;
+    broker.logs().check_any_online()?;
     broker.set_strays_aside(image);
     Ok(())
 }

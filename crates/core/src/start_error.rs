@@ -13,7 +13,13 @@ pub(crate) fn start_error(py: Python<'_>, error: StartError) -> PyErr {
     let class = match &error {
         StartError::Bind(BindError::AddressInUse { .. }) => "AddressInUse",
         StartError::Bind(_) => "AddressUnusable",
-        StartError::Raft(_) | StartError::Directories(DirectoriesError::Raft(_)) => "MetadataUnreadable",
+        StartError::Raft(error) | StartError::Directories(DirectoriesError::Raft(error)) => {
+            if error.is_storage_failure() {
+                "DirectoryUnusable"
+            } else {
+                "MetadataUnreadable"
+            }
+        }
         StartError::Directory(error) | StartError::Directories(DirectoriesError::Directory(error)) => {
             directory_class(error)
         }

@@ -164,6 +164,15 @@ impl LogDirectory {
         self.state.lock().offline.is_none()
     }
 
+    /// Refuses to go on where none of the directories is left.
+    pub(crate) fn check_any_online(directories: &[LogDirectory]) -> Result<(), DirectoryError> {
+        if directories.iter().any(LogDirectory::is_online) {
+            return Ok(());
+        }
+        let reason = directories.last().and_then(LogDirectory::offline).unwrap_or_default();
+        Err(DirectoryError::AllOffline { reason })
+    }
+
     /// Takes the directory offline. Returns false when it was already.
     pub(crate) fn fail(&self, reason: &str) -> bool {
         let mut state = self.state.lock();

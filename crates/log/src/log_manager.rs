@@ -129,10 +129,7 @@ impl LogManager {
             let directory = LogDirectory::open(&*disk, path, cluster_id, node_id, held, &directories)?;
             directories.push(directory);
         }
-        if directories.iter().all(|directory| !directory.is_online()) {
-            let reason = directories.last().and_then(LogDirectory::offline).unwrap_or_default();
-            return Err(DirectoryError::AllOffline { reason });
-        }
+        LogDirectory::check_any_online(&directories)?;
         let files = Arc::new(OpenFiles::new(disk, settings.open_files_max));
         let (logs, removals, flush_times, changes) = Default::default();
         let producer_id_expiration_ms = AtomicI64::new(settings.producer_id_expiration_ms);
@@ -227,13 +224,6 @@ impl LogManager {
             })
         });
         rows.collect()
-    }
-
-    /// Logs of one topic.
-    pub fn logs_of(&self, topic: &str) -> Vec<(PartitionIndex, LogRef)> {
-        let logs = self.logs.read();
-        let partitions = logs.current.get(topic).into_iter().flatten();
-        partitions.map(|(partition, hosted)| (*partition, hosted.log.clone())).collect()
     }
 
     /// The log of a partition, created when there is none: in the directory asked for if it is online, else in

@@ -67,7 +67,7 @@ fn alike(one: &Hosted, other: &Hosted) -> bool {
 
 impl LogManager {
     /// Opens all logs, with `num.recovery.threads.per.data.dir` threads for each directory, and returns when
-    /// that is done. A directory whose disk fails goes offline.
+    /// that is done. A directory whose disk fails goes offline: see `check_any_online`.
     pub fn load(
         &self,
         config_of: ConfigOf<'_>,
@@ -109,6 +109,11 @@ impl LogManager {
             }
         }
         mended
+    }
+
+    /// Refuses to go on where no directory is left.
+    pub fn check_any_online(&self) -> Result<(), DirectoryError> {
+        LogDirectory::check_any_online(&self.directories)
     }
 
     /// Whether all directories are in use.

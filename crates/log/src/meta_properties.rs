@@ -10,6 +10,8 @@ use crate::error::{At, LogError};
 
 /// Name of the file in each log directory.
 pub const META_PROPERTIES: &str = "meta.properties";
+/// The version that is written, and the only one that is read.
+const VERSION: &str = "1";
 
 /// What a formatted directory says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,18 @@ pub enum DirectoryError {
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// `meta.properties` is of another version than this one writes.
+    #[error(
+        "{} is of version {version}, and only {VERSION} can be read, which is Kafka's without ZooKeeper; \
+         migrate the directory with the release that wrote it, or use another one",
+        path.display()
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: String,
     },
     /// The data is of another cluster.
     #[error(
@@ -110,20 +124,15 @@ impl MetaProperties {
             Err(source) => return Err(LogError::Storage { action: "read", path, source }.into()),
         };
         let text = String::from_utf8_lossy(&bytes);
+        if let Some(version) = value(&text, "version").filter(|version| *version != VERSION) {
+            return Err(DirectoryError::Version { path, version: version.to_string() });
+        }
         Self::parse(&text).map(Some).map_err(|reason| DirectoryError::Malformed { path, reason })
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let value = |wanted: &str| {
-            let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', '!']));
-            let mut pairs = lines.filter_map(|line| line.split_once('='));
-            let found = pairs.find(|(key, _)| key.trim() == wanted).map(|(_, value)| value.trim());
-            found.ok_or_else(|| format!("{wanted} is missing"))
-        };
-        match value("version")? {
-            "1" => {}
-            other => return Err(format!("version {other} is not supported")),
-        }
+        let value = |wanted: &str| value(text, wanted).ok_or_else(|| format!("{wanted} is missing"));
+        value("version")?;
         let node_id = value("node.id")?;
         let directory_id = value("directory.id")?;
         Ok(Self {
@@ -138,11 +147,18 @@ impl MetaProperties {
     pub fn write(&self, disk: &dyn Disk, directory: &Path) -> Result<(), LogError> {
         let path = directory.join(META_PROPERTIES);
         let text = format!(
-            "#\nversion=1\ncluster.id={}\nnode.id={}\ndirectory.id={}\n",
+            "#\nversion={VERSION}\ncluster.id={}\nnode.id={}\ndirectory.id={}\n",
             self.cluster_id, self.node_id, self.directory_id
         );
         disk.write_atomic(&path, text.as_bytes()).at("write", &path)
     }
+}
+
+/// What a text of properties says of one of them.
+fn value<'a>(text: &'a str, wanted: &str) -> Option<&'a str> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', '!']));
+    let mut pairs = lines.filter_map(|line| line.split_once('='));
+    pairs.find(|(key, _)| key.trim() == wanted).map(|(_, value)| value.trim())
 }
 
 #[cfg(test)]
@@ -173,11 +189,20 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (text, wrong) in [
-            ("version=0\n", "version 0 is not supported"),
+            ("node.id=1\n", "version is missing"),
             ("version=1\n", "node.id is missing"),
             ("version=1\nnode.id=x\ndirectory.id=y\ncluster.id=z\n", "node.id x is no number"),
         ] {
             assert_eq!(MetaProperties::parse(text).unwrap_err(), wrong);
         }
+    }
+
+    #[test]
+    fn another_version_is_no_damage() {
+        let (disk, directory) = (MemoryDisk::new(), Path::new("/data"));
+        disk.create_dir_all_synced(directory).unwrap();
+        disk.write_atomic(&directory.join(META_PROPERTIES), b"version=0\nbroker.id=1\n").unwrap();
+        let error = MetaProperties::read(&disk, directory).unwrap_err();
+        assert!(error.to_string().starts_with("/data/meta.properties is of version 0, "), "{error}");
     }
 }

@@ -353,21 +353,10 @@ impl ProducerState {
         ongoing.into_iter().chain(unreplicated).min().copied()
     }
 
-    /// First offset of the oldest open transaction.
-    pub fn first_undecided_offset(&self) -> Option<Offset> {
-        self.ongoing.keys().next().copied()
-    }
-
     /// Whether this producer has a transaction open in this epoch.
     pub fn has_ongoing_transaction(&self, producer_id: ProducerId, epoch: ProducerEpoch) -> bool {
         let entry = self.producers.get(&producer_id);
         entry.is_some_and(|entry| entry.current_txn_first_offset.is_some() && entry.epoch == epoch)
-    }
-
-    /// Timestamp of the last batch of the oldest open transaction's producer, to find hanging ones.
-    pub fn oldest_txn_last_timestamp(&self) -> Option<Millis> {
-        let producer_id = self.ongoing.values().next()?;
-        self.producers.get(producer_id).map(|entry| entry.last_timestamp)
     }
 
     /// Markers below `offset` are safe: their transactions are stable.

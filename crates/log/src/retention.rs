@@ -138,9 +138,4 @@ impl Log {
         self.deletions = later;
         due
     }
-
-    /// When files are to be removed next.
-    pub fn next_deletion(&self) -> Option<Millis> {
-        self.deletions.iter().map(|deletion| deletion.due).min()
-    }
 }

@@ -110,6 +110,17 @@ pub enum RaftError {
     },
 }
 
+impl RaftError {
+    /// Whether the disk refused, and it is not what the files hold.
+    pub fn is_storage_failure(&self) -> bool {
+        match self {
+            Self::Storage { .. } => true,
+            Self::Log(error) => error.is_storage_failure(),
+            _ => false,
+        }
+    }
+}
+
 /// Gives a disk's refusal its file name.
 pub(crate) trait At<T> {
     /// Names what was tried (a verb) and on which path.
