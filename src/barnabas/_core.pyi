@@ -41,6 +41,14 @@ def flat_json(data: bytes) -> dict[str, Any] | None:
     """The JSON object of texts, whole numbers, truth values and nulls that stands in `data`, as `json.loads`
     reads it; None where it is not as plain as that, or no JSON."""
 
+def compact_json(value: Any) -> bytes | None:
+    """`value` as JSON without space, as `json.dumps` writes it with `ensure_ascii=False`, where it is made of
+    plain dicts, lists, texts, whole numbers, truth values and nulls; None for any other."""
+
+def plain_avro(text: str) -> str | None:
+    """The text in which an Avro schema without references is kept, as `formats.avro` has it; None where it is
+    not plain, or no schema."""
+
 def decompress(codec: int, data: bytes, size_max: int) -> bytes:
     """What a codec of record batches (0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd) packed; ValueError when the
     data is damaged or holds more than `size_max` bytes."""
@@ -854,6 +862,8 @@ class NativeProducer(Watched):
     def poll(self, timeout: float | None = 0.0) -> int:
         """Calls `on_delivery` for what is done; waits up to `timeout` seconds for one. How many were
         called."""
+    def transmit(self) -> None:
+        """Sends what waits to be sent, in this thread if nobody else is at it. Does not wait."""
     def flush_all(self, timeout: float | None) -> bool:
         """Sends everything and waits until it is done; False when `timeout` seconds were not enough. Raises
         the first failure that nobody asked about."""
@@ -1066,6 +1076,8 @@ class HttpServer:
         OSError, and ValueError for texts that can't be used."""
     def fileno(self) -> int:
         """A descriptor that is readable when `drain` has something to give."""
+    def await_requests(self, micros: int) -> bool:
+        """Waits up to `micros` for requests, awake; whether there are some."""
     def drain(self, limit: int) -> list[HttpRequest]:
         """Takes up to `limit` requests, and silences the descriptor. Those that are answered without Python
         are not among them."""

@@ -151,6 +151,13 @@ impl<M: Machine> Driven<M> {
         }
     }
 
+    /// Lets the machine have a turn now: by the caller if nobody drives, else soon by who does.
+    pub fn push(&self) {
+        let Some(seat) = self.seat.try_lock() else { return self.wake() };
+        self.drives.fetch_add(1, Ordering::SeqCst);
+        self.sit_down(seat).turn();
+    }
+
     /// What the client's own thread does, to the end of the machine.
     pub fn run(&self) {
         while self.drive_on() {

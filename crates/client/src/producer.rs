@@ -244,6 +244,11 @@ impl Producer {
         self.driven.wait((&self.shared.accumulator, &self.shared.progress), slice_ms, look)
     }
 
+    /// Sends what waits to be sent, in the caller's thread if nobody else is at it. Does not wait.
+    pub fn transmit(&self) {
+        self.driven.push();
+    }
+
     /// Ends what [`Producer::begin_flush`] began.
     pub fn end_flush(&self) {
         self.shared.accumulator.lock().end_flush();

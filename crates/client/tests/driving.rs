@@ -140,6 +140,18 @@ fn who_waits_again_and_again_drives_itself() {
 }
 
 #[test]
+fn who_pushes_has_what_it_asked_done_at_once_when_nobody_drives() {
+    let client = Client::start();
+    let pushed = (0..1_000_000).find(|&question| {
+        client.take_the_wheel();
+        client.shared.desk.lock().asked.push(u64::MAX - question);
+        client.driven.push();
+        client.shared.desk.lock().answered.get(&(u64::MAX - question)) == Some(&thread::current().id())
+    });
+    assert!(pushed.is_some(), "who pushes never drives");
+}
+
+#[test]
 fn the_thread_takes_the_wheel_back_for_those_who_do_not_wait() {
     let client = Client::start();
     client.take_the_wheel();

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString};
 
 const DEPTH_MAX: usize = 32;
 /// Members of an object, each of which is compared with all before it.
@@ -18,6 +18,7 @@ const DIGITS_MAX: usize = 18;
 const FLOAT_DIGITS_MAX: usize = 15;
 /// Zeros behind the point, before the first other digit of a number below one, that Python writes without exponent.
 const LEADING_ZEROS_MAX: usize = 3;
+const WORDS: [&str; 3] = ["true", "false", "null"];
 
 /// The object of texts, whole numbers, truth values and nulls that stands in `data`; None where it is not as plain as
 /// that, or no JSON.
@@ -34,6 +35,93 @@ pub(crate) fn flat_json<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Option<Bo
         }
     }
     Ok(Some(object))
+}
+
+/// A value of plain dicts, lists, texts, whole numbers, truth values and nulls as JSON without space, as Python's
+/// encoder writes it without `ensure_ascii`; None for any other.
+#[pyfunction]
+pub(crate) fn compact_json<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    let mut out = Vec::with_capacity(512);
+    let is_plain = write_plain(value, &mut out, 0)?;
+    Ok(is_plain.then(|| PyBytes::new(value.py(), &out)))
+}
+
+/// False where the value is not plain.
+fn write_plain(value: &Bound<'_, PyAny>, out: &mut Vec<u8>, depth: usize) -> PyResult<bool> {
+    if depth > DEPTH_MAX {
+        return Ok(false);
+    }
+    if let Ok(text) = value.cast_exact::<PyString>() {
+        return Ok(write_text(text, out));
+    }
+    if value.is_none() {
+        out.extend_from_slice(b"null");
+    } else if let Ok(truth) = value.cast_exact::<PyBool>() {
+        out.extend_from_slice(if truth.is_true() { b"true" } else { b"false" });
+    } else if let Ok(number) = value.cast_exact::<PyInt>() {
+        let Ok(number) = number.extract::<i64>() else { return Ok(false) };
+        out.extend_from_slice(number.to_string().as_bytes());
+    } else if let Ok(members) = value.cast_exact::<PyDict>() {
+        out.push(b'{');
+        for (at, (name, member)) in members.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            let Ok(name) = name.cast_exact::<PyString>() else { return Ok(false) };
+            if !write_text(name, out) {
+                return Ok(false);
+            }
+            out.push(b':');
+            if !write_plain(&member, out, depth + 1)? {
+                return Ok(false);
+            }
+        }
+        out.push(b'}');
+    } else if let Ok(items) = value.cast_exact::<PyList>() {
+        out.push(b'[');
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            if !write_plain(&item, out, depth + 1)? {
+                return Ok(false);
+            }
+        }
+        out.push(b']');
+    } else {
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+/// False for a text that is no UTF-8: half a character.
+fn write_text(text: &Bound<'_, PyString>, out: &mut Vec<u8>) -> bool {
+    let Ok(text) = text.to_str() else { return false };
+    out.push(b'"');
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escape: &[u8] = match byte {
+            b'"' => b"\\\"",
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            b'\r' => b"\\r",
+            b'\t' => b"\\t",
+            0x8 => b"\\b",
+            0xc => b"\\f",
+            0..0x20 => b"",
+            _ => continue,
+        };
+        out.extend_from_slice(&text.as_bytes()[from..at]);
+        if escape.is_empty() {
+            out.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+        } else {
+            out.extend_from_slice(escape);
+        }
+        from = at + 1;
+    }
+    out.extend_from_slice(&text.as_bytes()[from..]);
+    out.push(b'"');
+    true
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -57,6 +145,77 @@ fn flat_members(text: &str) -> Option<Vec<(&str, Flat<'_>)>> {
         is_open = reader.goes_on(b'}')?;
     }
     reader.ends().then_some(found)
+}
+
+/// A value, with what it is made of.
+#[derive(Debug, Clone)]
+pub(crate) enum Json<'a> {
+    /// `true`, `false` or `null`.
+    Word(&'static str),
+    /// A whole number.
+    Number(&'a str),
+    Text(Text<'a>),
+    Array(Vec<Json<'a>>),
+    Object(Vec<(&'a str, Json<'a>)>),
+}
+
+/// What is between quotes, as it stands there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'a> {
+    raw: &'a str,
+    has_escapes: bool,
+}
+
+impl<'a> Text<'a> {
+    /// What it says; None where there are escapes in it.
+    pub(crate) fn plain(&self) -> Option<&'a str> {
+        (!self.has_escapes).then_some(self.raw)
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        if self.has_escapes {
+            // The one escape that is read and not written.
+            out.extend_from_slice(without_escaped_slashes(self.raw).as_bytes());
+        } else {
+            out.extend_from_slice(self.raw.as_bytes());
+        }
+        out.push(b'"');
+    }
+}
+
+impl Json<'_> {
+    /// Writes it without space.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Json::Word(word) => out.extend_from_slice(word.as_bytes()),
+            Json::Number(digits) => out.extend_from_slice(digits.as_bytes()),
+            Json::Text(text) => text.write(out),
+            Json::Array(values) => {
+                out.push(b'[');
+                for (at, value) in values.iter().enumerate() {
+                    if at > 0 {
+                        out.push(b',');
+                    }
+                    value.write(out);
+                }
+                out.push(b']');
+            }
+            Json::Object(members) => {
+                out.push(b'{');
+                for (at, (name, value)) in members.iter().enumerate() {
+                    if at > 0 {
+                        out.push(b',');
+                    }
+                    out.push(b'"');
+                    out.extend_from_slice(name.as_bytes());
+                    out.extend_from_slice(b"\":");
+                    value.write(out);
+                }
+                out.push(b'}');
+            }
+        }
+    }
 }
 
 /// Names of an object's members.
@@ -198,7 +357,7 @@ impl<'a> Reader<'a> {
             b'[' => self.array(out, depth),
             b'-' | b'0'..=b'9' => self.number(out),
             _ => {
-                let word = ["true", "false", "null"].into_iter().find(|word| self.word(word).is_some())?;
+                let word = WORDS.into_iter().find(|word| self.word(word).is_some())?;
                 out.extend_from_slice(word.as_bytes());
                 Some(())
             }
@@ -240,16 +399,51 @@ impl<'a> Reader<'a> {
     }
 
     fn copy_string(&mut self, out: &mut Vec<u8>) -> Option<()> {
-        let (raw, has_escapes) = self.raw_string()?;
-        out.push(b'"');
-        if has_escapes {
-            // The one escape that is read and not written.
-            out.extend_from_slice(without_escaped_slashes(raw).as_bytes());
-        } else {
-            out.extend_from_slice(raw.as_bytes());
-        }
-        out.push(b'"');
+        self.text()?.write(out);
         Some(())
+    }
+
+    fn text(&mut self) -> Option<Text<'a>> {
+        let (raw, has_escapes) = self.raw_string()?;
+        Some(Text { raw, has_escapes })
+    }
+
+    /// A value with all that is in it, where the numbers are whole.
+    pub(crate) fn tree(&mut self, depth: usize) -> Option<Json<'a>> {
+        if depth > DEPTH_MAX {
+            return None;
+        }
+        match self.peek()? {
+            b'"' => Some(Json::Text(self.text()?)),
+            b'{' => {
+                let mut members = Vec::new();
+                let mut seen = Members::default();
+                let mut is_open = self.opens(b'{', b'}')?;
+                while is_open {
+                    let name = self.member()?;
+                    seen.add(name)?;
+                    members.push((name, self.tree(depth + 1)?));
+                    is_open = self.goes_on(b'}')?;
+                }
+                Some(Json::Object(members))
+            }
+            b'[' => {
+                let mut values = Vec::new();
+                let mut is_open = self.opens(b'[', b']')?;
+                while is_open {
+                    values.push(self.tree(depth + 1)?);
+                    is_open = self.goes_on(b']')?;
+                }
+                Some(Json::Array(values))
+            }
+            b'-' | b'0'..=b'9' => {
+                let begin = self.at;
+                self.number(&mut Vec::new())?;
+                let digits = &self.text[begin..self.at];
+                (!digits.contains('.')).then_some(Json::Number(digits))
+            }
+            _ => WORDS.into_iter().find(|word| self.word(word).is_some()).map(Json::Word),
+        }
     }
 
     /// A number that is written as it stands there.

@@ -3,13 +3,14 @@
 //! `node` is the face to Python, `running` the node behind it; `inbox` and `events` are the way from Rust to
 //! Python, `codec` turns messages, `image` shows the metadata. No thread of Rust ever calls into Python.
 
+mod avro;
 mod cleaners;
 mod client;
 mod clock;
 mod codec;
 mod coordinators;
-mod directories;
 mod datum;
+mod directories;
 mod events;
 mod faults;
 mod figures;
@@ -81,8 +82,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(native_apis, module)?)?;
     module.add_function(wrap_pyfunction!(coordinators::share_records, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decompress, module)?)?;
-    module.add_function(wrap_pyfunction!(json::flat_json, module)?)?;
     module.add_function(wrap_pyfunction!(datum::misfit, module)?)?;
+    module.add_function(wrap_pyfunction!(json::flat_json, module)?)?;
+    module.add_function(wrap_pyfunction!(json::compact_json, module)?)?;
+    module.add_function(wrap_pyfunction!(avro::plain_avro, module)?)?;
     module.add_function(wrap_pyfunction!(codec::encode, module)?)?;
     module.add_function(wrap_pyfunction!(codec::decode, module)?)
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -31,9 +32,14 @@ use crate::worker::Served;
 /// Who sends it gets it back, to find a request in several logs.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Answers that come within this time are waited for awake, where the one before did.
+const AWAKE_MAX: Duration = Duration::from_micros(500);
+
 /// What connections of all threads have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// Whether the application may run while a thread waits awake.
+    pub(crate) may_stay_awake: bool,
     pub(crate) settings: HttpSettings,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) budget: Arc<Budget>,
@@ -49,6 +55,8 @@ pub(crate) struct Origin {
     pub(crate) peer: SocketAddr,
     /// Whose certificate the client has shown.
     pub(crate) subject: Option<Arc<str>>,
+    /// Whether its last answer came at once.
+    pub(crate) is_quick: AtomicBool,
     /// What the connection becomes when its last response is sent.
     pub(crate) websocket: Mutex<Option<(OnUpgrade, Outlet)>>,
     pub(crate) stopping: watch::Receiver<Option<Duration>>,
@@ -148,8 +156,16 @@ async fn reply(
         let silence_max = shared.settings.piece_time_max;
         tokio::spawn(streams::pump(body, inflow, origin.stopping.clone(), silence_max));
     }
+    let begun = Instant::now();
+    let was_quick = origin.is_quick.load(Ordering::Relaxed);
+    let soon = if was_quick { waiting.answer_soon(AWAKE_MAX).await } else { None };
     let limit = shared.settings.answer_time_max;
-    match tokio::time::timeout(limit, waiting.answer()).await {
+    let answer = match soon {
+        Some(answer) => Ok(Some(answer)),
+        None => tokio::time::timeout(limit, waiting.answer()).await,
+    };
+    origin.is_quick.store(shared.may_stay_awake && begun.elapsed() < AWAKE_MAX, Ordering::Relaxed);
+    match answer {
         Ok(answer) => answer.ok_or(Refusal::Stopping),
         Err(_) => Err(Refusal::NoAnswer { seconds: limit.as_secs() }),
     }

@@ -6,12 +6,14 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::HeaderMap;
 use hyper::{Method, Uri};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::body::Charge;
 use crate::courier::{give_out, Couriers, Delivery};
@@ -81,6 +83,8 @@ struct State {
     /// Requests with pieces, room or an end that the application has not heard of.
     news: HashSet<u64>,
     next_id: u64,
+    /// Whether the application looks for requests itself.
+    is_watched: bool,
     closed: bool,
 }
 
@@ -155,12 +159,19 @@ impl Inbox {
             drop(state);
             return drop(request);
         }
-        let was_empty = state.arrived.is_empty();
+        let is_unseen = state.arrived.is_empty() && !state.is_watched;
         state.arrived.push_back(request);
         drop(state);
-        if was_empty {
+        if is_unseen {
             (self.notify)();
         }
+    }
+
+    /// Whether there are requests to be drained. While the application `looks` again and again, nobody notifies it.
+    pub fn has_arrived(&self, looks: bool) -> bool {
+        let mut state = self.state.lock();
+        state.is_watched = looks;
+        !state.arrived.is_empty()
     }
 
     /// Takes up to `limit` requests, oldest first.
@@ -266,6 +277,21 @@ impl Waiting {
     /// The answer; None when there will be none.
     pub(crate) async fn answer(&mut self) -> Option<Answered> {
         (&mut self.receiver).await.ok()
+    }
+
+    /// The answer, if it comes within this time, awake: to be woken takes a large part of it. For one who waits alone;
+    /// others on this thread are served meanwhile.
+    pub(crate) async fn answer_soon(&mut self, time_max: Duration) -> Option<Answered> {
+        let begun = Instant::now();
+        while begun.elapsed() < time_max && self.inbox.waiting() == 1 {
+            if let Ok(answer) = self.receiver.try_recv() {
+                return Some(answer);
+            }
+            // Who has something to do goes first: the application, perhaps.
+            std::thread::yield_now();
+            tokio::task::yield_now().await;
+        }
+        None
     }
 }
 

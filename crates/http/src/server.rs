@@ -62,7 +62,8 @@ impl HttpServer {
         let permits = Arc::new(Semaphore::new(settings.connections_max));
         let crew = Crew { workers: senders.into(), permits, stopping };
         let budget = Budget::new(settings.bodies_bytes_max);
-        let shared = Arc::new(Shared { settings, inbox: inbox.clone(), budget });
+        let may_stay_awake = std::thread::available_parallelism().is_ok_and(|count| count.get() > 1);
+        let shared = Arc::new(Shared { may_stay_awake, settings, inbox: inbox.clone(), budget });
         let server =
             HttpServer { inbox, crew, stop, services: AtomicUsize::new(0), threads: Mutex::default() };
         for (number, (commands, deliveries)) in receivers.into_iter().zip(deliveries).enumerate() {

@@ -1,6 +1,7 @@
 //! A thread that talks to clients: accepts them, and serves its share of them.
 
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,7 +153,9 @@ async fn serve(
     let tls = served.tls.clone();
     let origin = |subject| {
         let (shared, websocket) = (shared.clone(), Mutex::new(None));
-        Arc::new(Origin { shared, served, thread, peer, subject, websocket, stopping: stopping.clone() })
+        let is_quick = AtomicBool::new(false);
+        let stopping = stopping.clone();
+        Arc::new(Origin { shared, served, thread, peer, subject, is_quick, websocket, stopping })
     };
     let Some(tls) = tls else { return exchange(origin(None), stream, permit).await };
     let mut stopped_before = stopping.clone();

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
+from barnabas._core import flat_json
 from barnabas.http.errors import HttpError
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Request:
     def query(self) -> dict[str, list[str]]:
         """The parameters behind the question mark."""
         fields: dict[str, list[str]] = {}
+        if not self.native.query:
+            return fields
         try:
             pairs = parse_qsl(self.native.query, keep_blank_values=True, max_num_fields=QUERY_FIELDS_MAX)
         except ValueError as error:
@@ -69,8 +72,11 @@ class Request:
 
     def json(self) -> Any:
         """The body, which must be JSON. Raises HttpError when it is not."""
+        body = self.native.body
+        value: Any = flat_json(body)
+        if value is not None:
+            return value
         try:
-            body = self.native.body
             value = json.loads(body)
             if b"\\u" in body:
                 # Half of a pair of surrogates can be escaped, but is no text.
@@ -98,6 +104,8 @@ def parsed_number(text: str) -> int | None:
 
 def segments(path: str) -> list[str]:
     """The parts of a path between slashes, with percent signs resolved: `%2F` is part of a name."""
+    if "%" not in path:
+        return path.strip("/").split("/")
     try:
         return [unquote(part, errors="strict") for part in path.strip("/").split("/")]
     except UnicodeDecodeError as error:

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from barnabas._core import compact_json
+
 
 @dataclass(slots=True)
 class Response:
@@ -25,4 +27,5 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 def json_bytes(value: Any) -> bytes:
     """`value` as JSON, without spaces."""
-    return _encode(value).encode()
+    plain = compact_json(value)
+    return _encode(value).encode() if plain is None else plain

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Set
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from barnabas._core import HttpRequest, HttpServer
 from barnabas.http.errors import HttpError
 from barnabas.http.guard import Guard
+from barnabas.http.promise import Promise
 from barnabas.http.request import Request
 from barnabas.http.response import Response, json_bytes
 from barnabas.http.routes import Routes
@@ -25,6 +27,9 @@ logger = logging.getLogger("barnabas.http")
 
 REQUESTS_MAX = 256
 """Requests taken from Rust in one turn of the loop."""
+QUICK_MICROS = 500
+"""Where the next request comes within this time after an answer, the loop waits for it awake: to be woken
+takes as long."""
 STOP_MS_MAX = 5_000
 """How long requests in hand may take when the server stops."""
 
@@ -32,7 +37,7 @@ INTERNAL_ERROR = 1011
 """RFC 6455's code for the end of a WebSocket whose service has failed."""
 
 Answer = Response | StreamResponse | WebSocketResponse
-Handler = Callable[[Request], Answer | Awaitable[Answer]]
+Handler = Callable[[Request], Answer | Promise[Answer] | Awaitable[Answer]]
 
 
 class Application(Protocol):
@@ -67,6 +72,11 @@ class Serving:
         self._loop = asyncio.get_running_loop()
         self._answers: list[tuple[HttpRequest, int, list[tuple[str, str]], bytes, bool]] = []
         self._in_turn = False
+        self._promised = 0
+        """Requests whose answers were promised."""
+        self._sent_at = 0.0
+        self._is_quick = False
+        """Whether requests come one by one, each right after the answer to the one before."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._streams: set[asyncio.Task[None]] = set()
         self._news = News()
@@ -85,6 +95,8 @@ class Serving:
 
     def _on_requests(self) -> None:
         requests = self._native.drain(REQUESTS_MAX)
+        if requests:
+            self._is_quick = len(requests) == 1 and time.monotonic() - self._sent_at < QUICK_MICROS / 1e6
         self._news.tell(self._native.news())
         self._in_turn = True
         try:
@@ -92,7 +104,7 @@ class Serving:
                 self._begin(native)
         finally:
             self._in_turn = False
-            self._send()
+            self._send_all()
         if len(requests) == REQUESTS_MAX:
             self._loop.call_soon(self._on_requests)
 
@@ -112,6 +124,8 @@ class Serving:
             native.note_operation(application.routes.numbers[request.operation])
             _check_media_type(application, native)
             response = handler(request)
+            if isinstance(response, Promise):
+                return self._answer_then(application, native, response)
             if not isinstance(response, Answer):
                 task = self._loop.create_task(self._answer(application, native, response))
                 self._tasks.add(task)
@@ -120,12 +134,23 @@ class Serving:
             response = failure(application, native, error)
         return self._respond(application, native, response)
 
+    def _answer_then(self, application: Application, native: HttpRequest, promise: Promise[Answer]) -> None:
+        self._promised += 1
+
+        def kept(response: Answer) -> None:
+            self._promised -= 1
+            self._respond(application, native, response)
+            self._send_with(self._promised + len(self._tasks))
+
+        promise.tell(kept, lambda error: kept(failure(application, native, error)))
+
     async def _answer(self, application: Application, native: HttpRequest, answer: Awaitable[Answer]) -> None:
         try:
             response = await answer
         except Exception as error:  # As above.
             response = failure(application, native, error)
         self._respond(application, native, response)
+        self._send_with(self._promised + len(self._tasks) - 1)
 
     def _respond(self, application: Application, native: HttpRequest, response: Answer) -> None:
         if not isinstance(response, Response):
@@ -139,8 +164,6 @@ class Serving:
             headers.append(("Content-Type", media_type or response.content_type))
         # A published response has the usual type; who wants another is always answered from here.
         publish = response.publish and media_type is None and not self._guard.sees_all
-        if not self._answers and not self._in_turn:
-            self._loop.call_soon(self._send)
         return self._answers.append((native, response.status, headers, response.body, publish))
 
     async def _stream(self, native: HttpRequest, response: StreamResponse | WebSocketResponse) -> None:
@@ -162,10 +185,27 @@ class Serving:
         headers = [*response.headers.items(), ("Content-Type", response.content_type)]
         return self._native.begin(native, response.status, headers)
 
-    def _send(self) -> None:
+    def _send_with(self, others: int) -> None:
+        """Sends an answer: at once, if no others wait for theirs, which could go with it."""
+        if self._in_turn:
+            return
+        if not others:
+            self._send_all()
+        elif len(self._answers) == 1:
+            self._loop.call_soon(self._send_all)
+
+    def _send_all(self) -> None:
         answers, self._answers = self._answers, []
-        if answers:
-            self._native.respond(answers)
+        if not answers:
+            return
+        self._native.respond(answers)
+        self._sent_at = time.monotonic()
+        if self._is_quick and not self._promised and len(self._tasks) <= 1:
+            self._loop.call_soon(self._await_next)
+
+    def _await_next(self) -> None:
+        if self._native.await_requests(QUICK_MICROS):
+            self._on_requests()
 
 
 def _check_origin(native: HttpRequest) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -57,7 +56,9 @@ class Schema:
 
     def told(self) -> dict[str, Any]:
         """Its members in responses, in their order."""
-        guid = str(uuid.UUID(bytes=self.guid))
+        digits = self.guid.hex()
+        parts = digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]
+        guid = "-".join(parts)
         members: dict[str, Any] = {"guid": guid, "schemaType": self.schema_type}
         if self.references:
             members["references"] = [reference.told() for reference in self.references]
@@ -88,6 +89,10 @@ class Version:
             members["ts"] = self.timestamp
         members["deleted"] = self.deleted
         return members
+
+    def at(self, timestamp: int | None) -> Version:
+        """It, registered at this time."""
+        return Version(self.subject, self.number, self.id, self.schema, self.deleted, timestamp)
 
     def record_value(self) -> dict[str, Any]:
         """The value of its record in `_schemas`."""

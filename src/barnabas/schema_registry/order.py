@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 AHEAD_MAX = 10_000
 """Own records that are handed on and not read yet; more are handed on when they are read."""
@@ -59,6 +59,8 @@ class Written:
     write: Write
     offset: int = -1
     """-1 until it is acknowledged, and where no broker has told."""
+    record: Any = None
+    """What key and value say, where it need not be read in them."""
 
 
 class Order:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
+from barnabas._core import plain_avro
 from barnabas.schema_registry import errors, formats
 from barnabas.schema_registry.entries import Reference, Schema, Version
 from barnabas.schema_registry.formats import InvalidSchema, ParsedSchema, ResolvedReference
@@ -45,6 +46,12 @@ class Parser:
         except InvalidSchema as error:
             raise errors.invalid_schema(f"Invalid schema of type {schema_type}: {error}") from error
 
+    @staticmethod
+    def plain(schema: Schema) -> str | None:
+        """The canonical text of a schema, where that can be told without more of it; None for any other, and
+        for what is no schema."""
+        return plain_avro(schema.text) if schema.schema_type == "AVRO" and not schema.references else None
+
     def of_version(self, state: State, version: Version) -> ParsedSchema:
         """A schema that is registered. Raises HttpError, when it can't be parsed (any more)."""
         schema = version.schema
@@ -67,10 +74,14 @@ class Parser:
 
 def canonical(parsed: ParsedSchema, schema: Schema, *, normalize: bool) -> Schema:
     """`schema` with the text in which it is kept."""
-    kept = parsed.normalized() if normalize else parsed
-    if kept.canonical == schema.text:
+    return with_text(schema, (parsed.normalized() if normalize else parsed).canonical)
+
+
+def with_text(schema: Schema, text: str) -> Schema:
+    """`schema` with another text."""
+    if text == schema.text:
         return schema
-    return Schema.of(schema.schema_type, kept.canonical, schema.references, schema.metadata, schema.rule_set)
+    return Schema.of(schema.schema_type, text, schema.references, schema.metadata, schema.rule_set)
 
 
 def resolve(state: State, subject: str, references: Sequence[Reference]) -> tuple[ResolvedReference, ...]:

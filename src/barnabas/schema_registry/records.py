@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from barnabas._core import flat_json
 from barnabas.http.response import json_bytes
+
+if TYPE_CHECKING:
+    from barnabas.schema_registry.entries import Version
 
 MAGIC = {"SCHEMA": 1}
 """Versions of keys; all others have 0."""
@@ -56,11 +59,13 @@ class Record(NamedTuple):
 
     key: Key
     value: dict[str, Any] | None
+    version: Version | None = None
+    """The version that the value tells of, where it need not be read in it."""
 
 
-def schema_record(value: dict[str, Any]) -> Record:
+def schema_record(value: dict[str, Any], version: Version | None = None) -> Record:
     """A schema under a version of a subject."""
-    return Record(Key("SCHEMA", value["subject"], value["version"]), value)
+    return Record(Key("SCHEMA", value["subject"], value["version"]), value, version)
 
 
 def schema_tombstone(subject: str, version: int) -> Record:

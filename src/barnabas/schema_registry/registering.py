@@ -23,7 +23,7 @@ from barnabas.schema_registry.entries import Reference, Schema, Version
 from barnabas.schema_registry.formats import InvalidSchema, Level, ParsedSchema, Policy, check
 from barnabas.schema_registry.formats.tags import UNCHANGED, TagChange
 from barnabas.schema_registry.modes import IMPORTING, require_writable
-from barnabas.schema_registry.parsing import Parser, canonical
+from barnabas.schema_registry.parsing import Parser, canonical, with_text
 from barnabas.schema_registry.records import Record, context_record, schema_record, schema_tombstone
 from barnabas.schema_registry.state import State
 
@@ -228,9 +228,13 @@ def _retagged(
 
 def _kept(state: State, parser: Parser, subject: str, schema: Schema, *, normalize: bool) -> Schema:
     """`schema` as it would be kept under `subject`."""
-    parsed = checked(state, parser, subject, schema)
-    normalize = normalize or bool(state.config_in_scope(subject).get("normalize"))
-    return canonical(parsed, schema, normalize=normalize)
+    config = state.config_in_scope(subject)
+    normalize = normalize or bool(config.get("normalize"))
+    if not normalize and not config.get("validateFields"):
+        text = parser.plain(schema)
+        if text is not None:
+            return with_text(schema, text)
+    return canonical(checked(state, parser, subject, schema), schema, normalize=normalize)
 
 
 def _same(state: State, subject: str, schema: Schema, *, deleted: bool = False) -> Version | None:
@@ -247,8 +251,11 @@ def _same_but_number(
 ) -> Version | None:
     """The newest version with this schema, whatever number is noted in its metadata. If `strict`, two noted
     numbers must be the same."""
+    versions = state.versions(subject, deleted=deleted)
+    if not versions:
+        return None
     number, rest = noted_number(schema.metadata), with_number(schema.metadata, None)
-    for version in reversed(state.versions(subject, deleted=deleted)):
+    for version in reversed(versions):
         kept = version.schema
         if (kept.text, kept.schema_type, kept.references, kept.rule_set) != (
             schema.text,
@@ -292,7 +299,7 @@ def _records(state: State, context: str, version: Version) -> list[Record]:
         for old in state.versions(version.subject, deleted=True)
         if old.deleted and old.id == version.id and not state.referrers(old.subject, old.number, deleted=True)
     ]
-    records.append(schema_record(version.record_value()))
+    records.append(schema_record(version.record_value(), version))
     return records
 
 

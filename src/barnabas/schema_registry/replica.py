@@ -14,14 +14,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from barnabas.errors import BarnabasError, MessageTooLarge
 from barnabas.http.errors import HttpError
+from barnabas.http.promise import Promise
 from barnabas.schema_registry import errors
 from barnabas.schema_registry.decision import Decision
+from barnabas.schema_registry.order import Written
 from barnabas.schema_registry.primary.leadership import Alone
 from barnabas.schema_registry.records import UnreadableRecord
 from barnabas.schema_registry.storage import Storage
@@ -64,18 +67,40 @@ class Replayed(Protocol):
 class _Write:
     """Records of one decision, on their way."""
 
-    __slots__ = ("answer", "landed", "overdue")
+    __slots__ = ("landings",)
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.answer: asyncio.Future[None] = loop.create_future()
-        """For whoever asked for it, who may have gone."""
-        self.landed: asyncio.Future[Exception | None] = loop.create_future()
-        """When it is no longer on its way: what has gone wrong."""
-        self.overdue = loop.call_later(WRITE_SECONDS_MAX, self._end)
+    def __init__(self) -> None:
+        self.landings: list[Landing] = []
+        """Who waits until it is no longer on its way."""
 
-    def _end(self) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(TimeoutError())
+
+class Landing(Promise[None]):
+    """Kept when writes are part of the state. It fails with what whoever asked for one of them is told."""
+
+    __slots__ = ("_left", "_overdue")
+
+    def __init__(self, writes: Collection[_Write], late: Callable[[], None]) -> None:
+        """`late` is called when it takes too long."""
+        super().__init__()
+        self._left = len(writes)
+        for write in writes:
+            write.landings.append(self)
+        loop = asyncio.get_running_loop()
+        self._overdue = loop.call_later(WRITE_SECONDS_MAX, self._end_late, late)
+
+    def landed(self, problem: Exception | None) -> None:
+        """One of them is not on its way any more."""
+        self._left -= 1
+        if problem is not None:
+            self._overdue.cancel()
+            self.fail(_failed(problem))
+        elif not self._left:
+            self._overdue.cancel()
+            self.keep(None)
+
+    def _end_late(self, late: Callable[[], None]) -> None:
+        late()
+        self.fail(errors.write_timed_out(WRITE_SECONDS_MAX))
 
 
 class Replica(Generic[S]):
@@ -145,7 +170,8 @@ class Replica(Generic[S]):
 
     def _taken(self, record: Stored) -> Exception | None:
         try:
-            self._replay(self._records.decode(record.key, record.value), record.timestamp)
+            known = record.record if isinstance(record, Written) else None
+            self._replay(known or self._records.decode(record.key, record.value), record.timestamp)
         except UnreadableRecord as error:
             self.quarantined += 1
             return error
@@ -172,53 +198,51 @@ class Replica(Generic[S]):
             head = await self._fresh_head()
             if self.leadership.holds(term):
                 break
-        response, committed = self._decide(head, decide)
-        if committed is not None:
-            await committed
+        response, landing = self._decide(head, decide)
+        if landing is not None:
+            await landing
         return response
 
-    def decided(
-        self, decide: Callable[[S], Decision[R]]
-    ) -> tuple[R, Coroutine[None, None, None] | None] | None:
-        """Decides at once: the response, and what waits until it holds, if it does not yet. None where there
-        is something to wait for before, as `write` does. Raises HttpError."""
+    def decided(self, decide: Callable[[S], Decision[R]]) -> tuple[R, Landing | None] | None:
+        """Decides at once: the response, and what it has to wait for, if it does not hold yet. None where
+        there is something to wait for before, as `write` does. Raises HttpError."""
         term = self.leadership.held()
         if term is None or term != self._caught_up:
             return None
         head = self._head_now()
         return None if head is None else self._decide(head, decide)
 
-    def _decide(
-        self, head: S, decide: Callable[[S], Decision[R]]
-    ) -> tuple[R, Coroutine[None, None, None] | None]:
+    def _decide(self, head: S, decide: Callable[[S], Decision[R]]) -> tuple[R, Landing | None]:
         decision = decide(head)
         if decision.records:
-            return decision.response, self._answered(self._begin(head, decision.records))
+            return decision.response, self._begin(head, decision.records)
         # What the decision relies on may be on its way itself.
-        return decision.response, self._landed() if self._in_flight else None
+        return decision.response, self._landing(self._in_flight) if self._in_flight else None
 
-    def _begin(self, head: S, records: Sequence[Any]) -> _Write:
-        written = [self._records.encode(record) for record in records]
+    def _begin(self, head: S, records: Sequence[Any]) -> Landing:
+        written = [(*self._records.encode(record), record) for record in records]
         for record in records:
             head.replay(record)
-        write = _Write(asyncio.get_running_loop())
+        write = _Write()
+        landing = self._landing((write,))
         self._in_flight.add(write)
         self._storage.write(written, partial(self._land, write))
-        return write
+        return landing
+
+    def _landing(self, writes: Collection[_Write]) -> Landing:
+        return Landing(writes, self._distrust_head)
+
+    def _distrust_head(self) -> None:
+        """What is on its way may never come."""
+        self._stale = True
 
     def _land(self, write: _Write, problem: Exception | None) -> None:
         """It is part of the state, or has failed."""
         self._in_flight.discard(write)
         if problem is not None:
             self._stale = True
-        write.overdue.cancel()
-        write.landed.set_result(problem)
-        if write.answer.done():
-            return
-        if problem is None:
-            write.answer.set_result(None)
-        else:
-            write.answer.set_exception(problem)
+        for landing in write.landings:
+            landing.landed(problem)
 
     async def _catch_up(self, term: int) -> None:
         """Reads what was written before this instance became the primary."""
@@ -237,29 +261,10 @@ class Replica(Generic[S]):
             self._stale = True  # The head has not seen it.
             self._caught_up = term
 
-    async def _answered(self, write: _Write) -> None:
-        try:
-            await write.answer
-        except TimeoutError as error:
-            self._stale = True
-            raise errors.write_timed_out(WRITE_SECONDS_MAX) from error
-        except (BarnabasError, UnreadableRecord) as error:
-            raise _failed(error) from error
-
-    async def _landed(self) -> None:
-        """Waits for everything that is on its way."""
-        done, waits = await asyncio.wait(
-            [write.landed for write in self._in_flight], timeout=WRITE_SECONDS_MAX
-        )
-        for landed in done:
-            if problem := landed.result():
-                raise _failed(problem) from problem
-        if waits:
-            raise errors.write_timed_out(WRITE_SECONDS_MAX)
-
     async def _fresh_head(self) -> S:
         while (head := self._head_now()) is None:
-            await asyncio.wait([write.landed for write in self._in_flight])
+            with suppress(HttpError):  # Whoever asked for it is told.
+                await self._landing(self._in_flight)
         return head
 
     def _head_now(self) -> S | None:
@@ -278,5 +283,8 @@ class Replica(Generic[S]):
 def _failed(problem: Exception) -> HttpError:
     """What whoever asked for a write is told."""
     if isinstance(problem, MessageTooLarge):
-        return HttpError(422, "The schema is too large for the schemas' topic", 42209)
-    return errors.write_failed(problem)
+        error = HttpError(422, "The schema is too large for the schemas' topic", 42209)
+    else:
+        error = errors.write_failed(problem)
+    error.__cause__ = problem
+    return error

@@ -71,7 +71,13 @@ class State:
             case "SCHEMA":
                 assert key.subject is not None
                 assert key.version is not None
-                self._replay_schema((contexts.normalize(key.subject), key.version), value, timestamp)
+                place = contexts.normalize(key.subject), key.version
+                if value is None:
+                    self._remove(place)
+                elif record.version is None:
+                    self._replay_schema(place, version_of(value, timestamp))
+                else:
+                    self._replay_schema(place, record.version.at(timestamp))
             case "CONFIG":
                 self._set(self.configs, key.subject, value and _without_subject(value))
             case "MODE":
@@ -92,11 +98,7 @@ class State:
             case _:
                 raise UnreadableRecord(f"nothing is known of keys of type {key.keytype!r}")
 
-    def _replay_schema(self, place: Place, value: dict[str, Any] | None, timestamp: int | None) -> None:
-        if value is None:
-            self._remove(place)
-            return
-        version = version_of(value, timestamp)
+    def _replay_schema(self, place: Place, version: Version) -> None:
         subject = contexts.normalize(version.subject)
         if (subject, version.number) != place:
             raise UnreadableRecord(f"the value is of another version than its key: {place}")

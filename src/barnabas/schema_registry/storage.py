@@ -158,9 +158,12 @@ class Storage:
                 loop.call_soon_threadsafe(self._hand_all_on, records)
             except RuntimeError:
                 return  # The loop has ended.
-            # Whoever writes needs the processor, and no news of what is known.
+            # Whoever writes needs the processor, and no news of what is known; nor does the broker need to
+            # tell of each record.
             if self._order.is_ahead and records[-1].offset >= self._wanted:
+                self._consumer.pause(self._topic, 0)
                 self._hurry.wait(PAUSE_SECONDS)
+                self._consumer.resume(self._topic, 0)
             self._hurry.clear()
 
     def _hand_all_on(self, records: list[Record]) -> None:
@@ -172,15 +175,17 @@ class Storage:
     # ---- writing
 
     def write(
-        self, records: Sequence[tuple[bytes, bytes | None]], landed: Callable[[Exception | None], None]
+        self, records: Sequence[tuple[bytes, bytes | None, Any]], landed: Callable[[Exception | None], None]
     ) -> None:
-        """Writes records, one at least. `landed` is called when all of them have been handed on or have
-        failed, with the first problem."""
+        """Writes records, one at least: keys, values, and what they say. `landed` is called when all of them
+        have been handed on or have failed, with the first problem."""
         write, timestamp = Write(len(records), landed), time.time_ns() // 1_000_000
-        for key, value in records:
-            written = Written(key, value, timestamp, write)
+        for key, value, record in records:
+            written = Written(key, value, timestamp, write, record=record)
             self._order.sent(written)
             self._send(key, value, timestamp, partial(self._delivered, written))
+        if self._is_quick:
+            self._producer.transmit()  # Brokers see to it meanwhile.
 
     def append(self, key: bytes, value: bytes | None) -> asyncio.Future[int]:
         """Writes a record that nobody waits to read back; its offset, when all in-sync replicas have it."""

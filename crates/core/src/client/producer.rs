@@ -432,6 +432,13 @@ impl NativeProducer {
         self.report(py, completed.unwrap_or_default())
     }
 
+    /// Sends what waits to be sent, in this thread if nobody else is at it. Does not wait.
+    fn transmit(&self, py: Python<'_>) -> PyResult<()> {
+        self.producer.check(py)?;
+        py.detach(|| self.producer.transmit());
+        Ok(())
+    }
+
     /// Sends everything and waits until it is done; False when `timeout` seconds were not enough.
     fn flush_all(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         self.producer.check(py)?;

@@ -14,6 +14,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::client::doorbell::Doorbell;
+use crate::clock;
 use crate::http::request::HttpRequest;
 use crate::metadata::describe;
 use crate::rest::{Express, RecordTarget, Route};
@@ -91,6 +92,19 @@ impl HttpServer {
         self.doorbell.clear();
         let requests = self.server.inbox().drain(limit);
         requests.into_iter().map(HttpRequest::new).collect()
+    }
+
+    /// Waits up to `micros` for requests, awake; whether there are some. To be woken takes as long.
+    fn await_requests(&self, py: Python<'_>, micros: u64) -> bool {
+        let inbox = self.server.inbox();
+        py.detach(|| {
+            let begun = clock::instant();
+            while begun.elapsed() < Duration::from_micros(micros) && !inbox.has_arrived(true) {
+                // Who has something to do goes first: the client, perhaps.
+                std::thread::yield_now();
+            }
+            inbox.has_arrived(false)
+        })
     }
 
     /// From now on the records of plain requests to the path of this one, which are batches or not, go to `target`,

@@ -101,7 +101,9 @@ def offered_of(body: Mapping[str, Any]) -> Offered:
 def tags_of(body: Mapping[str, Any], name: str) -> Tagged:
     """Tags of parts of a schema in a request. Raises HttpError."""
     found: dict[Entity, list[str]] = {}
-    value = body.get(name) or []
+    value = body.get(name)
+    if not value:
+        return found
     try:
         for each in value:
             part, tags = each["schemaEntity"], each["tags"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from barnabas.http.promise import Promise
 from barnabas.http.request import Request
 from barnabas.http.response import Response
 from barnabas.http.routes import Routes
@@ -135,7 +136,7 @@ class Subjects:
             raise errors.subject_not_found(subject)
         raise errors.schema_not_found()
 
-    def register(self, request: Request) -> Response | Awaitable[Response]:
+    def register(self, request: Request) -> Response | Promise[Response] | Awaitable[Response]:
         """Registers a schema. One that is registered already is answered at once, later without Python."""
         subject, schema = writable_subject_of(self._registry, request), offered(request)
         parser, normalize = self._registry.parser, request.flag("normalize")
@@ -146,10 +147,10 @@ class Subjects:
 
         decided = self._registry.decided(decide)
         if decided is not None:
-            version, committed = decided
-            if committed is None:
-                return self._registered(request, version, publish=True)
-            return self._registered_when(committed, request, version)
+            version, landing = decided
+            # Written while brokers see to the record.
+            response = self._registered(request, version, publish=landing is None)
+            return response if landing is None else landing.giving(response)
         if self._registry.settled:  # Another instance writes.
             known = registered(self._registry.state, parser, subject, schema, normalize=normalize)
             if known is not None:
@@ -189,12 +190,6 @@ class Subjects:
 
     async def _register(self, request: Request, decide: Callable[[State], Decision[Version]]) -> Response:
         return self._registered(request, await self._registry.write(decide))
-
-    async def _registered_when(
-        self, committed: Awaitable[None], request: Request, version: Version
-    ) -> Response:
-        await committed
-        return self._registered(request, version)
 
     def _registered(self, request: Request, version: Version, *, publish: bool = False) -> Response:
         text = formatted(self._registry, version, request.text("format"))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from barnabas.http.errors import HttpError
+from barnabas.http.promise import Promise
 from barnabas.http.request import Request
 from barnabas.http.response import Response
 from barnabas.http.serving import Handler
@@ -67,7 +68,11 @@ class Forwarding:
 
         def handle(request: Request) -> Any:
             answer = handler(request)
-            return answer if isinstance(answer, Response) else self._answered(request, handler, answer)
+            # Where an answer was promised this instance writes.
+            is_told = isinstance(answer, Promise) and request.native.header(FORWARDED) is None
+            if is_told or isinstance(answer, Response):
+                return answer
+            return self._answered(request, handler, answer)
 
         handle.__doc__ = handler.__doc__
         return handle
