@@ -16,7 +16,8 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def bootstrap() -> Iterator[str]:
-    with cluster_under_test() as address:
+    # Records of the tests may be older than topics keep them: nobody looks during a run.
+    with cluster_under_test("--set", "log.retention.check.interval.ms=86400000") as address:
         yield address
 
 

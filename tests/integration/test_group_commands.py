@@ -20,7 +20,8 @@ from barnabas.protocol.generated.share_group_heartbeat_request import ShareGroup
 from tests.support.wire import Connection
 
 SECONDS_MAX = 30
-NOW_MS = 1_795_248_000_000
+BEGIN_MS = (int(time.time()) - 3_600) * 1000
+"""Long gone, and not so long that topics would forget it."""
 
 
 class Output(NamedTuple):
@@ -61,7 +62,7 @@ def filled(bootstrap: str, topic: str) -> str:
     admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(SECONDS_MAX)
     producer = Producer({"bootstrap.servers": bootstrap})
     for number in range(20):
-        producer.produce(topic, str(number), partition=number % 2, timestamp=NOW_MS + number * 1000)
+        producer.produce(topic, str(number), partition=number % 2, timestamp=BEGIN_MS + number * 1000)
     assert producer.flush(SECONDS_MAX) == 0
     return topic
 
@@ -101,6 +102,17 @@ def offsets(run: Run, group: str) -> dict[int, tuple[int | None, int | None]]:
     """Offset and lag by partition."""
     (document,) = run("groups", "describe", group, "--json").documents
     return {one["partition"]: (one["offset"], one["lag"]) for one in document["offsets"]}
+
+
+def test_configs_of_a_group_are_set_shown_and_reset(run: Run, topic: str) -> None:
+    name, config = f"group-{topic}", "consumer.session.timeout.ms"
+    assert run("groups", "configs", name, "--set", f"{config}=50000").out == f"{name} altered\n"
+    assert run("groups", "configs", name).rows == [["CONFIG", "VALUE"], [config, "50000"]]
+    assert run("groups", "configs", name, "--json").documents == [{config: "50000"}]
+    assert "consumer.heartbeat.interval.ms" in run("groups", "configs", name, "--all").out
+    run("groups", "configs", name, "--reset", config)
+    assert run("groups", "configs", name, "--json").documents == [{}]
+    assert "nope" in run("groups", "configs", name, "--set", "nope=1", code=1).err
 
 
 def test_groups_are_listed_by_kind_and_state(run: Run, group: str, busy: str) -> None:
@@ -164,7 +176,7 @@ def test_lag_is_shown_in_all_and_by_partition(run: Run, filled: str, group: str)
         (("--shift-by", "-3"), {0: 1, 1: 0}),
         (("--shift-by", "2"), {0: 6, 1: 2}),
         (("--to-current",), {0: 4, 1: 0}),
-        (("--to-datetime", f"@{NOW_MS + 5000}"), {0: 3, 1: 2}),
+        (("--to-datetime", f"@{BEGIN_MS + 5000}"), {0: 3, 1: 2}),
         (("--by-duration", "PT1S"), {0: 10, 1: 10}),
     ],
 )

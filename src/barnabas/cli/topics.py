@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from barnabas.cli.config_changes import change_options, report, settings_of
 from barnabas.cli.connection import Connection, answering, connection_options
-from barnabas.cli.errors import CommandFailed, sentence
+from barnabas.cli.errors import CommandFailed
 from barnabas.cli.output import counted, print_json, print_table
 
 if TYPE_CHECKING:
     from barnabas.clients.admin.client import Admin
     from barnabas.clients.admin.topics import TopicDescription
-    from barnabas.clients.results import Results
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 
@@ -94,14 +94,14 @@ def create(
     from barnabas.clients.admin.topics import BROKER_DEFAULT, NewTopic
     from barnabas.errors import TopicAlreadyExists
 
-    config = _settings(settings)
+    config = settings_of(settings)
     wanted = [
         NewTopic(name, partitions or BROKER_DEFAULT, replication_factor or BROKER_DEFAULT, config)
         for name in names
     ]
     with connection.admin() as admin, answering(connection):
         created = admin.with_options(raise_errors=False).create_topics(wanted)
-    _report(created, "created", as_json=as_json, ignored=(TopicAlreadyExists,) if if_not_exists else ())
+    report(created, "created", as_json=as_json, ignored=(TopicAlreadyExists,) if if_not_exists else ())
 
 
 @topics.command()
@@ -122,7 +122,7 @@ def delete(connection: Connection, names: Sequence[str], if_exists: bool, yes: b
 
     with connection.admin() as admin, answering(connection):
         deleted = admin.with_options(raise_errors=False).delete_topics(names)
-    _report(deleted, "deleted", as_json=as_json, ignored=(UnknownTopicOrPartition,) if if_exists else ())
+    report(deleted, "deleted", as_json=as_json, ignored=(UnknownTopicOrPartition,) if if_exists else ())
 
 
 @topics.command()
@@ -165,18 +165,14 @@ def describe(connection: Connection, names: Sequence[str], as_json: bool) -> Non
 @topics.command()
 @click.argument("name", metavar="TOPIC")
 @click.option("-p", "--partitions", type=click.IntRange(1), metavar="N", help="Grow to N partitions.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a config. May be repeated.")
-@click.option(
-    "--reset", "resets", multiple=True, metavar="KEY", help="Give a config its default back. May be repeated."
-)
+@change_options
 @json_option
 @connection_options
 def alter(
     connection: Connection,
     name: str,
     partitions: int | None,
-    settings: Sequence[str],
-    resets: Sequence[str],
+    changes: dict[str, str | None],
     as_json: bool,
 ) -> None:
     """Change a topic's configs, or give it more partitions.
@@ -188,28 +184,16 @@ def alter(
     """
     from barnabas.clients.admin.configs import ConfigResource
 
-    changes: dict[str, str | None] = dict(_settings(settings))
-    changes |= dict.fromkeys(resets)
     if not changes and partitions is None:
         raise click.UsageError("Say what to change: --set, --reset or --partitions.")
     with connection.admin() as admin, answering(connection):
         admin = admin.with_options(raise_errors=False)
         if changes:
             resource = ConfigResource.topic(name)
-            _report(admin.alter_configs({resource: changes}), "altered", as_json=as_json, name=name)
+            report(admin.alter_configs({resource: changes}), "altered", as_json=as_json, name=name)
         if partitions is not None:
             grown = admin.create_partitions({name: partitions})
-            _report(grown, f"has {counted(partitions, 'partition')} now", as_json=as_json)
-
-
-def _settings(texts: Sequence[str]) -> dict[str, str]:
-    settings = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise click.BadParameter(f"'{text}' must be written as key=value", param_hint="--set")
-        settings[key.strip()] = value
-    return settings
+            report(grown, f"has {counted(partitions, 'partition')} now", as_json=as_json)
 
 
 def _configs(admin: "Admin", names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -224,32 +208,6 @@ def _configs(admin: "Admin", names: Sequence[str]) -> dict[str, dict[str, str]]:
         )
         found[resource.name] = {name: one.value or "" for name, one in own}
     return found
-
-
-def _report(
-    results: "Results[Any, Any]",
-    done: str,
-    *,
-    as_json: bool,
-    ignored: tuple[type[Exception], ...] = (),
-    name: str | None = None,
-) -> None:
-    """Prints the outcome of each topic, or of the one with this `name`; raises CommandFailed at the end when
-    one failed."""
-    failures = []
-    errors = results.errors
-    for key in results:
-        topic, problem = name or str(key), None
-        error = errors.get(key)
-        if error is not None and not isinstance(error, ignored):
-            problem = sentence(error)
-            failures.append(f"{topic}: {problem}")
-        if as_json:
-            print_json({"name": topic, "ok": problem is None, "error": problem})
-        elif problem is None:
-            click.echo(f"{topic} {done}")
-    if failures:
-        raise CommandFailed("\n".join(failures))
 
 
 def _replicas(topic: "TopicDescription") -> int:

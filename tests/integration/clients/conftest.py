@@ -7,6 +7,9 @@ import pytest
 from tests.support.oracle import apache_kafka
 from tests.support.server import cluster_under_test
 
+RETENTION = "log.retention.ms", "-1"
+"""Records of the tests may have times of 1970: no sweep may take them away meanwhile."""
+
 
 @pytest.fixture(
     scope="module", params=["barnabas", pytest.param("apache", marks=[pytest.mark.oracle, pytest.mark.slow])]
@@ -14,8 +17,8 @@ from tests.support.server import cluster_under_test
 def cluster(request: pytest.FixtureRequest) -> Iterator[str]:
     """Bootstrap address of a cluster of one node."""
     if request.param == "barnabas":
-        with cluster_under_test("--memory") as address:
+        with cluster_under_test("--memory", "--set", "=".join(RETENTION)) as address:
             yield address
         return
-    with apache_kafka() as kafka:
+    with apache_kafka(dict([RETENTION])) as kafka:
         yield kafka.bootstrap

@@ -1,4 +1,4 @@
-"""`barnabas groups`: list, describe, lag, reset and delete groups of every kind."""
+"""`barnabas groups`: list, describe, lag, reset, configs and delete groups of every kind."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from barnabas.cli.brokers import Brokers
 from barnabas.cli.connection import Connection, connection_options
 from barnabas.cli.errors import CommandFailed
 from barnabas.cli.groups import show
+from barnabas.cli.groups.configs import configs
 from barnabas.cli.groups.delete import DeleteOptions, delete_groups, delete_options
 from barnabas.cli.groups.details import describe_groups
 from barnabas.cli.groups.lookup import find_groups, list_groups
@@ -26,15 +27,19 @@ from barnabas.cli.output import print_json, print_table
 
 @click.group()
 def groups() -> None:
-    """List groups of all kinds, see how far they are, move their offsets, delete them.
+    """List groups of all kinds, see how far they are, move their offsets, set their configs, delete them.
 
     \b
       barnabas groups list --long
       barnabas groups describe orders-app
       barnabas groups lag
       barnabas groups reset orders-app --topic orders --to-earliest --dry-run
+      barnabas groups configs orders-app --set consumer.session.timeout.ms=60000
       barnabas groups delete orders-app
     """
+
+
+groups.add_command(configs)
 
 
 @groups.command("list")

@@ -9,6 +9,7 @@ import click
 from barnabas.cli.brokers import Brokers
 from barnabas.cli.connection import Connection, connection_options
 from barnabas.cli.groups.commands import describe_named, lag_of_named
+from barnabas.cli.groups.configs import configs
 from barnabas.cli.groups.delete import DeleteOptions, delete_groups, delete_options
 from barnabas.cli.groups.lookup import list_groups
 from barnabas.cli.groups.model import SHARE
@@ -24,19 +25,22 @@ from barnabas.cli.share_consume import consume
 
 @click.group()
 def share() -> None:
-    """List share groups, see how far they are, move their start offsets, delete them; take records.
+    """List share groups, see how far they are, move their start offsets, set their configs, delete them; take
+    records.
 
     \b
       barnabas share list
       barnabas share describe orders-workers
       barnabas share offsets orders-workers
       barnabas share reset orders-workers --topic orders --to-latest
+      barnabas share configs orders-workers --set share.ordering=key
       barnabas share consume orders --group orders-workers
 
     `barnabas groups` does the same for groups of all kinds, but for `consume`.
     """
 
 
+share.add_command(configs)
 share.add_command(consume)
 
 
