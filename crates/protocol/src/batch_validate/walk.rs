@@ -86,15 +86,8 @@ impl<'c> Walk<'c> {
     ) -> Result<Walked, InvalidRecords> {
         let count = self.header.records_count;
         for index in 0..count.max(0) as u32 {
-            if J::LOOKS && judge.reads_payloads() {
-                self.whole(index, source, judge)?;
-            } else if J::LOOKS {
-                let mut reading = Reading::default();
-                let frame = read_frame(source, index, &mut reading).map_err(BatchError::from)?;
-                self.check(index, &frame)?;
-                if let Err(message) = judge.judge(&reading.schemas(), &RecordPayloads::default()) {
-                    self.errors.schema(index, message);
-                }
+            if J::LOOKS {
+                self.looked_at(index, source, judge)?;
             } else if let Some(frame) = plain_frame(source.peek(0).map_err(BatchError::from)?) {
                 // It lies whole in what is at hand.
                 source.skip(frame.size).map_err(BatchError::from)?;
@@ -118,8 +111,62 @@ impl<'c> Walk<'c> {
         self.check(index, &frame)
     }
 
-    /// Checks a record, and has its payloads judged.
-    fn whole<S: Source, J: SchemaJudge>(
+    /// Checks the next record, and has it judged.
+    #[inline]
+    fn looked_at<S: Source, J: SchemaJudge>(
+        &mut self,
+        index: u32,
+        source: &mut S,
+        judge: &mut J,
+    ) -> Result<(), InvalidRecords> {
+        let bytes = source.peek(0).map_err(BatchError::from)?;
+        if let Some(frame) = plain_frame(bytes) {
+            self.judged(index, &frame, bytes, judge)?;
+            source.skip(frame.size).map_err(BatchError::from)?;
+            return Ok(());
+        }
+        match judge.reads_payloads() {
+            true => self.gathered(index, source, judge),
+            false => self.glanced_at(index, source, judge),
+        }
+    }
+
+    /// Checks a record that `bytes` begin with, and has it judged.
+    #[inline]
+    fn judged<J: SchemaJudge>(
+        &mut self,
+        index: u32,
+        frame: &Frame,
+        bytes: &[u8],
+        judge: &mut J,
+    ) -> Result<(), InvalidRecords> {
+        self.check(index, frame)?;
+        let (key, value, headers) = frame.parts(bytes);
+        let (schemas, payloads) = read_whole(key, value, headers);
+        if let Err(message) = judge.judge(&schemas, &payloads) {
+            self.errors.schema(index, message);
+        }
+        Ok(())
+    }
+
+    /// The same for a record that does not lie whole in what is at hand, of which no payload is wanted.
+    fn glanced_at<S: Source, J: SchemaJudge>(
+        &mut self,
+        index: u32,
+        source: &mut S,
+        judge: &mut J,
+    ) -> Result<(), InvalidRecords> {
+        let mut reading = Reading::default();
+        let frame = read_frame(source, index, &mut reading).map_err(BatchError::from)?;
+        self.check(index, &frame)?;
+        if let Err(message) = judge.judge(&reading.schemas(), &RecordPayloads::default()) {
+            self.errors.schema(index, message);
+        }
+        Ok(())
+    }
+
+    /// The same for one whose payloads are wanted.
+    fn gathered<S: Source, J: SchemaJudge>(
         &mut self,
         index: u32,
         source: &mut S,
@@ -130,19 +177,14 @@ impl<'c> Walk<'c> {
         let Some(size) = claimed.filter(|size| *size <= bytes_max) else {
             let frame = read_frame(source, index, &mut Blind).map_err(BatchError::from)?;
             self.check(index, &frame)?;
-            let size = frame.size;
-            self.errors
-                .schema(index, format!("a record of {size} bytes is too large for its values to be checked"));
+            let message =
+                format!("a record of {} bytes is too large for its values to be checked", frame.size);
+            self.errors.schema(index, message);
             return Ok(());
         };
         let bytes = source.peek(size).map_err(BatchError::from)?;
         let frame = frame_at(&bytes[..size.min(bytes.len())], index).map_err(BatchError::from)?;
-        self.check(index, &frame)?;
-        let (key, value, headers) = frame.parts(bytes);
-        let (schemas, payloads) = read_whole(key, value, headers);
-        if let Err(message) = judge.judge(&schemas, &payloads) {
-            self.errors.schema(index, message);
-        }
+        self.judged(index, &frame, bytes, judge)?;
         source.skip(frame.size).map_err(BatchError::from)?;
         Ok(())
     }
