@@ -12,10 +12,10 @@ RETENTION = "log.retention.ms", "-1"
 
 
 @pytest.fixture(
-    scope="module", params=["barnabas", pytest.param("apache", marks=[pytest.mark.oracle, pytest.mark.slow])]
+    scope="package", params=["barnabas", pytest.param("apache", marks=[pytest.mark.oracle, pytest.mark.slow])]
 )
 def cluster(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Bootstrap address of a cluster of one node."""
+    """Bootstrap address of a cluster of one node. Tests tell themselves apart by the names of their topics."""
     if request.param == "barnabas":
         with cluster_under_test("--memory", "--set", "=".join(RETENTION)) as address:
             yield address
