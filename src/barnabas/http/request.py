@@ -58,7 +58,7 @@ class Request:
 
     def flag(self, name: str) -> bool:
         """A parameter that says `true`; anything else is no."""
-        return self.text(name).lower() == "true"
+        return bool(self.native.query) and self.text(name).lower() == "true"
 
     def number(self, name: str, default: int) -> int:
         """A parameter that is a number of 32 bits."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable, Set
 from typing import Any, Protocol
@@ -30,6 +31,8 @@ REQUESTS_MAX = 256
 QUICK_MICROS = 500
 """Where the next request comes within this time after an answer, the loop waits for it awake: to be woken
 takes as long."""
+MAY_STAY_AWAKE = (os.cpu_count() or 1) > 1
+"""Whether clients may run meanwhile."""
 STOP_MS_MAX = 5_000
 """How long requests in hand may take when the server stops."""
 
@@ -96,7 +99,8 @@ class Serving:
     def _on_requests(self) -> None:
         requests = self._native.drain(REQUESTS_MAX)
         if requests:
-            self._is_quick = len(requests) == 1 and time.monotonic() - self._sent_at < QUICK_MICROS / 1e6
+            follows = time.monotonic() - self._sent_at < QUICK_MICROS / 1e6
+            self._is_quick = MAY_STAY_AWAKE and follows and len(requests) == 1
         self._news.tell(self._native.news())
         self._in_turn = True
         try:

@@ -197,7 +197,9 @@ class State:
 
     def latest(self, subject: str, *, deleted: bool = False) -> Version | None:
         """The newest version of a subject."""
-        versions = self.subjects.get(subject, {})
+        versions = self.subjects.get(subject)
+        if versions is None:
+            return None
         return next(
             (versions[each] for each in reversed(versions) if deleted or not versions[each].deleted), None
         )

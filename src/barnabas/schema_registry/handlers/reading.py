@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 LATEST = "latest"
+PLAIN_MEMBERS = frozenset({"schema", "schemaType"})
+"""Members of a request for a schema that has no more than its text."""
 
 
 def answer(value: Any, *, publish: bool = False) -> Response:
@@ -82,6 +84,8 @@ def offered_of(body: Mapping[str, Any]) -> Offered:
     text, schema_type = body.get("schema") or "", body.get("schemaType") or "AVRO"
     if not isinstance(text, str) or not isinstance(schema_type, str):
         raise errors.invalid_schema("The schema, or its type, is no text")
+    if PLAIN_MEMBERS.issuperset(body):
+        return Offered(Schema.of(schema_type, text))
     tags = TagChange(tags_of(body, "schemaTagsToAdd"), tags_of(body, "schemaTagsToRemove"))
     schema = Schema.of(
         schema_type,
