@@ -195,6 +195,7 @@ def test_a_node_on_all_addresses_does_not_advertise_them(host: str) -> None:
             exit_codes.USAGE,
             "/nowhere/server.properties: can't be read",
         ),
+        (["--dir", ""], exit_codes.USAGE, "the name is empty"),
         (["--memory", "--dir", "/x"], exit_codes.USAGE, "leave out --dir or --memory"),
         (["--port", "1", "--set", "listeners=PLAINTEXT://a:1"], exit_codes.USAGE, "--host and --port"),
         (["--port", "70000"], exit_codes.USAGE, "70000"),
