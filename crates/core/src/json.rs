@@ -2,7 +2,9 @@
 //!
 //! Always true:
 //!   what is read here is what Python's json would read, and what is written what it would write, to the byte
-//!   what might not be is not read at all: escapes by number, numbers with exponents, members that stand twice
+//!   what might not be is not read at all: names with escapes, numbers with exponents, members that stand twice
+
+mod escapes;
 
 use std::borrow::Cow;
 
@@ -98,28 +100,7 @@ fn write_plain(value: &Bound<'_, PyAny>, out: &mut Vec<u8>, depth: usize) -> PyR
 fn write_text(text: &Bound<'_, PyString>, out: &mut Vec<u8>) -> bool {
     let Ok(text) = text.to_str() else { return false };
     out.push(b'"');
-    let mut from = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escape: &[u8] = match byte {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            b'\r' => b"\\r",
-            b'\t' => b"\\t",
-            0x8 => b"\\b",
-            0xc => b"\\f",
-            0..0x20 => b"",
-            _ => continue,
-        };
-        out.extend_from_slice(&text.as_bytes()[from..at]);
-        if escape.is_empty() {
-            out.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
-        } else {
-            out.extend_from_slice(escape);
-        }
-        from = at + 1;
-    }
-    out.extend_from_slice(&text.as_bytes()[from..]);
+    escapes::write(text, out);
     out.push(b'"');
     true
 }
@@ -159,26 +140,24 @@ pub(crate) enum Json<'a> {
     Object(Vec<(&'a str, Json<'a>)>),
 }
 
-/// What is between quotes, as it stands there.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Text<'a> {
-    raw: &'a str,
-    has_escapes: bool,
-}
+/// What is between quotes; its own where there were escapes in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Text<'a>(Cow<'a, str>);
 
 impl<'a> Text<'a> {
     /// What it says; None where there are escapes in it.
     pub(crate) fn plain(&self) -> Option<&'a str> {
-        (!self.has_escapes).then_some(self.raw)
+        match self.0 {
+            Cow::Borrowed(text) => Some(text),
+            Cow::Owned(_) => None,
+        }
     }
 
     fn write(&self, out: &mut Vec<u8>) {
         out.push(b'"');
-        if self.has_escapes {
-            // The one escape that is read and not written.
-            out.extend_from_slice(without_escaped_slashes(self.raw).as_bytes());
-        } else {
-            out.extend_from_slice(self.raw.as_bytes());
+        match &self.0 {
+            Cow::Borrowed(text) => out.extend_from_slice(text.as_bytes()),
+            Cow::Owned(text) => escapes::write(text, out),
         }
         out.push(b'"');
     }
@@ -299,7 +278,7 @@ impl<'a> Reader<'a> {
         (!has_escapes).then_some(name)
     }
 
-    /// What is between quotes, as it stands there, and whether there are escapes in it; none of them by number.
+    /// What is between quotes, as it stands there, and whether there are escapes in it.
     pub(crate) fn raw_string(&mut self) -> Option<(&'a str, bool)> {
         self.eat(b'"')?;
         let begin = self.at;
@@ -310,7 +289,8 @@ impl<'a> Reader<'a> {
                 b'"' => break,
                 b'\\' => {
                     has_escapes = true;
-                    matches!(*bytes.next()?, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')
+                    // The digits behind a u are looked at by who reads it: none of them ends the text.
+                    matches!(*bytes.next()?, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u')
                         .then_some(())?;
                 }
                 0..0x20 => return None,
@@ -324,7 +304,7 @@ impl<'a> Reader<'a> {
     /// A text.
     pub(crate) fn string(&mut self) -> Option<Cow<'a, str>> {
         let (raw, has_escapes) = self.raw_string()?;
-        Some(if has_escapes { Cow::Owned(unescaped(raw)?) } else { Cow::Borrowed(raw) })
+        Some(if has_escapes { Cow::Owned(escapes::read(raw)?) } else { Cow::Borrowed(raw) })
     }
 
     fn flat(&mut self) -> Option<Flat<'a>> {
@@ -404,8 +384,7 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self) -> Option<Text<'a>> {
-        let (raw, has_escapes) = self.raw_string()?;
-        Some(Text { raw, has_escapes })
+        self.string().map(Text)
     }
 
     /// A value with all that is in it, where the numbers are whole.
@@ -480,43 +459,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn unescaped(raw: &str) -> Option<String> {
-    // By the byte: what is escaped is ASCII, and schemas are full of it.
-    let mut text = Vec::with_capacity(raw.len());
-    let mut bytes = raw.bytes();
-    while let Some(byte) = bytes.next() {
-        text.push(match byte {
-            b'\\' => match bytes.next()? {
-                b'b' => 0x8,
-                b'f' => 0xc,
-                b'n' => b'\n',
-                b'r' => b'\r',
-                b't' => b'\t',
-                itself => itself,
-            },
-            itself => itself,
-        });
-    }
-    String::from_utf8(text).ok()
-}
-
-fn without_escaped_slashes(raw: &str) -> String {
-    let mut text = String::with_capacity(raw.len());
-    let mut characters = raw.chars();
-    while let Some(character) = characters.next() {
-        if character != '\\' {
-            text.push(character);
-            continue;
-        }
-        let escaped = characters.next();
-        if escaped != Some('/') {
-            text.push('\\');
-        }
-        text.extend(escaped);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -540,7 +482,7 @@ mod tests {
         for text in [
             r#"{"a": []}"#,
             r#"{"a": 1.5}"#,
-            r#"{"a": "\u0041"}"#,
+            r#"{"a": "\ud800"}"#,
             r#"{"a": 1, "a": 2}"#,
             r#"{"a": 1} {}"#,
             r#"{"a": nul}"#,
@@ -567,13 +509,29 @@ mod tests {
     }
 
     #[test]
+    fn escapes_by_number_are_written_as_python_writes_them() {
+        for (text, kept) in [
+            (r#""\u0041\u00e9\u20AC\ud83d\ude00\u007f""#, Some("\"Aé€😀\u{7f}\"")),
+            (r#""\u0000\u001f\u000a\u0022\u005c\u002f""#, Some(r#""\u0000\u001f\n\"\\/""#)),
+            (r#""\ud800""#, None),
+            (r#""\ud800\u0041""#, None),
+            (r#""\udc00\ud800""#, None),
+            (r#""\ud83dx\ude00""#, None),
+            (r#""\u12""#, None),
+            (r#""\u+123""#, None),
+            (r#""\u""#, None),
+        ] {
+            assert_eq!(written(text).as_deref(), kept, "{text}");
+        }
+    }
+
+    #[test]
     fn what_python_would_write_otherwise_or_refuse_is_not_read() {
         for text in [
             "1e5",
             "1.50",
             "-0",
             "0.00001",
-            "\"\\u0041\"",
             "{\"a\":1,\"a\":2}",
             "{\"a\\n\":1}",
             "1234567.123456789",
