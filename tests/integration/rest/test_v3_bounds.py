@@ -82,7 +82,7 @@ MEMORY_BYTES = 256 * 1024
 def test_records_for_a_cluster_that_is_down_are_refused_and_take_no_more_than_their_memory(
     broker: BarnabasUp, tmp_path: Path
 ) -> None:
-    configs = {"delivery_timeout_ms": "1500", "request_timeout_ms": "500", "max_block_ms": "500"}
+    configs = {"delivery_timeout_ms": "1500", "request_timeout_ms": "500", "max_block_ms": "1000"}
     with proxy_inside(
         broker.bootstrap, tmp_path / "log", buffer_memory=str(MEMORY_BYTES), **configs
     ) as proxy:
