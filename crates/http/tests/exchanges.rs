@@ -393,3 +393,26 @@ fn nonsense_is_refused_and_heads_have_an_end() {
     assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&rest));
     assert_eq!(running.server.inbox().waiting(), 0);
 }
+
+#[test]
+fn who_looks_for_requests_is_not_notified_and_misses_none() {
+    let running = running(HttpSettings::default());
+    let inbox = running.server.inbox();
+    let mut client = running.connect();
+    for number in 0..100 {
+        assert!(!inbox.has_arrived(true));
+        client.send(&format!("GET /{number} HTTP/1.1\r\nhost: a\r\n\r\n"));
+        let has_come = (0..600_000).any(|_| {
+            let told = running.arrivals.recv_timeout(Duration::from_micros(100));
+            assert!(told.is_err(), "it was told of what it sees itself");
+            inbox.has_arrived(true)
+        });
+        assert!(has_come, "request {number} has not come");
+        assert!(inbox.has_arrived(false));
+        running.echo();
+        assert_eq!(client.answer().body, format!("GET /{number} 0").as_bytes());
+    }
+    client.send("GET /last HTTP/1.1\r\nhost: a\r\n\r\n");
+    running.arrivals.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(inbox.drain(1).len(), 1);
+}
