@@ -180,11 +180,10 @@ fn validated<'a>(
     if let Some(stale) = judge.stale() {
         grounds.schema_tables.ask(stale, None);
     }
+    let validated = validated.map_err(|invalid| judge.with_letters(invalid));
     match (validated, judge.unjudged()) {
-        (validated, None) => {
-            let validated = validated.map_err(ProduceError::Invalid)?;
-            Ok((validated, judge.diversion()))
-        }
+        (Ok(validated), None) => Ok((validated, judge.diversion())),
+        (Err(invalid), None) => Err(ProduceError::Invalid(invalid)),
         (Err(invalid), _) if invalid.record_errors.is_empty() || grounds.is_last => {
             Err(ProduceError::Invalid(invalid))
         }

@@ -1,5 +1,6 @@
 use barnabas_datum::Schema;
 use barnabas_log::LogConfig;
+use barnabas_protocol::schema_id::{RecordPayloads, RecordSchemas, Said, SchemaId, SchemaJudge};
 use barnabas_protocol::Uuid;
 
 use super::*;

@@ -140,6 +140,24 @@ fn nothing_is_written_where_letters_have_no_place() {
 }
 
 #[test]
+fn a_batch_that_is_refused_anyway_names_all_that_is_wrong() {
+    let mut node = Node::new();
+    let orders =
+        node.topic_on("orders", &[vec![1]], &[CONFIGS[0], CONFIGS[1], ("cleanup.policy", "compact")]);
+    let letters = node.topic("letters", 1);
+    let mut builder = BatchBuilder::new(BuilderConfig::default());
+    for (key, value) in
+        [(Some(&b"a"[..]), None), (None, None), (Some(b"c"), Some(&b"c"[..])), (None, Some(b"d"))]
+    {
+        builder.append(START, key, value, &[]).unwrap();
+    }
+    let records = builder.finish().unwrap();
+    let refused = answers(send(&node, 12, &request("orders", &[(0, &records)], -1)), 12).remove(0);
+    assert_eq!((refused.error, refused.record_errors), (error_code::INVALID_RECORD, vec![1, 2, 3]));
+    assert_eq!((read(&node, orders), read(&node, letters)), (vec![], vec![]));
+}
+
+#[test]
 fn many_letters_take_several_batches() {
     let mut node = Node::new();
     node.topic_on("orders", &[vec![1]], &CONFIGS);
