@@ -75,7 +75,7 @@ def broker(tmp_path: Path) -> Iterator[BarnabasUp]:
     broker.kill()
 
 
-MEMORY_BYTES = 256 * 1024
+MEMORY_BYTES = 1024 * 1024
 
 
 @pytest.mark.usefixtures("cluster")
@@ -112,7 +112,7 @@ class Waiting:
 
     def __init__(self, proxy: Proxy, path: str, records: int) -> None:
         address = urlsplit(proxy.url)
-        body = json.dumps({"value": {"type": "STRING", "data": "x" * 100}}) * records
+        body = json.dumps({"value": {"type": "STRING", "data": "x" * 200}}) * records
         self._socket = socket.create_connection((address.hostname, address.port), PATIENCE)
         head = f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
         self._socket.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
