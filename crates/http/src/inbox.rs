@@ -28,8 +28,8 @@ pub trait Taker: Send + Sync {
     /// Is given each request by the thread of its connection; gives back what it does not see to.
     fn take(&self, inbox: &Arc<Inbox>, request: Request) -> Option<Request>;
 
-    /// A thread has given all that its clients have sent, and is about to wait for more; or only one client waits. Now
-    /// is the time for what is better done once for many requests.
+    /// A thread has given all that its clients have sent, and is about to wait for more: now is the time for what is
+    /// better done once for many requests.
     fn settle(&self) {}
 }
 
@@ -136,7 +136,6 @@ impl Inbox {
             inflow.set_id(id);
         }
         state.waiting.insert(id, Waiter { thread, sender });
-        let is_alone = state.waiting.len() == 1;
         drop(state);
         let waiting = Waiting { id, receiver, inbox: self.clone() };
         let left = match self.taker.get() {
@@ -145,9 +144,6 @@ impl Inbox {
         };
         if let Some(request) = left {
             self.queue(request);
-        } else if is_alone {
-            // There is nobody to be seen to together with.
-            self.settle();
         }
         Some(waiting)
     }
@@ -282,6 +278,10 @@ impl Waiting {
     /// The answer, if it comes within this time, awake: to be woken takes a large part of it. For one who waits alone;
     /// others on this thread are served meanwhile.
     pub(crate) async fn answer_soon(&mut self, time_max: Duration) -> Option<Answered> {
+        if self.inbox.waiting() == 1 {
+            // Who waits awake does not come to where the thread would wait.
+            self.inbox.settle();
+        }
         let begun = Instant::now();
         while begun.elapsed() < time_max && self.inbox.waiting() == 1 {
             if let Ok(answer) = self.receiver.try_recv() {
