@@ -15,7 +15,7 @@ RETENTION = "log.retention.ms", "-1"
     scope="package", params=["barnabas", pytest.param("apache", marks=[pytest.mark.oracle, pytest.mark.slow])]
 )
 def cluster(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Bootstrap address of a cluster of one node. Tests tell themselves apart by the names of their topics."""
+    """Bootstrap address of a cluster of one node. Tests are told apart by the names of their topics."""
     if request.param == "barnabas":
         with cluster_under_test("--memory", "--set", "=".join(RETENTION)) as address:
             yield address
