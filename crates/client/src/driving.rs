@@ -219,7 +219,9 @@ impl<M: Machine> Driven<M> {
         }
         let now = self.clock.now();
         let end = now + slice_ms as Millis;
-        let would_drive = self.served_at.load(Ordering::Relaxed) >= now - AGAIN_MS;
+        // While the thread stands by nobody would read an answer to what was pushed.
+        let is_idle = !self.is_driven.load(Ordering::SeqCst);
+        let would_drive = is_idle || self.served_at.load(Ordering::Relaxed) >= now - AGAIN_MS;
         while found.is_none() && self.clock.now() < end {
             // With the lock held: who gets up says so when this one waits, not before.
             self.willing.fetch_add(usize::from(would_drive), Ordering::SeqCst);

@@ -33,7 +33,7 @@ use crate::worker::Served;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers that come within this time are waited for awake, where the one before did.
-const AWAKE_MAX: Duration = Duration::from_micros(500);
+const AWAKE_MAX: Duration = Duration::from_millis(1);
 
 /// What connections of all threads have in common.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ logger = logging.getLogger("barnabas.http")
 
 REQUESTS_MAX = 256
 """Requests taken from Rust in one turn of the loop."""
-QUICK_MICROS = 500
+QUICK_MICROS = 1_000
 """Where the next request comes within this time after an answer, the loop waits for it awake: to be woken
 takes as long."""
 MAY_STAY_AWAKE = (os.cpu_count() or 1) > 1

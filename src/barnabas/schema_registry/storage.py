@@ -40,7 +40,7 @@ RETRY_SECONDS = 1.0
 """Pause after reading has failed."""
 PAUSE_SECONDS = 0.05
 """Pause of the reading thread where it reads what was handed on when it was written."""
-QUICK_SECONDS = 0.001
+QUICK_SECONDS = 0.002
 """Where results of writes come within this time, the loop itself waits for them: to wake the producer's
 thread, and to be woken by it, takes as long."""
 RESULT_SECONDS = 0.003
