@@ -325,6 +325,9 @@ class SchemaCheck:
     key_strategy: str
     value_strategy: str
     """`barnabas.value.subject.name.strategy` of the topic."""
+    reads_keys: bool
+    reads_values: bool
+    """Whether values are held against their schemas (`barnabas.value.schema.validation=value`)."""
     schemas: list[tuple[bool, int | str]]
     """Whether keys have it (else values do), and its id, or the text of its GUID."""
 
@@ -333,9 +336,6 @@ class MarkersMoved:
     """Markers that waited (`write_markers`) may be committed now: `markers_written` tells. Comes once until
     that is asked."""
 
-    reads_keys: bool
-    reads_values: bool
-    """Whether values are held against their schemas (`barnabas.value.schema.validation=value`)."""
     id: int
 
 Event = (
