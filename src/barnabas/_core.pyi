@@ -34,7 +34,7 @@ def decode(cls: type[Message], version: int, data: bytes) -> Message:
     """Reads exactly one message. ValueError when the bytes are anything else."""
 
 def misfit(program: bytes, payload: bytes, in_header: bytes | None = None) -> str | None:
-    """Why a payload is no value of the schema that a program (`barnabas.serde.programs`) is, None if it is one.
+    """Why a payload is no value of the schema that a program (`barnabas.serde.programs`) is, or None.
     `in_header` is what follows the schema's id where that stands in a header. ValueError for no program."""
 
 def flat_json(data: bytes) -> dict[str, Any] | None:
