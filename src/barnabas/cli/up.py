@@ -278,7 +278,7 @@ def _advised(error: Exception) -> str:
     """Why the node can't start, with what to do about what happens most often."""
     if f"(os error {errno.ENOSPC})" in str(error):
         return f"{error}. Free some space there, or name another directory with --dir."
-    return address_advice(error)
+    return address_advice(error) if _start_code(error) == exit_codes.ADDRESS_IN_USE else str(error)
 
 
 def _start_code(error: Exception) -> int:
