@@ -2,8 +2,8 @@
 //!
 //! Always true:
 //!   what is read here `barnabas.schema_registry.formats.avro` reads too, and keeps in the very same text
-//!   all else is left to it: names before they are defined, aliases, numbers with fractions, defaults of nested
-//!   types, and whatever is wrong, of which it knows how to tell
+//!   all else is left to it: names before they are defined, aliases, numbers with fractions, control characters,
+//!   defaults of nested types, and whatever is wrong, of which it knows how to tell
 
 use std::collections::{HashMap, HashSet};
 
@@ -41,7 +41,9 @@ fn kept(text: &str) -> Option<String> {
     }
     let mut schemas = Schemas { defined: HashMap::new(), out: Vec::with_capacity(text.len() + 64) };
     schemas.kind(&schema, "")?;
-    String::from_utf8(schemas.out).ok()
+    let text = String::from_utf8(schemas.out).ok()?;
+    // Java writes control characters in capitals, and Python's writer, which the one here follows, does not.
+    (!text.contains("\\u")).then_some(text)
 }
 
 /// A full name: the namespace, which is empty for a name without one, and what follows it.

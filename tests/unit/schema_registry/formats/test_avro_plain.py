@@ -115,13 +115,19 @@ def test_most_schemas_are_plain(block: int) -> None:
     assert plain > 100
 
 
+def test_escaped_text_is_written_as_the_long_way_writes_it() -> None:
+    escapes = [f"\\u{code:04x}" for code in [*range(0xA0), 0x2028, 0xD7FF, 0xE000, 0xFFFF]]
+    odd = ["\\ud83d\\ude00", "\\ud83d", "\\ude00\\ud83d", "\\u00E9\\n", "\\/", "\\x", "\\u12"]
+    taken = [is_same(f'{{"type":"int","x":"{escape}"}}') for escape in escapes + odd]
+    assert any(taken)
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
         "{}",
         '"\ud800"',
-        '{"type":"int","x":"\\u0041"}',
         "[" * 60 + "]" * 60,
         '"int" "int"',
         '\ufeff"int"',
